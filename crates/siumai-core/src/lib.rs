@@ -1,0 +1,12 @@
+//! The loop of siumai: messages, tools, the model contract and the orchestrator.
+//!
+//! Most programs use the `siumai` crate, which re-exports all of this and adds
+//! providers. This crate has no HTTP, no TLS and spawns nothing.
+mod error;
+pub mod model;
+pub mod tool;
+pub mod types;
+
+pub use async_trait::async_trait;
+
+pub use self::error::{ErrorKind, Failure, LlmError};

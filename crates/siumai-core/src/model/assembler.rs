@@ -1,0 +1,224 @@
+//! Puts the pieces of a reply together.
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::{Delta, ModelEvent, ToolCallDelta};
+use crate::{
+    ErrorKind, LlmError,
+    types::{ChatMessage, ChatResponse, ContentPart, FinishReason, Role, ToolCall, Usage},
+};
+
+/// Folds the events of a reply into a [`ChatResponse`].
+///
+/// It also gives calls without an id, or with one that is taken, an id of their
+/// own, before anything else has seen them.
+///
+/// ```
+/// use siumai_core::{
+///     model::{Assembler, ModelEvent},
+///     types::FinishReason,
+/// };
+///
+/// let mut assembler = Assembler::new("call");
+/// assembler.push(ModelEvent::content("Sun"))?;
+/// assembler.push(ModelEvent::content("ny."))?;
+/// assembler.push(ModelEvent::finish(FinishReason::Stop, None))?;
+/// assert_eq!(assembler.finish()?.content_text(), Some("Sunny."));
+/// # Ok::<(), siumai_core::LlmError>(())
+/// ```
+#[derive(Debug)]
+pub struct Assembler {
+    id_prefix: String,
+    id: Option<String>,
+    model: Option<String>,
+    blocks: Vec<Block>,
+    finish: Option<(FinishReason, Option<Usage>)>,
+}
+
+#[derive(Debug)]
+enum Block {
+    Text(String),
+    Reasoning(String),
+    Refusal(String),
+    Call(CallBlock),
+}
+
+#[derive(Debug)]
+struct CallBlock {
+    index: usize,
+    id: String,
+    name: String,
+    arguments: String,
+}
+
+impl Assembler {
+    /// An empty reply. Calls that come without an id get one that begins with `id_prefix`.
+    pub fn new(id_prefix: impl Into<String>) -> Self {
+        Self {
+            id_prefix: id_prefix.into(),
+            id: None,
+            model: None,
+            blocks: Vec::new(),
+            finish: None,
+        }
+    }
+
+    /// Takes in an event. A delta that brought something comes back, with ids as they now are.
+    ///
+    /// # Errors
+    ///
+    /// If the event can't come here: anything after the end, or a call that begins without a name.
+    pub fn push(&mut self, event: ModelEvent) -> Result<Option<Delta>, LlmError> {
+        if self.finish.is_some() {
+            return Err(malformed("the reply went on after its end"));
+        }
+        match event {
+            ModelEvent::Start { id, model } => {
+                self.id = id.or(self.id.take());
+                self.model = model.or(self.model.take());
+                Ok(None)
+            }
+            ModelEvent::Finish { finish_reason, usage } => {
+                self.finish = Some((finish_reason, usage));
+                Ok(None)
+            }
+            ModelEvent::Delta(delta) if delta.is_empty() => Ok(None),
+            ModelEvent::Delta(delta) => self.push_delta(delta).map(Some),
+        }
+    }
+
+    /// What has come so far, without calls, which may not be whole.
+    pub fn partial(&self) -> Option<ChatMessage> {
+        let parts: Vec<_> = self
+            .blocks
+            .iter()
+            .filter_map(|block| match block {
+                Block::Text(text) => Some(ContentPart::text(text)),
+                Block::Reasoning(text) => Some(ContentPart::reasoning(text)),
+                Block::Refusal(text) => Some(ContentPart::refusal(text)),
+                Block::Call(_) => None,
+            })
+            .collect();
+        (!parts.is_empty()).then(|| ChatMessage::new(Role::Assistant, parts))
+    }
+
+    /// The whole reply.
+    ///
+    /// # Errors
+    ///
+    /// If [`ModelEvent::Finish`] never came: a reply that broke off is no short answer.
+    pub fn finish(self) -> Result<ChatResponse, LlmError> {
+        let Some((finish_reason, usage)) = self.finish else {
+            return Err(LlmError::new(
+                ErrorKind::IncompleteReply,
+                "the reply broke off before its end; ask again",
+            ));
+        };
+        let parts = self.blocks.into_iter().map(|block| block.into_part(&finish_reason)).collect();
+        let message = ChatMessage::new(Role::Assistant, parts);
+        let mut response = ChatResponse::new(message, finish_reason);
+        response.id = self.id;
+        response.model = self.model;
+        response.usage = usage;
+        Ok(response)
+    }
+
+    fn push_delta(&mut self, mut delta: Delta) -> Result<Delta, LlmError> {
+        if let Some(text) = &delta.reasoning {
+            match self.blocks.last_mut() {
+                Some(Block::Reasoning(so_far)) => so_far.push_str(text),
+                _ => self.blocks.push(Block::Reasoning(text.clone())),
+            }
+        }
+        if let Some(text) = &delta.content {
+            match self.blocks.last_mut() {
+                Some(Block::Text(so_far)) => so_far.push_str(text),
+                _ => self.blocks.push(Block::Text(text.clone())),
+            }
+        }
+        if let Some(text) = &delta.refusal {
+            match self.blocks.last_mut() {
+                Some(Block::Refusal(so_far)) => so_far.push_str(text),
+                _ => self.blocks.push(Block::Refusal(text.clone())),
+            }
+        }
+        if let Some(call) = &mut delta.tool_call {
+            self.push_call(call)?;
+        }
+        Ok(delta)
+    }
+
+    fn push_call(&mut self, delta: &mut ToolCallDelta) -> Result<(), LlmError> {
+        let open = self.blocks.iter_mut().rev().find_map(|block| match block {
+            Block::Call(call) if call.index == delta.index => Some(call),
+            _ => None,
+        });
+        if let Some(call) = open {
+            // Some servers repeat id and name with every piece.
+            (delta.id, delta.name) = (None, None);
+            call.arguments.push_str(&delta.arguments);
+            return Ok(());
+        }
+        let Some(name) = delta.name.clone().filter(|it| !it.is_empty()) else {
+            return Err(malformed("a tool call began without a name"));
+        };
+        let id = self.free_id(delta.id.take().unwrap_or_default());
+        delta.id = Some(id.clone());
+        let arguments = delta.arguments.clone();
+        self.blocks.push(Block::Call(CallBlock { index: delta.index, id, name, arguments }));
+        Ok(())
+    }
+
+    fn free_id(&self, wanted: String) -> String {
+        let is_free = |id: &str| !self.calls().any(|call| call.id == id);
+        if !wanted.is_empty() && is_free(&wanted) {
+            return wanted;
+        }
+        let stem = match (wanted.is_empty(), self.id_prefix.is_empty()) {
+            (false, _) => wanted,
+            (true, true) => "call".to_owned(),
+            (true, false) => self.id_prefix.clone(),
+        };
+        let taken = self.calls().count();
+        (taken + 1..=2 * taken + 1)
+            .map(|number| format!("{stem}_{number}"))
+            .find(|id| is_free(id))
+            .unwrap_or(stem)
+    }
+
+    fn calls(&self) -> impl Iterator<Item = &CallBlock> {
+        self.blocks.iter().filter_map(|block| match block {
+            Block::Call(call) => Some(call),
+            _ => None,
+        })
+    }
+}
+
+impl Block {
+    fn into_part(self, finish_reason: &FinishReason) -> ContentPart {
+        match self {
+            Self::Text(text) => ContentPart::text(text),
+            Self::Reasoning(text) => ContentPart::reasoning(text),
+            Self::Refusal(text) => ContentPart::refusal(text),
+            Self::Call(call) => ContentPart::ToolCall(Arc::new(call.into_call(finish_reason))),
+        }
+    }
+}
+
+impl CallBlock {
+    fn into_call(self, finish_reason: &FinishReason) -> ToolCall {
+        let cut_off = *finish_reason == FinishReason::Length;
+        let arguments = match self.arguments.trim() {
+            // Nothing at all is how many models write "no arguments", but a reply
+            // that ended for length may only not have come to them.
+            "" if !cut_off => Value::Object(Map::new()),
+            text => serde_json::from_str(text).unwrap_or(Value::String(self.arguments)),
+        };
+        ToolCall { id: self.id, name: self.name, arguments }
+    }
+}
+
+fn malformed(message: &str) -> LlmError {
+    LlmError::new(ErrorKind::MalformedReply, message)
+}

@@ -1,0 +1,117 @@
+//! The contract of whoever executes tools.
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::LlmError;
+
+/// Executes tools by name.
+///
+/// ```
+/// use serde_json::{Value, json};
+/// use siumai_core::{LlmError, async_trait, tool::ToolResolver};
+///
+/// struct Weather;
+///
+/// #[async_trait]
+/// impl ToolResolver for Weather {
+///     async fn call_tool(&self, name: &str, arguments: Value) -> Result<Value, LlmError> {
+///         match name {
+///             "get_weather" => Ok(json!({ "city": arguments["city"], "temperature": 72 })),
+///             _ => Err(LlmError::ToolExecutionError(format!("no tool named `{name}`"))),
+///         }
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), LlmError> {
+/// let answer = Weather.call_tool("get_weather", json!({ "city": "Tokyo" })).await?;
+/// assert_eq!(answer, json!({ "city": "Tokyo", "temperature": 72 }));
+/// # Ok(())
+/// # }
+/// ```
+#[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not execute tools",
+    note = "implement `ToolResolver` for it (with `#[async_trait]`), and pass a reference, as in `Some(&resolver)`"
+)]
+pub trait ToolResolver: Send + Sync {
+    /// Executes the tool `name` with `arguments`, an object that fits the tool's schema.
+    ///
+    /// # Errors
+    ///
+    /// An error is told to the model, which may try something else; one made
+    /// with [`LlmError::fatal`] ends the run.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future is dropped at one of its awaits when the run is cancelled or its stream dropped.
+    async fn call_tool(&self, name: &str, arguments: Value) -> Result<Value, LlmError>;
+
+    /// The same with more to know about the call. This is what the loop calls;
+    /// implement it if a tool wants the context.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_tool`](Self::call_tool).
+    async fn call_tool_with(
+        &self,
+        name: &str,
+        arguments: Value,
+        context: &ToolContext,
+    ) -> Result<Value, LlmError> {
+        // The tool has not asked for it.
+        let _: &ToolContext = context;
+        self.call_tool(name, arguments).await
+    }
+
+    /// Whether it executes the tool `name`. A call of one that it does not is left to the
+    /// caller of the run, which ends with the call pending.
+    fn has_tool(&self, name: &str) -> bool {
+        // Unless it says otherwise, it takes them all.
+        let _: &str = name;
+        true
+    }
+}
+
+/// What a tool may know of the call it executes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ToolContext {
+    /// The id of the call.
+    pub call_id: String,
+    /// The number of the step, from 0.
+    pub step_number: usize,
+}
+
+impl ToolContext {
+    /// The context of a call.
+    pub fn new(call_id: impl Into<String>, step_number: usize) -> Self {
+        Self { call_id: call_id.into(), step_number }
+    }
+}
+
+macro_rules! forward {
+    ($($pointer:ty),+) => {$(
+        #[async_trait]
+        impl<R: ToolResolver + ?Sized> ToolResolver for $pointer {
+            async fn call_tool(&self, name: &str, arguments: Value) -> Result<Value, LlmError> {
+                (**self).call_tool(name, arguments).await
+            }
+
+            async fn call_tool_with(
+                &self,
+                name: &str,
+                arguments: Value,
+                context: &ToolContext,
+            ) -> Result<Value, LlmError> {
+                (**self).call_tool_with(name, arguments, context).await
+            }
+
+            fn has_tool(&self, name: &str) -> bool {
+                (**self).has_tool(name)
+            }
+        }
+    )+};
+}
+
+forward!(&R, Box<R>, std::sync::Arc<R>);

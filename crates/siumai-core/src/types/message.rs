@@ -1,0 +1,235 @@
+//! A message of a conversation, immutable and shared.
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{ToolCall, ToolResult};
+
+/// One message of a conversation.
+///
+/// A message never changes once it is made, and all copies share it: cloning a
+/// history copies pointers. In JSON it is `{"role": …, "content": [part, …]}`.
+///
+/// ```
+/// use siumai_core::types::{ChatMessage, Role};
+///
+/// let message = ChatMessage::user("What is the weather in Tokyo?");
+/// assert_eq!(message.role(), Role::User);
+/// assert_eq!(message.text(), Some("What is the weather in Tokyo?"));
+/// ```
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChatMessage(Arc<Body>);
+
+#[derive(Serialize, Deserialize)]
+struct Body {
+    role: Role,
+    content: Vec<ContentPart>,
+    /// The text of several parts, joined when somebody asks for it.
+    #[serde(skip)]
+    joined: OnceLock<String>,
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The application: what holds for the whole conversation.
+    System,
+    /// The person, or the program in their place.
+    User,
+    /// The model.
+    Assistant,
+    /// What tools answered.
+    Tool,
+}
+
+/// A piece of a message.
+///
+/// In JSON each has a `type`: `text`, `reasoning`, `refusal`, `tool_call`, `tool_result`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ContentPart {
+    /// Words meant for the reader.
+    #[non_exhaustive]
+    Text {
+        /// The words.
+        text: String,
+    },
+    /// The model's thinking, where the provider shows it.
+    #[non_exhaustive]
+    Reasoning {
+        /// The thinking.
+        text: String,
+    },
+    /// The model's own words on why it declines.
+    #[non_exhaustive]
+    Refusal {
+        /// The words.
+        text: String,
+    },
+    /// The model asks for a tool.
+    ToolCall(Arc<ToolCall>),
+    /// What came of a call.
+    ToolResult(Arc<ToolResult>),
+}
+
+impl ContentPart {
+    /// A piece of text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text { text: text.into() }
+    }
+
+    /// A piece of the model's thinking.
+    pub fn reasoning(text: impl Into<String>) -> Self {
+        Self::Reasoning { text: text.into() }
+    }
+
+    /// The model's words on why it declines.
+    pub fn refusal(text: impl Into<String>) -> Self {
+        Self::Refusal { text: text.into() }
+    }
+}
+
+impl ChatMessage {
+    /// A message of any parts.
+    pub fn new(role: Role, content: Vec<ContentPart>) -> Self {
+        Self(Arc::new(Body { role, content, joined: OnceLock::new() }))
+    }
+
+    /// What holds for the whole conversation.
+    pub fn system(text: impl Into<String>) -> Self {
+        Self::new(Role::System, vec![ContentPart::text(text)])
+    }
+
+    /// What the person says.
+    pub fn user(text: impl Into<String>) -> Self {
+        Self::new(Role::User, vec![ContentPart::text(text)])
+    }
+
+    /// What the model said.
+    pub fn assistant(text: impl Into<String>) -> Self {
+        Self::new(Role::Assistant, vec![ContentPart::text(text)])
+    }
+
+    /// What came of a tool call.
+    pub fn tool(result: impl Into<Arc<ToolResult>>) -> Self {
+        Self::new(Role::Tool, vec![ContentPart::ToolResult(result.into())])
+    }
+
+    /// Who speaks.
+    pub fn role(&self) -> Role {
+        self.0.role
+    }
+
+    /// The parts, in order.
+    pub fn content(&self) -> &[ContentPart] {
+        &self.0.content
+    }
+
+    /// All text of the message, without reasoning and refusals; `None` if it has none.
+    ///
+    /// ```
+    /// use siumai_core::types::{ChatMessage, ContentPart, Role};
+    ///
+    /// let parts = vec![ContentPart::text("one, "), ContentPart::reasoning("hm"), ContentPart::text("two")];
+    /// assert_eq!(ChatMessage::new(Role::Assistant, parts).text(), Some("one, two"));
+    /// assert_eq!(ChatMessage::new(Role::Assistant, vec![]).text(), None);
+    /// ```
+    pub fn text(&self) -> Option<&str> {
+        let mut texts = self.texts();
+        let first = texts.next()?;
+        if texts.next().is_none() {
+            return Some(first);
+        }
+        Some(self.0.joined.get_or_init(|| self.texts().collect()))
+    }
+
+    /// The tool calls, in order.
+    pub fn tool_calls(&self) -> impl Iterator<Item = &Arc<ToolCall>> {
+        self.content().iter().filter_map(|part| match part {
+            ContentPart::ToolCall(call) => Some(call),
+            _ => None,
+        })
+    }
+
+    /// The tool results, in order.
+    pub fn tool_results(&self) -> impl Iterator<Item = &Arc<ToolResult>> {
+        self.content().iter().filter_map(|part| match part {
+            ContentPart::ToolResult(result) => Some(result),
+            _ => None,
+        })
+    }
+
+    /// Whether both are the same message in memory, not only alike.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.content().iter().filter_map(|part| match part {
+            ContentPart::Text { text } => Some(text.as_str()),
+            _ => None,
+        })
+    }
+}
+
+impl PartialEq for ChatMessage {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_same(other) || (self.role() == other.role() && self.content() == other.content())
+    }
+}
+
+impl fmt::Debug for ChatMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChatMessage")
+            .field("role", &self.0.role)
+            .field("content", &self.0.content)
+            .finish()
+    }
+}
+
+/// A [`ChatMessage`] from the user; with more arguments, formatted as by `format!`.
+///
+/// ```
+/// use siumai_core::user;
+///
+/// let city = "Tokyo";
+/// assert_eq!(user!("hello").text(), Some("hello"));
+/// assert_eq!(user!("hello {}", city).text(), Some("hello Tokyo"));
+/// ```
+#[macro_export]
+macro_rules! user {
+    ($text:expr $(,)?) => { $crate::types::ChatMessage::user($text) };
+    ($format:literal, $($argument:tt)+) => { $crate::types::ChatMessage::user(format!($format, $($argument)+)) };
+}
+
+/// A system [`ChatMessage`]; with more arguments, formatted as by `format!`.
+///
+/// ```
+/// use siumai_core::system;
+///
+/// assert_eq!(system!("be brief").text(), Some("be brief"));
+/// ```
+#[macro_export]
+macro_rules! system {
+    ($text:expr $(,)?) => { $crate::types::ChatMessage::system($text) };
+    ($format:literal, $($argument:tt)+) => { $crate::types::ChatMessage::system(format!($format, $($argument)+)) };
+}
+
+/// A [`ChatMessage`] from the model; with more arguments, formatted as by `format!`.
+///
+/// ```
+/// use siumai_core::assistant;
+///
+/// assert_eq!(assistant!("sure").text(), Some("sure"));
+/// ```
+#[macro_export]
+macro_rules! assistant {
+    ($text:expr $(,)?) => { $crate::types::ChatMessage::assistant($text) };
+    ($format:literal, $($argument:tt)+) => { $crate::types::ChatMessage::assistant(format!($format, $($argument)+)) };
+}

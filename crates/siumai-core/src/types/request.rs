@@ -1,0 +1,102 @@
+//! What is sent to a model.
+use std::sync::Arc;
+
+use super::{ChatMessage, Role, Tool, ToolChoice};
+
+/// One request to a model.
+///
+/// It shares its messages and tools with whoever made it: building one copies no text.
+///
+/// ```
+/// use siumai_core::{system, user, types::ChatRequest};
+///
+/// let request = ChatRequest::new(vec![system!("Be brief."), user!("Hello")]);
+/// assert_eq!(request.system()[0].text(), Some("Be brief."));
+/// assert_eq!(request.messages()[0].text(), Some("Hello"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChatRequest {
+    system: Arc<Vec<ChatMessage>>,
+    messages: Arc<Vec<ChatMessage>>,
+    tools: Arc<[Tool]>,
+    tool_choice: Option<ToolChoice>,
+    whole: bool,
+}
+
+impl ChatRequest {
+    /// A request to go on with `messages`. Leading system messages become [`system`](Self::system).
+    pub fn new(messages: Vec<ChatMessage>) -> Self {
+        let (system, messages) = split_system(messages);
+        Self::shared(Arc::new(system), Arc::new(messages))
+    }
+
+    /// A request that shares what somebody else holds.
+    pub fn shared(system: Arc<Vec<ChatMessage>>, messages: Arc<Vec<ChatMessage>>) -> Self {
+        Self { system, messages, ..Self::default() }
+    }
+
+    /// Offers tools to the model.
+    #[must_use]
+    pub fn with_tools(mut self, tools: impl Into<Arc<[Tool]>>) -> Self {
+        self.tools = tools.into();
+        self
+    }
+
+    /// Says which tools the model may or must call; nothing said means the provider's default.
+    #[must_use]
+    pub fn with_tool_choice(mut self, choice: impl Into<Option<ToolChoice>>) -> Self {
+        self.tool_choice = choice.into();
+        self
+    }
+
+    /// Asks for the reply in one piece instead of a stream of deltas.
+    #[must_use]
+    pub fn whole(mut self) -> Self {
+        self.whole = true;
+        self
+    }
+
+    /// The messages that come first and hold for the whole conversation.
+    pub fn system(&self) -> &[ChatMessage] {
+        &self.system
+    }
+
+    /// The conversation after [`system`](Self::system).
+    pub fn messages(&self) -> &[ChatMessage] {
+        &self.messages
+    }
+
+    /// The tools on offer.
+    pub fn tools(&self) -> &[Tool] {
+        &self.tools
+    }
+
+    /// Which tools the model may or must call, if anything is said about it.
+    pub fn tool_choice(&self) -> Option<&ToolChoice> {
+        self.tool_choice.as_ref()
+    }
+
+    /// Whether the reply is wanted in one piece.
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
+}
+
+impl From<&Self> for ChatRequest {
+    fn from(request: &Self) -> Self {
+        request.clone()
+    }
+}
+
+impl From<Vec<ChatMessage>> for ChatRequest {
+    fn from(messages: Vec<ChatMessage>) -> Self {
+        Self::new(messages)
+    }
+}
+
+/// Parts the leading system messages from the rest.
+pub(crate) fn split_system(mut messages: Vec<ChatMessage>) -> (Vec<ChatMessage>, Vec<ChatMessage>) {
+    let count = messages.iter().take_while(|it| it.role() == Role::System).count();
+    let rest = messages.split_off(count);
+    (messages, rest)
+}

@@ -1,0 +1,107 @@
+//! A model's reply.
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{ChatMessage, ToolCall, Usage};
+
+/// A whole reply of a model.
+///
+/// ```
+/// use siumai_core::types::{ChatMessage, ChatResponse, FinishReason};
+///
+/// let response = ChatResponse::new(ChatMessage::assistant("Sunny."), FinishReason::Stop);
+/// assert_eq!(response.content_text(), Some("Sunny."));
+/// assert!(response.tool_calls.is_empty());
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ChatResponse {
+    /// The provider's id of the reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The model that answered, as the provider names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// What the model said, as it goes into the history.
+    pub message: ChatMessage,
+    /// The tools it called, in order.
+    pub tool_calls: Vec<Arc<ToolCall>>,
+    /// Why the reply ended.
+    pub finish_reason: FinishReason,
+    /// What it cost, if the provider says so.
+    pub usage: Option<Usage>,
+}
+
+impl ChatResponse {
+    /// A reply that says `message`.
+    pub fn new(message: ChatMessage, finish_reason: FinishReason) -> Self {
+        let tool_calls = message.tool_calls().cloned().collect();
+        Self { id: None, model: None, message, tool_calls, finish_reason, usage: None }
+    }
+
+    /// Adds what it cost.
+    #[must_use]
+    pub fn with_usage(mut self, usage: Usage) -> Self {
+        self.usage = Some(usage);
+        self
+    }
+
+    /// The text of the reply, without reasoning; `None` if it has none.
+    pub fn content_text(&self) -> Option<&str> {
+        self.message.text()
+    }
+}
+
+/// Why a model's reply ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FinishReason {
+    /// It had said everything, or came to a stop sequence.
+    #[default]
+    Stop,
+    /// It reached the limit of output tokens or of the context.
+    Length,
+    /// It waits for the results of tools.
+    ToolCalls,
+    /// A filter of the provider cut it off.
+    ContentFilter,
+    /// Something else, in the provider's word.
+    #[serde(untagged)]
+    Other(String),
+}
+
+/// Something that was not as it should be, and did not stop the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Warning {
+    /// The history had a call that nobody answered; it was answered as interrupted.
+    CallWithoutResult {
+        /// The call's id.
+        call_id: String,
+        /// The tool's name.
+        name: String,
+    },
+    /// The history had a result without a call before it; it was left out.
+    ResultWithoutCall {
+        /// The id it answers.
+        call_id: String,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CallWithoutResult { call_id, name } => write!(
+                f,
+                "the history has no result for call `{call_id}` of `{name}`; it was answered as interrupted"
+            ),
+            Self::ResultWithoutCall { call_id } => write!(
+                f,
+                "the history has a result for `{call_id}`, which nothing before it called; it was left out"
+            ),
+        }
+    }
+}

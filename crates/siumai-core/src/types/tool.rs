@@ -1,0 +1,251 @@
+//! Tools as a model sees them: definitions, calls and results.
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// The definition of a tool: what a model is told about it, and how it may be run.
+///
+/// ```
+/// use siumai_core::types::Tool;
+/// use serde_json::json;
+///
+/// let tool = Tool::function("get_weather", "Get the weather of a city")
+///     .parameter("city", "string", "City name", true)
+///     .parameter("unit", "string", "celsius or fahrenheit", false)
+///     .build();
+/// assert_eq!(tool.name(), "get_weather");
+/// assert_eq!(tool.parameters()["required"], json!(["city"]));
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tool(Arc<Definition>);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Definition {
+    name: String,
+    description: String,
+    parameters: Value,
+    #[serde(default)]
+    read_only: bool,
+    #[serde(default)]
+    destructive: bool,
+    #[serde(default)]
+    exclusive: bool,
+}
+
+impl Tool {
+    /// A tool without parameters; add them with [`parameter`](Self::parameter).
+    pub fn function(name: impl Into<String>, description: impl Into<String>) -> Self {
+        let parameters =
+            json!({ "type": "object", "properties": {}, "additionalProperties": false });
+        Self::function_with_schema(name, description, parameters)
+    }
+
+    /// A tool whose parameters are a whole JSON Schema of an object.
+    ///
+    /// The schema is compiled when a run begins; one that is no schema is an error then.
+    pub fn function_with_schema(
+        name: impl Into<String>,
+        description: impl Into<String>,
+        schema: Value,
+    ) -> Self {
+        Self(Arc::new(Definition {
+            name: name.into(),
+            description: description.into(),
+            parameters: schema,
+            read_only: false,
+            destructive: false,
+            exclusive: false,
+        }))
+    }
+
+    /// Adds a parameter; `kind` is a JSON Schema type: `string`, `number`, `integer`, `boolean`, `array`, `object`.
+    #[must_use]
+    pub fn parameter(self, name: &str, kind: &str, description: &str, required: bool) -> Self {
+        self.with(|it| {
+            let Value::Object(schema) = &mut it.parameters else { return };
+            let property = json!({ "type": kind, "description": description });
+            if let Value::Object(properties) =
+                schema.entry("properties").or_insert_with(|| Value::Object(Map::new()))
+            {
+                properties.insert(name.to_owned(), property);
+            }
+            if !required {
+                return;
+            }
+            if let Value::Array(names) =
+                schema.entry("required").or_insert_with(|| Value::Array(Vec::new()))
+            {
+                names.push(Value::from(name));
+            }
+        })
+    }
+
+    /// The tool itself: a chain of setters may end with it or without.
+    #[must_use]
+    pub fn build(self) -> Self {
+        self
+    }
+
+    /// Marks the tool as one that changes nothing: it may run without being asked about.
+    #[must_use]
+    pub fn read_only(self) -> Self {
+        self.with(|it| it.read_only = true)
+    }
+
+    /// Marks the tool as one that can destroy something.
+    #[must_use]
+    pub fn destructive(self) -> Self {
+        self.with(|it| it.destructive = true)
+    }
+
+    /// Marks the tool as one that never runs beside another.
+    #[must_use]
+    pub fn exclusive(self) -> Self {
+        self.with(|it| it.exclusive = true)
+    }
+
+    /// The name a model calls it by: 1 to 64 of `a-z A-Z 0-9 _ -`.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What the model is told about it.
+    pub fn description(&self) -> &str {
+        &self.0.description
+    }
+
+    /// The JSON Schema of its arguments.
+    pub fn parameters(&self) -> &Value {
+        &self.0.parameters
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_read_only(&self) -> bool {
+        self.0.read_only
+    }
+
+    /// Whether it can destroy something.
+    pub fn is_destructive(&self) -> bool {
+        self.0.destructive
+    }
+
+    /// Whether it never runs beside another.
+    pub fn is_exclusive(&self) -> bool {
+        self.0.exclusive
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Definition)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+}
+
+/// Which tools the model may or must call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolChoice {
+    /// The model decides.
+    #[default]
+    Auto,
+    /// It must call at least one tool.
+    Required,
+    /// It must call none.
+    None,
+    /// It must call this one.
+    Specific {
+        /// The tool's name.
+        tool_name: String,
+    },
+}
+
+/// A model's wish to have a tool executed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// Tells this call from the others of the same reply; never empty.
+    pub id: String,
+    /// The tool's name, as the model wrote it.
+    pub name: String,
+    /// The arguments: an object, or, where what the model wrote is not JSON, that text as a string.
+    pub arguments: Value,
+}
+
+/// What came of a [`ToolCall`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ToolResult {
+    /// The [`id`](ToolCall::id) of the call.
+    pub call_id: String,
+    /// The tool's name.
+    pub name: String,
+    /// What the tool returned, or what the model is told instead.
+    pub output: Value,
+    /// What really happened to the call.
+    pub status: ToolStatus,
+    /// The arguments it was executed with, where approval changed them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_arguments: Option<Value>,
+}
+
+/// What really happened to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ToolStatus {
+    /// The tool returned a value.
+    Executed,
+    /// The tool failed, or the call was not one that could be executed.
+    Failed,
+    /// Approval refused it; it did not run.
+    Denied,
+    /// It took too long and was stopped.
+    TimedOut,
+    /// The run was cancelled before it finished.
+    Cancelled,
+    /// The run ended for another reason before it finished.
+    Interrupted,
+}
+
+impl ToolResult {
+    /// The value a tool returned for `call`.
+    ///
+    /// ```
+    /// use siumai_core::types::{ToolCall, ToolResult, ToolStatus};
+    /// use serde_json::json;
+    ///
+    /// let call = ToolCall { id: "call_1".into(), name: "add".into(), arguments: json!({ "a": 1 }) };
+    /// let result = ToolResult::executed(&call, json!(2));
+    /// assert_eq!((result.call_id.as_str(), result.status), ("call_1", ToolStatus::Executed));
+    /// ```
+    pub fn executed(call: &ToolCall, output: Value) -> Self {
+        Self::new(call, ToolStatus::Executed, output)
+    }
+
+    /// A result other than a returned value; `told` is a whole sentence for the model.
+    pub fn unexecuted(call: &ToolCall, status: ToolStatus, told: impl Into<String>) -> Self {
+        Self::new(call, status, Value::String(told.into()))
+    }
+
+    /// Whether it is anything but the value of a tool.
+    pub fn is_error(&self) -> bool {
+        self.status != ToolStatus::Executed
+    }
+
+    /// The output as a model reads it: a string as it is, anything else as JSON.
+    pub fn output_text(&self) -> std::borrow::Cow<'_, str> {
+        match &self.output {
+            Value::String(text) => text.into(),
+            other => other.to_string().into(),
+        }
+    }
+
+    fn new(call: &ToolCall, status: ToolStatus, output: Value) -> Self {
+        Self {
+            call_id: call.id.clone(),
+            name: call.name.clone(),
+            output,
+            status,
+            modified_arguments: None,
+        }
+    }
+}
