@@ -4,6 +4,8 @@
 //! providers. This crate has no HTTP, no TLS and spawns nothing.
 mod error;
 pub mod model;
+pub mod orchestrator;
+pub mod testing;
 pub mod tool;
 pub mod types;
 

@@ -103,18 +103,22 @@ impl Assembler {
         (!parts.is_empty()).then(|| ChatMessage::new(Role::Assistant, parts))
     }
 
+    /// Whether the reply came to its end.
+    ///
+    /// # Errors
+    ///
+    /// If [`ModelEvent::Finish`] has not come: a reply that broke off is no short answer.
+    pub fn check_finished(&self) -> Result<(), LlmError> {
+        if self.finish.is_some() { Ok(()) } else { Err(broken_off()) }
+    }
+
     /// The whole reply.
     ///
     /// # Errors
     ///
-    /// If [`ModelEvent::Finish`] never came: a reply that broke off is no short answer.
+    /// As [`check_finished`](Self::check_finished).
     pub fn finish(self) -> Result<ChatResponse, LlmError> {
-        let Some((finish_reason, usage)) = self.finish else {
-            return Err(LlmError::new(
-                ErrorKind::IncompleteReply,
-                "the reply broke off before its end; ask again",
-            ));
-        };
+        let (finish_reason, usage) = self.finish.ok_or_else(broken_off)?;
         let parts = self.blocks.into_iter().map(|block| block.into_part(&finish_reason)).collect();
         let message = ChatMessage::new(Role::Assistant, parts);
         let mut response = ChatResponse::new(message, finish_reason);
@@ -217,6 +221,10 @@ impl CallBlock {
         };
         ToolCall { id: self.id, name: self.name, arguments }
     }
+}
+
+fn broken_off() -> LlmError {
+    LlmError::new(ErrorKind::IncompleteReply, "the reply broke off before its end; ask again")
 }
 
 fn malformed(message: &str) -> LlmError {

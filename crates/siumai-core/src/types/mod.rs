@@ -7,6 +7,7 @@ mod response;
 mod tool;
 mod usage;
 
+pub(crate) use self::request::split_system;
 pub use self::{
     message::{ChatMessage, ContentPart, Role},
     request::ChatRequest,

@@ -194,8 +194,10 @@ pub struct ToolResult {
 pub enum ToolStatus {
     /// The tool returned a value.
     Executed,
-    /// The tool failed, or the call was not one that could be executed.
+    /// The tool ran and failed.
     Failed,
+    /// It could not be executed: no such tool is on offer, or the arguments do not fit. It did not run.
+    Invalid,
     /// Approval refused it; it did not run.
     Denied,
     /// It took too long and was stopped.

@@ -1,0 +1,69 @@
+//! Lets a plain `async fn` feed a `Stream`, without a task, a channel or a macro.
+//!
+//! The driver and its reader share one queue. [`Emitter::emit`] parks the
+//! driver until it is polled again, and a reader polls it only when the queue
+//! is empty: so a run never gets ahead of whoever reads it.
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Poll, Waker},
+};
+
+#[derive(Debug)]
+pub(super) struct Emitter<T>(Arc<Mutex<Queue<T>>>);
+
+#[derive(Debug)]
+struct Queue<T> {
+    items: VecDeque<T>,
+    parked: Vec<Waker>,
+}
+
+impl<T> Emitter<T> {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Queue { items: VecDeque::new(), parked: Vec::new() })))
+    }
+
+    /// A second handle on the same queue, for the other end.
+    pub(super) fn handle(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+
+    /// Puts `item` into the queue and gives way once, so that a reader can take it.
+    pub(super) async fn emit(&self, item: T) {
+        self.lock().items.push_back(item);
+        let mut is_parked = false;
+        poll_fn(|cx| {
+            if is_parked {
+                return Poll::Ready(());
+            }
+            is_parked = true;
+            // Inside a `FuturesUnordered` a child is polled again only if its own waker fires.
+            self.lock().parked.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Takes the oldest item.
+    pub(super) fn take(&self) -> Option<T> {
+        self.lock().items.pop_front()
+    }
+
+    /// Wakes whatever is parked in [`emit`](Self::emit); says whether anything was.
+    pub(super) fn release(&self) -> bool {
+        let parked = std::mem::take(&mut self.lock().parked);
+        let any = !parked.is_empty();
+        parked.into_iter().for_each(Waker::wake);
+        any
+    }
+
+    /// Whether something is parked in [`emit`](Self::emit).
+    pub(super) fn has_parked(&self) -> bool {
+        !self.lock().parked.is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,81 @@
+//! What a run tells whoever watches it.
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{StepResult, StoppedBy};
+use crate::{
+    model::Delta,
+    types::{ChatResponse, ToolCall, ToolResult, Usage, Warning},
+};
+
+/// One event of a streamed run.
+///
+/// A run of two steps brings: `Start`, `StepStart`, deltas, a `ToolCall` for
+/// each call, a `ToolResult` for each as it finishes, `StepFinish`, then
+/// `StepStart`, deltas, `StepFinish`, and at last one `End`. In JSON each has a
+/// `type` in snake case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StreamEvent {
+    /// The run begins.
+    #[non_exhaustive]
+    Start {
+        /// The name of the agent that runs, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent_id: Option<String>,
+    },
+    /// Something is not as it should be, and the run goes on.
+    #[non_exhaustive]
+    Warning {
+        /// What it is.
+        warning: Warning,
+    },
+    /// A step begins: the model is about to be asked.
+    #[non_exhaustive]
+    StepStart {
+        /// The number of the step, from 0.
+        step_number: usize,
+    },
+    /// A piece of the model's reply.
+    #[non_exhaustive]
+    Delta {
+        /// The number of the step, from 0.
+        step_number: usize,
+        /// The piece.
+        delta: Delta,
+    },
+    /// The model calls a tool. All calls of a reply come before the first result.
+    #[non_exhaustive]
+    ToolCall {
+        /// The number of the step, from 0.
+        step_number: usize,
+        /// The call.
+        call: Arc<ToolCall>,
+    },
+    /// A call is finished. Results come in the order they finish.
+    #[non_exhaustive]
+    ToolResult {
+        /// The number of the step, from 0.
+        step_number: usize,
+        /// What came of it.
+        result: Arc<ToolResult>,
+    },
+    /// A step is finished.
+    #[non_exhaustive]
+    StepFinish {
+        /// All of it.
+        step: Box<StepResult>,
+    },
+    /// The run has ended. Comes once, last.
+    #[non_exhaustive]
+    End {
+        /// Why it ended.
+        stopped_by: StoppedBy,
+        /// The model's last reply.
+        response: Box<ChatResponse>,
+        /// What the whole run cost.
+        usage: Usage,
+    },
+}

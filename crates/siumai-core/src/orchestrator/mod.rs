@@ -1,0 +1,43 @@
+//! Runs: a model that works in steps, calling tools until it is done or a condition stops it.
+//!
+//! | to run | use |
+//! |---|---|
+//! | and get the answer and the steps | [`generate`] |
+//! | and get all there is to know | [`run`] |
+//! | and watch | [`generate_stream`], [`generate_stream_owned`] |
+//! | the same agent again and again | [`ToolLoopAgent`] |
+//!
+//! All of them poll the same loop.
+mod agent;
+mod approval;
+mod driver;
+mod emitter;
+mod event;
+mod execute;
+mod generate;
+mod history;
+mod open_step;
+mod outcome;
+mod prepare_step;
+mod run;
+mod stop_condition;
+mod stream;
+mod types;
+
+pub use self::{
+    agent::ToolLoopAgent,
+    event::StreamEvent,
+    generate::{generate, run},
+    prepare_step::{PrepareStepContext, PrepareStepResult},
+    stop_condition::{
+        StopCondition, all_of, any_of, custom_condition, has_text_response, has_tool_call,
+        step_count_is,
+    },
+    stream::{RunStream, Steps, StreamOrchestration, generate_stream, generate_stream_owned},
+    types::{
+        OnChunk, OnFinish, OnStepFinish, OnToolApproval, OrchestratorOptions,
+        OrchestratorStreamOptions, PrepareStep, RunError, RunOutput, StepResult, StoppedBy,
+        ToolApproval,
+    },
+};
+pub use crate::{tool::ToolResolver, types::ToolChoice};

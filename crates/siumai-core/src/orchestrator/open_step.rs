@@ -1,0 +1,128 @@
+//! A step between the model's reply and the last result: what becomes of each call, no IO.
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    ErrorKind, LlmError,
+    types::{ChatResponse, ToolCall, ToolResult, ToolStatus},
+};
+
+/// A step whose model has answered but whose calls are not all finished.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct OpenStep {
+    pub(super) active_tools: Option<Vec<String>>,
+    pub(super) response: ChatResponse,
+    calls: Vec<OpenCall>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct OpenCall {
+    call: Arc<ToolCall>,
+    state: CallState,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum CallState {
+    Undecided,
+    Decided(Decision),
+    Finished(Arc<ToolResult>),
+}
+
+/// What is done with a call that may be executed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Decision {
+    /// Execute it, with these arguments if approval changed them.
+    Execute { modified_arguments: Option<Value> },
+    /// Leave it to the caller of the run.
+    Leave,
+}
+
+/// A call that may be executed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ReadyCall {
+    pub(super) call: Arc<ToolCall>,
+    pub(super) modified_arguments: Option<Value>,
+}
+
+impl OpenStep {
+    pub(super) fn new(active_tools: Option<Vec<String>>, response: ChatResponse) -> Self {
+        let open =
+            |call: &Arc<ToolCall>| OpenCall { call: Arc::clone(call), state: CallState::Undecided };
+        let calls = response.tool_calls.iter().map(open).collect();
+        Self { active_tools, response, calls }
+    }
+
+    pub(super) fn decide(&mut self, call_id: &str, decision: Decision) -> Result<(), LlmError> {
+        let call = self.calls.iter_mut().find(|it| it.call.id == call_id);
+        match call {
+            Some(call) if call.state == CallState::Undecided => {
+                call.state = CallState::Decided(decision);
+                Ok(())
+            }
+            _ => Err(out_of_order("a decision")),
+        }
+    }
+
+    pub(super) fn finish(&mut self, result: Arc<ToolResult>) -> Result<(), LlmError> {
+        let call = self.calls.iter_mut().find(|it| it.call.id == result.call_id);
+        match call {
+            Some(call) if !matches!(call.state, CallState::Finished(_)) => {
+                call.state = CallState::Finished(result);
+                Ok(())
+            }
+            _ => Err(out_of_order("a tool result")),
+        }
+    }
+
+    pub(super) fn break_off(&mut self, status: ToolStatus) {
+        for open in &mut self.calls {
+            if matches!(open.state, CallState::Finished(_)) {
+                continue;
+            }
+            let told =
+                "The run ended before this call was finished. It may have been executed in part.";
+            let result = ToolResult::unexecuted(&open.call, status, told);
+            open.state = CallState::Finished(Arc::new(result));
+        }
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        let is_done = |it: &CallState| {
+            matches!(it, CallState::Finished(_) | CallState::Decided(Decision::Leave))
+        };
+        self.calls.iter().all(|it| is_done(&it.state))
+    }
+
+    pub(super) fn undecided(&self) -> impl Iterator<Item = &Arc<ToolCall>> {
+        let is_open = |it: &&OpenCall| it.state == CallState::Undecided;
+        self.calls.iter().filter(is_open).map(|it| &it.call)
+    }
+
+    pub(super) fn ready(&self) -> impl Iterator<Item = ReadyCall> {
+        self.calls.iter().filter_map(|it| match &it.state {
+            CallState::Decided(Decision::Execute { modified_arguments }) => Some(ReadyCall {
+                call: Arc::clone(&it.call),
+                modified_arguments: modified_arguments.clone(),
+            }),
+            _ => None,
+        })
+    }
+
+    pub(super) fn left(&self) -> impl Iterator<Item = &Arc<ToolCall>> {
+        let is_left = |it: &&OpenCall| it.state == CallState::Decided(Decision::Leave);
+        self.calls.iter().filter(is_left).map(|it| &it.call)
+    }
+
+    pub(super) fn results(&self) -> impl Iterator<Item = &Arc<ToolResult>> {
+        self.calls.iter().filter_map(|it| match &it.state {
+            CallState::Finished(result) => Some(result),
+            _ => None,
+        })
+    }
+}
+
+pub(super) fn out_of_order(what: &str) -> LlmError {
+    LlmError::new(ErrorKind::OutOfOrder, format!("{what} can't come here in a run"))
+}

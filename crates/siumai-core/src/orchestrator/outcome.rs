@@ -1,0 +1,71 @@
+//! Where the driver leaves what came of a run, and who waits for it is told.
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Wake, Waker},
+};
+
+use super::{RunError, RunOutput};
+
+/// What came of a run, once it has ended.
+#[derive(Debug, Default)]
+pub(super) struct Outcome(Mutex<Option<Result<RunOutput, RunError>>>);
+
+impl Outcome {
+    pub(super) fn set(&self, ended: Result<RunOutput, RunError>) {
+        *lock(&self.0) = Some(ended);
+    }
+
+    /// What `read` makes of the outcome, if there is one.
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&Result<RunOutput, RunError>) -> T,
+    ) -> Option<T> {
+        lock(&self.0).as_ref().map(read)
+    }
+
+    pub(super) fn take(&self) -> Option<Result<RunOutput, RunError>> {
+        lock(&self.0).take()
+    }
+}
+
+/// The wakers of the two who may wait for a run: its reader, and the one that waits for its steps.
+///
+/// The driver is polled with a waker that wakes both, since either may poll it next.
+#[derive(Debug, Default)]
+pub(super) struct Waiters(Mutex<[Option<Waker>; 2]>);
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Waiter {
+    Reader,
+    Steps,
+}
+
+impl Waiters {
+    pub(super) fn register(&self, waiter: Waiter, waker: &Waker) {
+        let slot = &mut lock(&self.0)[waiter as usize];
+        match slot {
+            Some(known) => known.clone_from(waker),
+            None => *slot = Some(waker.clone()),
+        }
+    }
+
+    pub(super) fn wake_all(&self) {
+        // Woken outside the lock: a waker may run anything.
+        let wakers = lock(&self.0).clone();
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+impl Wake for Waiters {
+    fn wake(self: Arc<Self>) {
+        self.wake_all();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.wake_all();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,109 @@
+//! How one step may differ from its run.
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{StepResult, history};
+use crate::{
+    LlmError,
+    tool::{Toolbox, nearest},
+    types::{ChatMessage, Tool, ToolChoice, Warning, split_system},
+};
+
+/// What is known when a step is about to begin.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct PrepareStepContext<'a> {
+    /// The number of the step, from 0.
+    pub step_number: usize,
+    /// The steps before it.
+    pub steps: &'a [StepResult],
+    /// The history without its leading system messages.
+    pub messages: &'a [ChatMessage],
+}
+
+/// How the step differs from the run; what is `None` stays as it is. It rules this step alone.
+///
+/// ```
+/// use siumai_core::{orchestrator::PrepareStepResult, types::ToolChoice};
+///
+/// let only_the_answer = PrepareStepResult {
+///     tool_choice: Some(ToolChoice::None),
+///     ..Default::default()
+/// };
+/// assert!(only_the_answer.active_tools.is_none());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PrepareStepResult {
+    /// Which tools the model may or must call.
+    pub tool_choice: Option<ToolChoice>,
+    /// The names of the tools on offer. No other executes in this step, whoever asks.
+    pub active_tools: Option<Vec<String>>,
+    /// The system message, in place of the run's.
+    pub system: Option<String>,
+    /// The messages to send, in place of the history. The history itself stays whole.
+    pub messages: Option<Vec<ChatMessage>>,
+}
+
+/// What rules one step: `prepare_step`'s answer, checked.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct StepPlan {
+    pub(super) tool_choice: Option<ToolChoice>,
+    pub(super) active_tools: Option<Vec<String>>,
+    pub(super) system: Option<Arc<Vec<ChatMessage>>>,
+    pub(super) messages: Option<Arc<Vec<ChatMessage>>>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+impl StepPlan {
+    pub(super) fn new(prepared: PrepareStepResult, standing_choice: Option<ToolChoice>) -> Self {
+        let PrepareStepResult { tool_choice, active_tools, system, messages } = prepared;
+        let (mut own_system, messages) = messages.map(split_system).unzip();
+        let (messages, warnings) = messages.map(history::mend).unzip();
+        if let Some(text) = system {
+            own_system = Some(vec![ChatMessage::system(text)]);
+        }
+        Self {
+            tool_choice: tool_choice.or(standing_choice),
+            active_tools,
+            system: own_system.filter(|it| !it.is_empty()).map(Arc::new),
+            messages: messages.map(Arc::new),
+            warnings: warnings.unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn check(&self, tools: &Toolbox) -> Result<(), LlmError> {
+        let offered = tools.active(self.active_tools.as_deref());
+        for name in self.active_tools.iter().flatten() {
+            if tools.find(name).is_none() {
+                let all = tools.active(None);
+                return Err(no_such_tool("active_tools names", name, all.iter().map(Tool::name)));
+            }
+        }
+        match &self.tool_choice {
+            Some(ToolChoice::Specific { tool_name })
+                if !offered.iter().any(|it| it.name() == tool_name) =>
+            {
+                let names = offered.iter().map(Tool::name);
+                Err(no_such_tool("tool_choice forces", tool_name, names))
+            }
+            Some(ToolChoice::Required) if offered.is_empty() => Err(LlmError::invalid_input(
+                "tool_choice requires a tool call, but no tools are on offer; offer some or choose `Auto`",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn no_such_tool<'a>(
+    where_from: &str,
+    name: &str,
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> LlmError {
+    let hint = match nearest(name, names.clone()) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None => String::new(),
+    };
+    let list = names.map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
+    LlmError::invalid_input(format!("{where_from} `{name}`, which is not on offer ({list}){hint}"))
+}

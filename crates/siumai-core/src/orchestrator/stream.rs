@@ -1,0 +1,365 @@
+//! The streamed surfaces of a run. What they poll is the one loop, in `driver.rs`.
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use futures_core::{Stream, future::BoxFuture};
+use futures_util::StreamExt;
+
+pub(super) use super::driver::Delivery;
+use super::{
+    OrchestratorOptions, RunError, RunOutput, StepResult, StopCondition, StreamEvent,
+    driver::{Driver, Observers, drive},
+    emitter::Emitter,
+    outcome::{Outcome, Waiter, Waiters},
+    run::{Rules, Run},
+};
+use crate::{
+    ErrorKind, LlmError,
+    model::LanguageModel,
+    tool::{ToolResolver, Toolbox},
+    types::{ChatMessage, Tool},
+};
+
+/// Runs as a stream that borrows what it works with.
+///
+/// ```
+/// use futures_util::StreamExt;
+/// use siumai_core::{
+///     orchestrator::{OrchestratorOptions, StreamEvent, generate_stream},
+///     testing::ScriptedModel,
+///     user,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), siumai_core::LlmError> {
+/// let model = ScriptedModel::new().reply("Hello there.");
+/// let mut stream =
+///     generate_stream(&model, vec![user!("Hi")], None, None, &[], OrchestratorOptions::default())?;
+/// let mut text = String::new();
+/// while let Some(event) = stream.next().await {
+///     if let StreamEvent::Delta { delta, .. } = event? {
+///         text.extend(delta.content);
+///     }
+/// }
+/// assert_eq!(text, "Hello there.");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// If the run can't begin: no messages, a tool that can't be offered, a limit of zero.
+pub fn generate_stream<'a>(
+    model: &'a dyn LanguageModel,
+    messages: Vec<ChatMessage>,
+    tools: Option<Vec<Tool>>,
+    resolver: Option<&'a dyn ToolResolver>,
+    stop_conditions: &'a [&'a dyn StopCondition],
+    options: OrchestratorOptions,
+) -> Result<RunStream<'a>, RunError> {
+    start(model, messages, tools, resolver, stop_conditions, options, Delivery::Streamed)
+}
+
+/// Runs as a stream that owns what it works with, and may outlive its maker.
+///
+/// Beside the stream stand its [`steps`](StreamOrchestration::steps), to be awaited.
+///
+/// # Errors
+///
+/// If the run can't begin: no messages, a tool that can't be offered, a limit of zero.
+///
+/// # Cancel safety
+///
+/// Nothing happens before the stream, or its steps, are polled.
+pub async fn generate_stream_owned(
+    model: impl LanguageModel + 'static,
+    messages: Vec<ChatMessage>,
+    tools: Option<Vec<Tool>>,
+    resolver: impl ToolResolver + 'static,
+    stop_conditions: Vec<Box<dyn StopCondition>>,
+    options: OrchestratorOptions,
+) -> Result<StreamOrchestration, RunError> {
+    let (run, toolbox) = prepare(messages, tools, &options)?;
+    let stream = RunStream::new(move |events, outcome| {
+        Box::pin(async move {
+            let stop: Vec<&dyn StopCondition> = stop_conditions.iter().map(|it| &**it).collect();
+            let driver = Driver {
+                model: &model,
+                resolver: Some(&resolver),
+                rules: rules(&options, &stop, &toolbox),
+                options: &options,
+                delivery: Delivery::Streamed,
+                events,
+                observers: Observers::default(),
+            };
+            drive(driver, run, outcome).await;
+        })
+    });
+    let steps = Steps(Arc::clone(&stream.shared));
+    Ok(StreamOrchestration { stream, steps })
+}
+
+/// Starts a run whose events may be read; all surfaces that borrow begin here.
+pub(super) fn start<'a>(
+    model: &'a dyn LanguageModel,
+    messages: Vec<ChatMessage>,
+    tools: Option<Vec<Tool>>,
+    resolver: Option<&'a dyn ToolResolver>,
+    stop_conditions: &'a [&'a dyn StopCondition],
+    options: OrchestratorOptions,
+    delivery: Delivery,
+) -> Result<RunStream<'a>, RunError> {
+    let (run, toolbox) = prepare(messages, tools, &options)?;
+    Ok(RunStream::new(move |events, outcome| {
+        Box::pin(async move {
+            let driver = Driver {
+                model,
+                resolver,
+                rules: rules(&options, stop_conditions, &toolbox),
+                options: &options,
+                delivery,
+                events,
+                observers: Observers::default(),
+            };
+            drive(driver, run, outcome).await;
+        })
+    }))
+}
+
+/// A run as a stream of events.
+///
+/// It moves only while it is polled, and dropping it stops the model call and
+/// the tools. After an `Err`, which carries all that was finished, it ends.
+pub struct RunStream<'a> {
+    shared: Arc<Shared<'a>>,
+    has_ended: bool,
+}
+
+/// A streamed run: its events, and its steps to be awaited.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct StreamOrchestration {
+    /// The events, as they happen.
+    pub stream: RunStream<'static>,
+    /// The finished steps, once the run has ended.
+    pub steps: Steps,
+}
+
+/// A future of a run's finished steps.
+///
+/// Awaiting it drives the run, whether somebody reads the stream or not; what
+/// it drives past is kept for the reader. If the stream is dropped first, the
+/// answer is an error of kind [`Cancelled`](ErrorKind::Cancelled) that carries the finished steps.
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Steps(Arc<Shared<'static>>);
+
+/// What the two ends of a streamed run share.
+struct Shared<'a> {
+    driver: Mutex<Seat<'a>>,
+    events: Emitter<StreamEvent>,
+    outcome: Arc<Outcome>,
+    waiters: Arc<Waiters>,
+}
+
+/// Where the driver is.
+enum Seat<'a> {
+    /// Here, to be polled.
+    Free(BoxFuture<'a, ()>),
+    /// With somebody who polls it just now; `dropped` if it is not wanted back.
+    Taken { dropped: bool },
+    /// At its end.
+    Gone,
+}
+
+impl<'a> Seat<'a> {
+    /// The driver, if it is here; it is marked as taken then.
+    fn take(&mut self) -> Option<BoxFuture<'a, ()>> {
+        if !matches!(self, Self::Free(_)) {
+            return None;
+        }
+        match std::mem::replace(self, Self::Taken { dropped: false }) {
+            Self::Free(driver) => Some(driver),
+            Self::Taken { .. } | Self::Gone => None,
+        }
+    }
+}
+
+impl<'a> RunStream<'a> {
+    fn new(driver: impl FnOnce(Emitter<StreamEvent>, Arc<Outcome>) -> BoxFuture<'a, ()>) -> Self {
+        let (events, outcome) = (Emitter::new(), Arc::new(Outcome::default()));
+        let driver = driver(events.handle(), Arc::clone(&outcome));
+        let shared = Shared {
+            driver: Mutex::new(Seat::Free(driver)),
+            events,
+            outcome,
+            waiters: Arc::new(Waiters::default()),
+        };
+        Self { shared: Arc::new(shared), has_ended: false }
+    }
+
+    /// Reads the stream to its end and returns all that came of the run.
+    ///
+    /// # Errors
+    ///
+    /// What the run failed with, and everything it had finished.
+    pub async fn finish(mut self) -> Result<RunOutput, RunError> {
+        while self.next().await.is_some() {}
+        let outcome = &self.shared.outcome;
+        let is_awaited_elsewhere = Arc::strong_count(&self.shared) > 1;
+        let ended = if is_awaited_elsewhere { outcome.read(Clone::clone) } else { outcome.take() };
+        ended.unwrap_or_else(|| Err(RunError::new(never_ended(), Vec::new(), Vec::new(), None)))
+    }
+}
+
+impl Stream for RunStream<'_> {
+    type Item = Result<StreamEvent, RunError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(event) = self.shared.events.take() {
+            return Poll::Ready(Some(Ok(event)));
+        }
+        if self.has_ended {
+            return Poll::Ready(None);
+        }
+        self.shared.waiters.register(Waiter::Reader, cx.waker());
+        self.shared.poll_driver();
+        if let Some(event) = self.shared.events.take() {
+            return Poll::Ready(Some(Ok(event)));
+        }
+        let Some(last) = self.shared.outcome.read(last_event) else { return Poll::Pending };
+        self.has_ended = true;
+        Poll::Ready(Some(last))
+    }
+}
+
+impl Drop for RunStream<'_> {
+    fn drop(&mut self) {
+        self.shared.stop();
+    }
+}
+
+impl Future for Steps {
+    type Output = Result<Vec<StepResult>, RunError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let steps = |ended: &Result<RunOutput, RunError>| match ended {
+            Ok(output) => Ok(output.steps.clone()),
+            Err(failed) => Err(failed.clone()),
+        };
+        self.0.waiters.register(Waiter::Steps, cx.waker());
+        loop {
+            if let Some(ended) = self.0.outcome.read(steps) {
+                return Poll::Ready(ended);
+            }
+            let has_moved = self.0.poll_driver();
+            if !has_moved && self.0.outcome.read(|_| ()).is_none() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl<'a> Shared<'a> {
+    /// Polls the driver once, unless somebody else does just now; says whether it is to be polled again.
+    fn poll_driver(&self) -> bool {
+        let Some(mut driver) = self.seat().take() else { return false };
+        self.events.release();
+        let waker = Waker::from(Arc::clone(&self.waiters));
+        let polled = driver.as_mut().poll(&mut Context::from_waker(&waker));
+        let mut seat = self.seat();
+        let next = match (polled, &*seat) {
+            (Poll::Pending, Seat::Taken { dropped: false }) => Seat::Free(driver),
+            _ => Seat::Gone,
+        };
+        *seat = next;
+        drop(seat);
+        self.events.has_parked()
+    }
+
+    /// Drops the driver, and with it whatever it waits for.
+    fn stop(&self) {
+        let mut seat = self.seat();
+        let next = match &*seat {
+            Seat::Taken { .. } => Seat::Taken { dropped: true },
+            Seat::Free(_) | Seat::Gone => Seat::Gone,
+        };
+        let stopped = std::mem::replace(&mut *seat, next);
+        // Dropped outside the lock: the driver's destructor leaves the outcome and may run tools' destructors.
+        drop(seat);
+        drop(stopped);
+        self.waiters.wake_all();
+    }
+
+    fn seat(&self) -> MutexGuard<'_, Seat<'a>> {
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for RunStream<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunStream").field("has_ended", &self.has_ended).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Steps").finish_non_exhaustive()
+    }
+}
+
+/// What a stream ends with.
+fn last_event(ended: &Result<RunOutput, RunError>) -> Result<StreamEvent, RunError> {
+    let output = ended.as_ref().map_err(Clone::clone)?;
+    Ok(StreamEvent::End {
+        stopped_by: output.stopped_by.clone(),
+        response: Box::new(output.response.clone()),
+        usage: output.usage.clone(),
+    })
+}
+
+/// Checks all that can be wrong before a run begins.
+fn prepare(
+    messages: Vec<ChatMessage>,
+    tools: Option<Vec<Tool>>,
+    options: &OrchestratorOptions,
+) -> Result<(Run, Toolbox), RunError> {
+    let given = messages.clone();
+    let prepared = || {
+        check_limit("max_steps", options.max_steps)?;
+        check_limit("max_parallel_tools", options.max_parallel_tools)?;
+        Ok((Run::new(messages)?, Toolbox::new(tools.unwrap_or_default())?))
+    };
+    prepared().map_err(|error| RunError::new(error, Vec::new(), given, None))
+}
+
+fn check_limit(name: &str, limit: usize) -> Result<(), LlmError> {
+    if limit > 0 {
+        return Ok(());
+    }
+    Err(LlmError::invalid_input(format!(
+        "{name} is 0, so nothing could ever run; give it at least 1"
+    )))
+}
+
+fn rules<'a>(
+    options: &'a OrchestratorOptions,
+    stop: &'a [&'a dyn StopCondition],
+    tools: &'a Toolbox,
+) -> Rules<'a> {
+    Rules {
+        max_steps: options.max_steps,
+        stop,
+        tool_choice: options.tool_choice.as_ref(),
+        prepare_step: options.prepare_step.as_ref(),
+        tools,
+    }
+}
+
+fn never_ended() -> LlmError {
+    LlmError::new(ErrorKind::Cancelled, "the stream had already ended")
+}

@@ -1,0 +1,290 @@
+//! What goes into a run and what comes out of it.
+use std::{error::Error, fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{PrepareStepContext, PrepareStepResult};
+use crate::{
+    ErrorKind, LlmError,
+    types::{
+        ChatMessage, ChatResponse, FinishReason, ToolCall, ToolChoice, ToolResult, ToolStatus,
+        Usage, Warning,
+    },
+};
+
+/// One finished step: a reply of the model and what came of the tools it called.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StepResult {
+    /// The number of the step, from 0.
+    pub step_number: usize,
+    /// What the step added to the history: the reply, then the results in call order.
+    pub messages: Vec<ChatMessage>,
+    /// Why the model's reply ended.
+    pub finish_reason: FinishReason,
+    /// What the step cost, if the provider says so.
+    pub usage: Option<Usage>,
+    /// The tools the model called, in order.
+    pub tool_calls: Vec<Arc<ToolCall>>,
+    /// What came of the calls, in call order.
+    pub tool_results: Vec<Arc<ToolResult>>,
+}
+
+impl StepResult {
+    /// The text of the model's reply; `None` if it has none.
+    pub fn text(&self) -> Option<&str> {
+        self.messages.first()?.text()
+    }
+
+    /// The calls that could be executed: of a tool on offer, with arguments that fit.
+    pub fn valid_calls(&self) -> impl Iterator<Item = &ToolCall> {
+        let is_invalid = |call: &ToolCall| {
+            let mut results = self.tool_results.iter();
+            results.any(|it| it.call_id == call.id && it.status == ToolStatus::Invalid)
+        };
+        self.tool_calls.iter().map(AsRef::as_ref).filter(move |call| !is_invalid(call))
+    }
+
+    /// The sum of what `steps` cost. What one of them does not say is unknown in the sum.
+    ///
+    /// ```
+    /// use siumai_core::{orchestrator::StepResult, types::{TokenCount, Usage}};
+    ///
+    /// let mut paid = StepResult::default();
+    /// paid.usage = Some(Usage::new(10, 5));
+    /// let silent = StepResult::default();
+    ///
+    /// assert_eq!(StepResult::merge_usage(&[paid.clone(), paid.clone()]).total_tokens, 30);
+    /// assert_eq!(StepResult::merge_usage(&[paid, silent]).total_tokens, TokenCount::UNKNOWN);
+    /// ```
+    pub fn merge_usage(steps: &[Self]) -> Usage {
+        steps.iter().map(|step| step.usage.clone().unwrap_or_default()).sum()
+    }
+}
+
+/// The decision on one tool call, given before it executes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ToolApproval {
+    /// Execute it with these arguments.
+    Approve(Value),
+    /// Execute it with these arguments instead of the model's; they are checked against the schema again.
+    Modify(Value),
+    /// Don't execute it. The model is told, with the reason, and the run goes on.
+    Deny {
+        /// Why not, for the model.
+        reason: String,
+    },
+}
+
+/// Why a run ended, when it did not fail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StoppedBy {
+    /// The model answered without calling a tool.
+    Answer,
+    /// A stop condition held.
+    #[non_exhaustive]
+    Condition {
+        /// Its place among the conditions of the run, from 0.
+        index: usize,
+    },
+    /// The run had as many steps as [`max_steps`](OrchestratorOptions::max_steps) allows.
+    MaxSteps,
+    /// The model called tools that nobody here executes; [`RunOutput::pending`] lists the calls.
+    ToolCallsPending,
+}
+
+/// All that came of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RunOutput {
+    /// The model's last reply.
+    pub response: ChatResponse,
+    /// The steps, in order.
+    pub steps: Vec<StepResult>,
+    /// The whole history: what the run began with and what it added. Push a message and run again to go on.
+    pub messages: Vec<ChatMessage>,
+    /// What the run cost.
+    pub usage: Usage,
+    /// Why it ended.
+    pub stopped_by: StoppedBy,
+    /// Calls that are left to the caller: answer each with [`ChatMessage::tool`] and run again.
+    pub pending: Vec<Arc<ToolCall>>,
+    /// What was not as it should be, and did not stop the run.
+    pub warnings: Vec<Warning>,
+}
+
+/// Why a run failed, with everything it had finished.
+///
+/// It turns into an [`LlmError`] by `?`, where only the reason matters.
+#[derive(Clone)]
+pub struct RunError {
+    error: LlmError,
+    done: Arc<Done>,
+}
+
+#[derive(Debug)]
+struct Done {
+    steps: Vec<StepResult>,
+    messages: Vec<ChatMessage>,
+    usage: Usage,
+    partial_reply: Option<ChatMessage>,
+}
+
+impl RunError {
+    pub(super) fn new(
+        error: LlmError,
+        steps: Vec<StepResult>,
+        messages: Vec<ChatMessage>,
+        partial_reply: Option<ChatMessage>,
+    ) -> Self {
+        let usage = StepResult::merge_usage(&steps);
+        Self { error, done: Arc::new(Done { steps, messages, usage, partial_reply }) }
+    }
+
+    /// The failure itself.
+    pub fn error(&self) -> &LlmError {
+        &self.error
+    }
+
+    /// The sort of the failure.
+    pub fn kind(&self) -> ErrorKind {
+        self.error.kind()
+    }
+
+    /// The steps that were finished, the one that failed included if its tools had begun:
+    /// calls that were cut short have a result that says so.
+    pub fn steps(&self) -> &[StepResult] {
+        &self.done.steps
+    }
+
+    /// The history up to the failure. It is valid: run again with it to go on.
+    pub fn messages(&self) -> &[ChatMessage] {
+        &self.done.messages
+    }
+
+    /// What the finished steps cost.
+    pub fn usage(&self) -> &Usage {
+        &self.done.usage
+    }
+
+    /// What the model had said of a reply that broke off; it is not part of the history.
+    pub fn partial_reply(&self) -> Option<&ChatMessage> {
+        self.done.partial_reply.as_ref()
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.steps().len() {
+            0 => write!(f, "{}", self.error),
+            1 => write!(f, "{} (1 step was finished)", self.error),
+            count => write!(f, "{} ({count} steps were finished)", self.error),
+        }
+    }
+}
+
+impl fmt::Debug for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Prompts stay out of logs: what was finished is counted, not shown.
+        f.debug_struct("RunError")
+            .field("error", &self.error)
+            .field("steps", &self.steps().len())
+            .field("messages", &self.messages().len())
+            .field("usage", self.usage())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Error for RunError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+impl From<RunError> for LlmError {
+    fn from(failed: RunError) -> Self {
+        failed.error
+    }
+}
+
+/// Called with each finished step.
+pub type OnStepFinish = Arc<dyn Fn(&StepResult) + Send + Sync>;
+/// Called with all steps when the run has ended.
+pub type OnFinish = Arc<dyn Fn(&[StepResult]) + Send + Sync>;
+/// Called with each piece of text as it arrives.
+pub type OnChunk = Arc<dyn Fn(&str) + Send + Sync>;
+/// Decides on a call, given the tool's name and the arguments.
+pub type OnToolApproval = Arc<dyn Fn(&str, &Value) -> ToolApproval + Send + Sync>;
+/// Says how the next step differs from the run.
+pub type PrepareStep = Arc<dyn Fn(PrepareStepContext<'_>) -> PrepareStepResult + Send + Sync>;
+
+/// How a run is carried out. Write what differs and end with `..Default::default()`.
+///
+/// ```
+/// use siumai_core::orchestrator::OrchestratorOptions;
+///
+/// let options = OrchestratorOptions { max_steps: 10, ..Default::default() };
+/// assert_eq!((options.max_steps, options.max_parallel_tools), (10, 8));
+/// ```
+#[derive(Clone)]
+pub struct OrchestratorOptions {
+    /// The most steps a run may have, whatever the stop conditions say. Not zero; 100 by default.
+    pub max_steps: usize,
+    /// The most tools of one step that run at a time. Not zero; 8 by default.
+    pub max_parallel_tools: usize,
+    /// Which tools the model may or must call. A choice that forces a call
+    /// holds until it was obeyed once, or the run would never end.
+    pub tool_choice: Option<ToolChoice>,
+    /// The name of the agent that runs, for logs and telemetry.
+    pub agent_id: Option<String>,
+    /// Asked before each step how it differs from the run.
+    pub prepare_step: Option<PrepareStep>,
+    /// Asked before each tool executes. A panic in it is a denial.
+    pub on_tool_approval: Option<OnToolApproval>,
+    /// Told of each piece of text.
+    pub on_chunk: Option<OnChunk>,
+    /// Told of each finished step.
+    pub on_step_finish: Option<OnStepFinish>,
+    /// Told of all steps when the run has ended without an error.
+    pub on_finish: Option<OnFinish>,
+}
+
+/// The options of a streamed run: the same, under their other name.
+pub type OrchestratorStreamOptions = OrchestratorOptions;
+
+impl Default for OrchestratorOptions {
+    fn default() -> Self {
+        Self {
+            max_steps: 100,
+            max_parallel_tools: 8,
+            tool_choice: None,
+            agent_id: None,
+            prepare_step: None,
+            on_tool_approval: None,
+            on_chunk: None,
+            on_step_finish: None,
+            on_finish: None,
+        }
+    }
+}
+
+impl fmt::Debug for OrchestratorOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OrchestratorOptions")
+            .field("max_steps", &self.max_steps)
+            .field("max_parallel_tools", &self.max_parallel_tools)
+            .field("tool_choice", &self.tool_choice)
+            .field("agent_id", &self.agent_id)
+            .field("prepare_step", &self.prepare_step.is_some())
+            .field("on_tool_approval", &self.on_tool_approval.is_some())
+            .field("on_chunk", &self.on_chunk.is_some())
+            .field("on_step_finish", &self.on_step_finish.is_some())
+            .field("on_finish", &self.on_finish.is_some())
+            .finish()
+    }
+}

@@ -1,0 +1,180 @@
+//! The tools of a run with their compiled schemas: whether a call may be executed.
+use std::{error::Error, fmt, sync::Arc};
+
+use boon::{Compiler, SchemaIndex, Schemas, UrlLoader};
+use serde_json::Value;
+
+use crate::{LlmError, types::Tool};
+
+/// The tools of a run. Every schema is compiled once, when the run begins.
+pub(crate) struct Toolbox {
+    tools: Arc<[Tool]>,
+    schemas: Schemas,
+    indexes: Vec<SchemaIndex>,
+}
+
+impl Toolbox {
+    /// Checks and compiles `tools`.
+    ///
+    /// # Errors
+    ///
+    /// If a name can't be used, is there twice, or a schema is not one.
+    pub(crate) fn new(tools: Vec<Tool>) -> Result<Self, LlmError> {
+        let mut schemas = Schemas::new();
+        let mut indexes = Vec::with_capacity(tools.len());
+        for (place, tool) in tools.iter().enumerate() {
+            check_name(tool.name())?;
+            if tools[..place].iter().any(|it| it.name() == tool.name()) {
+                let name = tool.name();
+                return Err(LlmError::invalid_input(format!(
+                    "two tools are named `{name}`; rename one"
+                )));
+            }
+            indexes.push(compile(tool, &mut schemas)?);
+        }
+        Ok(Self { tools: tools.into(), schemas, indexes })
+    }
+
+    /// The tools named in `active`, or all.
+    pub(crate) fn active(&self, active: Option<&[String]>) -> Arc<[Tool]> {
+        match active {
+            None => Arc::clone(&self.tools),
+            Some(names) => {
+                let is_active = |tool: &&Tool| names.iter().any(|name| name == tool.name());
+                self.tools.iter().filter(is_active).cloned().collect()
+            }
+        }
+    }
+
+    /// The tool of that name, whether active or not.
+    pub(crate) fn find(&self, name: &str) -> Option<&Tool> {
+        self.tools.iter().find(|it| it.name() == name)
+    }
+
+    /// Whether a call of `name` with `arguments` may be executed; if not, what the model is told.
+    pub(crate) fn check(
+        &self,
+        name: &str,
+        arguments: &Value,
+        active: Option<&[String]>,
+    ) -> Result<(), String> {
+        let is_active = |it: &str| active.is_none_or(|names| names.iter().any(|name| name == it));
+        let place = self.tools.iter().position(|it| it.name() == name && is_active(name));
+        let Some(place) = place else {
+            let names = self.tools.iter().map(Tool::name).filter(|it| is_active(it)).collect();
+            return Err(unknown(name, names));
+        };
+        if let Value::String(raw) = arguments {
+            return Err(not_json(name, raw));
+        }
+        if !arguments.is_object() {
+            return Err(format!(
+                "The arguments of `{name}` must be a JSON object. Call it again with one."
+            ));
+        }
+        self.schemas.validate(arguments, self.indexes[place]).map_err(|error| misfit(name, &error))
+    }
+}
+
+impl fmt::Debug for Toolbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.tools.iter().map(Tool::name)).finish()
+    }
+}
+
+/// The one of `names` that is spelled most like `name`, if any is at all alike.
+pub(crate) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let alike = |it: &str| strsim::normalized_damerau_levenshtein(name, it);
+    names
+        .into_iter()
+        .map(|it| (it, alike(it)))
+        .filter(|(_, score)| *score >= 0.5)
+        .max_by(|(_, a), (_, b)| a.total_cmp(b))
+        .map(|(it, _)| it)
+}
+
+fn check_name(name: &str) -> Result<(), LlmError> {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || it == '_' || it == '-';
+    if !name.is_empty() && name.len() <= 64 && name.chars().all(is_plain) {
+        return Ok(());
+    }
+    Err(LlmError::invalid_input(format!(
+        "`{name}` can't be a tool's name; use 1 to 64 of a-z, A-Z, 0-9, `_` and `-`"
+    )))
+}
+
+fn compile(tool: &Tool, schemas: &mut Schemas) -> Result<SchemaIndex, LlmError> {
+    let location = format!("tool:///{}", tool.name());
+    let wrong = |error: &dyn fmt::Display| {
+        let name = tool.name();
+        LlmError::invalid_input(format!(
+            "the parameters of tool `{name}` are no JSON Schema: {error:#}"
+        ))
+    };
+    let mut compiler = Compiler::new();
+    // A schema may name only itself: it never reads a file.
+    compiler.use_loader(Box::new(NoLoader));
+    compiler.add_resource(&location, tool.parameters().clone()).map_err(|error| wrong(&error))?;
+    compiler.compile(&location, schemas).map_err(|error| wrong(&error))
+}
+
+struct NoLoader;
+
+impl UrlLoader for NoLoader {
+    fn load(&self, url: &str) -> Result<Value, Box<dyn Error>> {
+        Err(format!("it refers to {url}; put that part into the schema itself").into())
+    }
+}
+
+fn unknown(name: &str, mut active: Vec<&str>) -> String {
+    active.sort_unstable();
+    let hint = match nearest(name, active.iter().copied()) {
+        Some(near) => format!(" Did you mean `{near}`?"),
+        None => String::new(),
+    };
+    if active.is_empty() {
+        return format!(
+            "There is no tool named `{name}`, and none may be called now. Answer without."
+        );
+    }
+    let list = active.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
+    format!("There is no tool named `{name}` to call now.{hint} You can call: {list}.")
+}
+
+fn not_json(name: &str, raw: &str) -> String {
+    match serde_json::from_str::<Value>(raw) {
+        Err(error) => format!(
+            "The arguments of `{name}` are not valid JSON or were cut off: {error}. \
+             Call it again with one complete JSON object."
+        ),
+        Ok(_) => {
+            format!("The arguments of `{name}` must be a JSON object. Call it again with one.")
+        }
+    }
+}
+
+fn misfit(name: &str, error: &boon::ValidationError<'_, '_>) -> String {
+    let mut leaves = Vec::new();
+    collect_leaves(error, &mut leaves);
+    let found = leaves.join("; ");
+    format!(
+        "The arguments of `{name}` do not fit its schema: {found}. Call it again with arguments that do."
+    )
+}
+
+fn collect_leaves(error: &boon::ValidationError<'_, '_>, leaves: &mut Vec<String>) {
+    if !error.causes.is_empty() {
+        for cause in &error.causes {
+            collect_leaves(cause, leaves);
+        }
+        return;
+    }
+    let path = error.instance_location.to_string();
+    let at = if path.is_empty() { "at the top".to_owned() } else { format!("at `{path}`") };
+    let (_, keyword) = error.schema_url.rsplit_once('#').unwrap_or_default();
+    let kind = &error.kind;
+    leaves.push(match keyword {
+        "" => format!("{at}: {kind}"),
+        keyword => format!("{at}: {kind} (schema `{keyword}`)"),
+    });
+}
