@@ -164,6 +164,8 @@ struct Shared<'a> {
     events: Emitter<StreamEvent>,
     outcome: Arc<Outcome>,
     waiters: Arc<Waiters>,
+    /// Wakes both waiters; the driver is polled with it.
+    waker: Waker,
 }
 
 /// Where the driver is.
@@ -191,14 +193,12 @@ impl<'a> Seat<'a> {
 
 impl<'a> RunStream<'a> {
     fn new(driver: impl FnOnce(Emitter<StreamEvent>, Arc<Outcome>) -> BoxFuture<'a, ()>) -> Self {
-        let (events, outcome) = (Emitter::new(), Arc::new(Outcome::default()));
+        let waiters = Arc::new(Waiters::default());
+        let waker = Waker::from(Arc::clone(&waiters));
+        let (events, outcome) = (Emitter::new(waker.clone()), Arc::new(Outcome::default()));
         let driver = driver(events.handle(), Arc::clone(&outcome));
-        let shared = Shared {
-            driver: Mutex::new(Seat::Free(driver)),
-            events,
-            outcome,
-            waiters: Arc::new(Waiters::default()),
-        };
+        let driver = Mutex::new(Seat::Free(driver));
+        let shared = Shared { driver, events, outcome, waiters, waker };
         Self { shared: Arc::new(shared), has_ended: false }
     }
 
@@ -227,7 +227,7 @@ impl Stream for RunStream<'_> {
             return Poll::Ready(None);
         }
         self.shared.waiters.register(Waiter::Reader, cx.waker());
-        self.shared.poll_driver();
+        self.shared.poll_driver(Waiter::Reader);
         if let Some(event) = self.shared.events.take() {
             return Poll::Ready(Some(Ok(event)));
         }
@@ -256,7 +256,7 @@ impl Future for Steps {
             if let Some(ended) = self.0.outcome.read(steps) {
                 return Poll::Ready(ended);
             }
-            let has_moved = self.0.poll_driver();
+            let has_moved = self.0.poll_driver(Waiter::Steps);
             if !has_moved && self.0.outcome.read(|_| ()).is_none() {
                 return Poll::Pending;
             }
@@ -266,19 +266,31 @@ impl Future for Steps {
 
 impl<'a> Shared<'a> {
     /// Polls the driver once, unless somebody else does just now; says whether it is to be polled again.
-    fn poll_driver(&self) -> bool {
+    fn poll_driver(&self, waiter: Waiter) -> bool {
         let Some(mut driver) = self.seat().take() else { return false };
         self.events.release();
-        let waker = Waker::from(Arc::clone(&self.waiters));
-        let polled = driver.as_mut().poll(&mut Context::from_waker(&waker));
+        let polled = driver.as_mut().poll(&mut Context::from_waker(&self.waker));
+        let has_ended = self.put_back(driver, polled);
+        let has_moved = self.events.has_parked();
+        if has_moved || has_ended {
+            // The other may have found the driver taken, and this one may never come back.
+            self.waiters.wake(waiter.other());
+        }
+        has_moved
+    }
+
+    /// Puts the driver back where it was taken from, or drops it if it is done or not wanted any more.
+    fn put_back(&self, driver: BoxFuture<'a, ()>, polled: Poll<()>) -> bool {
         let mut seat = self.seat();
-        let next = match (polled, &*seat) {
-            (Poll::Pending, Seat::Taken { dropped: false }) => Seat::Free(driver),
-            _ => Seat::Gone,
-        };
-        *seat = next;
+        if polled.is_pending() && matches!(*seat, Seat::Taken { dropped: false }) {
+            *seat = Seat::Free(driver);
+            return false;
+        }
+        *seat = Seat::Gone;
+        // Dropped outside the lock: a driver's destructor leaves the outcome and may run those of tools.
         drop(seat);
-        self.events.has_parked()
+        drop(driver);
+        true
     }
 
     /// Drops the driver, and with it whatever it waits for.
@@ -289,10 +301,10 @@ impl<'a> Shared<'a> {
             Seat::Free(_) | Seat::Gone => Seat::Gone,
         };
         let stopped = std::mem::replace(&mut *seat, next);
-        // Dropped outside the lock: the driver's destructor leaves the outcome and may run tools' destructors.
+        // Outside the lock, as in `put_back`.
         drop(seat);
         drop(stopped);
-        self.waiters.wake_all();
+        self.waiters.wake(Waiter::Steps);
     }
 
     fn seat(&self) -> MutexGuard<'_, Seat<'a>> {
