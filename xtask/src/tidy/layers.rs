@@ -19,7 +19,11 @@ pub(super) fn check(file: &SourceFile, findings: &mut Vec<Finding>) {
     }
     match inside.trim_end_matches(".rs").split('/').collect::<Vec<_>>()[..] {
         ["types", ..] => types(file, code, findings),
-        ["orchestrator", "run" | "prepare_step" | "stop_condition", ..] => {
+        [
+            "orchestrator",
+            "run" | "open_step" | "history" | "prepare_step" | "stop_condition",
+            ..,
+        ] => {
             decisions(file, code, findings);
         }
         ["orchestrator", "generate" | "agent", ..] => callers_of_the_loop(file, code, findings),
@@ -88,14 +92,18 @@ fn decisions(file: &SourceFile, code: &Code, findings: &mut Vec<Finding>) {
     }
 }
 
-/// There is one loop, in `stream`; the others call it.
+/// What the driver is made of. A glob would bring in all of it.
+const PARTS_OF_THE_LOOP: [&str; 9] =
+    ["approval", "driver", "emitter", "execute", "history", "open_step", "outcome", "run", "*"];
+
+/// There is one loop, and `stream` is the way to it.
 fn callers_of_the_loop(file: &SourceFile, code: &Code, findings: &mut Vec<Finding>) {
     for path in code.paths() {
         let segments: Vec<&str> = path.segments.iter().map(String::as_str).collect();
         let (["super", part, ..] | ["crate", "orchestrator", part, ..]) = segments[..] else {
             continue;
         };
-        if matches!(part, "run" | "execute" | "approval" | "emitter" | "*") {
+        if PARTS_OF_THE_LOOP.contains(&part) {
             let message =
                 format!("`{}` beside the one loop; call what `stream` offers", path.text());
             findings.push(Finding::new(file, path.line, message));
@@ -125,7 +133,7 @@ pub(super) fn check_call_sites(tree: &Tree, findings: &mut Vec<Finding>) {
         "ToolResolver::call_tool(",
         "ToolResolver::call_tool_with(",
     ];
-    one_call_site(tree, "stream.rs", "the model", &model, findings);
+    one_call_site(tree, "driver.rs", "the model", &model, findings);
     one_call_site(tree, "execute.rs", "a tool", &tool, findings);
 }
 

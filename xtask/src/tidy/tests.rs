@@ -203,7 +203,14 @@ fn types_know_words_alone() {
 
 #[test]
 fn decisions_are_pure() {
-    let paths = ["run.rs", "run/batch.rs", "prepare_step.rs", "stop_condition.rs"];
+    let paths = [
+        "run.rs",
+        "run/batch.rs",
+        "open_step.rs",
+        "history.rs",
+        "prepare_step.rs",
+        "stop_condition.rs",
+    ];
     for path in paths.map(|it| format!("crates/siumai-core/src/orchestrator/{it}")) {
         assert_found(&path, "use std::{fmt, time::Duration};\nuse crate::types::Tool;", &[]);
         assert_found(&path, "use futures_util::StreamExt;", &[":2: `futures_util::StreamExt`"]);
@@ -211,11 +218,8 @@ fn decisions_are_pure() {
         assert_found(&path, "fn f() { tracing::info!(\"x\") }", &[":2: `tracing::info`"]);
         assert_found(&path, "async fn f() {\n g().await }", &[":2: `async`", ":3: `await`"]);
     }
-    assert_found(
-        "crates/siumai-core/src/orchestrator/stream.rs",
-        "use futures_util::Stream;",
-        &[":1"],
-    );
+    let path = "crates/siumai-core/src/orchestrator/emitter.rs";
+    assert_found(path, "use futures_util::Stream;", &[]);
 }
 
 #[test]
@@ -223,8 +227,13 @@ fn only_the_driver_uses_the_parts_of_the_loop() {
     for path in
         ["generate.rs", "agent.rs"].map(|it| format!("crates/siumai-core/src/orchestrator/{it}"))
     {
-        assert_found(&path, "use super::{StepResult, stream};", &[]);
+        assert_found(&path, "use super::{StepResult, generate::run, stream};", &[]);
         assert_found(&path, "use super::run::Run;", &[":2: `super::run::Run`"]);
+        assert_found(
+            &path,
+            "use super::{types::A, driver::drive};",
+            &[":2: `super::driver::drive`"],
+        );
         assert_found(&path, "use super::*;", &[":2: `super::*`"]);
         let execute = "fn f() { crate::orchestrator::execute::call() }";
         assert_found(&path, execute, &[":2: `crate::orchestrator::execute::call`"]);
@@ -244,27 +253,27 @@ fn telemetry_names_stand_in_one_file() {
 #[test]
 fn the_model_and_the_tools_are_called_in_one_place() {
     let folder = "crates/siumai-core/src/orchestrator/";
-    let stream = "//! A.\nfn f() {\n    self.model\n        .stream(request);\n}\n";
+    let driver = "//! A.\nfn f() {\n    self.model\n        .stream(request);\n}\n";
     let execute = "//! A.\nfn f() { resolver.call_tool_with(a, b, c) }\n";
     let at = |name: &str| format!("{folder}{name}");
-    let good = [(&*at("stream.rs"), stream), (&at("execute.rs"), execute)];
+    let good = [(&*at("driver.rs"), driver), (&at("execute.rs"), execute)];
     assert_eq!(findings(&good), [""; 0]);
 
-    let second = [good[0], good[1], (&at("agent.rs"), stream), (&at("event.rs"), execute)];
+    let second = [good[0], good[1], (&at("agent.rs"), driver), (&at("event.rs"), execute)];
     let found = findings(&second);
     assert_eq!(found.len(), 4, "{found:#?}");
     assert!(
         found[0].starts_with(&at("agent.rs:3: one of several calls of the model")),
         "{found:#?}"
     );
-    assert!(found[1].starts_with(&at("event.rs:2: one of several calls of a tool")), "{found:#?}");
+    assert!(found[2].starts_with(&at("event.rs:2: one of several calls of a tool")), "{found:#?}");
 
-    let none = findings(&[(&at("stream.rs"), "//! A.\n"), (&at("execute.rs"), "//! A.\n")]);
+    let none = findings(&[(&at("driver.rs"), "//! A.\n"), (&at("execute.rs"), "//! A.\n")]);
     assert_eq!(
         none,
         [
+            at("driver.rs:1: no call of the model is found; write it here as `model.stream(…)`"),
             at("execute.rs:1: no call of a tool is found; write it here as `.call_tool(…)`"),
-            at("stream.rs:1: no call of the model is found; write it here as `model.stream(…)`"),
         ]
     );
 }
