@@ -1,7 +1,7 @@
 //! The program, run offline as somebody new would run it.
 use std::{
     env,
-    io::Write as _,
+    io::{self, Write as _},
     process::{Command, Output, Stdio},
 };
 
@@ -92,11 +92,15 @@ fn without_keys(command: &mut Command) -> &mut Command {
     command
 }
 
-fn feed(command: &mut Command, input: &str) -> std::io::Result<Output> {
+fn feed(command: &mut Command, input: &str) -> io::Result<Output> {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(input.as_bytes())?;
+        match stdin.write_all(input.as_bytes()) {
+            // It ended without reading; what it said about that is what counts.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            written => written?,
+        }
     }
     child.wait_with_output()
 }
