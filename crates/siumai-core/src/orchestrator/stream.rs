@@ -22,7 +22,7 @@ use crate::{
     ErrorKind, LlmError,
     model::LanguageModel,
     tool::{ToolResolver, Toolbox},
-    types::{ChatMessage, Tool},
+    types::{ChatMessage, Settings, Tool},
 };
 
 /// Runs as a stream that borrows what it works with.
@@ -84,14 +84,14 @@ pub async fn generate_stream_owned(
     stop_conditions: Vec<Box<dyn StopCondition>>,
     options: OrchestratorOptions,
 ) -> Result<StreamOrchestration, RunError> {
-    let (run, toolbox) = prepare(messages, tools, &options)?;
+    let Prepared { run, toolbox, settings } = prepare(messages, tools, &options)?;
     let stream = RunStream::new(move |events, outcome| {
         Box::pin(async move {
             let stop: Vec<&dyn StopCondition> = stop_conditions.iter().map(|it| &**it).collect();
             let driver = Driver {
                 model: &model,
                 resolver: Some(&resolver),
-                rules: rules(&options, &stop, &toolbox),
+                rules: rules(&options, &settings, &stop, &toolbox),
                 options: &options,
                 delivery: Delivery::Streamed,
                 events,
@@ -114,13 +114,13 @@ pub(super) fn start<'a>(
     options: OrchestratorOptions,
     delivery: Delivery,
 ) -> Result<RunStream<'a>, RunError> {
-    let (run, toolbox) = prepare(messages, tools, &options)?;
+    let Prepared { run, toolbox, settings } = prepare(messages, tools, &options)?;
     Ok(RunStream::new(move |events, outcome| {
         Box::pin(async move {
             let driver = Driver {
                 model,
                 resolver,
-                rules: rules(&options, stop_conditions, &toolbox),
+                rules: rules(&options, &settings, stop_conditions, &toolbox),
                 options: &options,
                 delivery,
                 events,
@@ -334,17 +334,26 @@ fn last_event(ended: &Result<RunOutput, RunError>) -> Result<StreamEvent, RunErr
     })
 }
 
+/// A run that may begin.
+struct Prepared {
+    run: Run,
+    toolbox: Toolbox,
+    settings: Arc<Settings>,
+}
+
 /// Checks all that can be wrong before a run begins.
 fn prepare(
     messages: Vec<ChatMessage>,
     tools: Option<Vec<Tool>>,
     options: &OrchestratorOptions,
-) -> Result<(Run, Toolbox), RunError> {
+) -> Result<Prepared, RunError> {
     let given = messages.clone();
     let prepared = || {
         check_limit("max_steps", options.max_steps)?;
         check_limit("max_parallel_tools", options.max_parallel_tools)?;
-        Ok((Run::new(messages)?, Toolbox::new(tools.unwrap_or_default())?))
+        let run = Run::new(messages)?;
+        let toolbox = Toolbox::new(tools.unwrap_or_default())?;
+        Ok(Prepared { run, toolbox, settings: Arc::new(options.settings.clone()) })
     };
     prepared().map_err(|error| RunError::new(error, Vec::new(), given, None))
 }
@@ -360,6 +369,7 @@ fn check_limit(name: &str, limit: usize) -> Result<(), LlmError> {
 
 fn rules<'a>(
     options: &'a OrchestratorOptions,
+    settings: &'a Arc<Settings>,
     stop: &'a [&'a dyn StopCondition],
     tools: &'a Toolbox,
 ) -> Rules<'a> {
@@ -367,6 +377,7 @@ fn rules<'a>(
         max_steps: options.max_steps,
         stop,
         tool_choice: options.tool_choice.as_ref(),
+        settings,
         prepare_step: options.prepare_step.as_ref(),
         tools,
     }
