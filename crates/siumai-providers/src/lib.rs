@@ -1,1 +1,2 @@
 //! The wires.
+pub mod offline;
