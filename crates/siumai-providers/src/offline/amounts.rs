@@ -50,10 +50,10 @@ fn amount(text: &Text<'_>, at: usize) -> Option<Amount> {
     if let Some(amount) = amount_in_words(text, at) {
         return Some(amount);
     }
-    let mut start = at;
     let mut end = at;
     let mut is_money = text.is_mark(end, "$€£¥₹");
     end += usize::from(is_money);
+    let start = end;
     let is_minus = text.is_mark(end, "-−")
         && text.tokens.get(end).is_some_and(|it| it.spaced)
         && text.tokens.get(end + 1).is_some_and(|it| !it.spaced);
@@ -63,9 +63,7 @@ fn amount(text: &Text<'_>, at: usize) -> Option<Amount> {
         _ if is_minus => return None,
         _ => expression::number_words(text, end)?,
     };
-    if is_money && text.word(end) != "" {
-        (is_money, start) = (false, end);
-    }
+    is_money &= text.word(end).is_empty();
     end += length;
     let value = if is_minus { -value } else { value };
     let unit = if is_money { None } else { unit(text, end) };

@@ -40,7 +40,8 @@ impl Filled {
 
     /// The arguments of each call.
     pub(super) fn arguments(&self, candidate: &Candidate<'_>) -> Vec<Map<String, Value>> {
-        let count = self.values.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        const MOST_CALLS: usize = 16;
+        let count = self.values.iter().map(Vec::len).max().unwrap_or(0).clamp(1, MOST_CALLS);
         let one = |call: usize| {
             let value = |values: &Vec<Value>| values.get(call).or(values.last()).cloned();
             let filled = candidate.slots.iter().zip(&self.values);

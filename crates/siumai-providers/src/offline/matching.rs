@@ -9,7 +9,7 @@ use siumai_core::types::Tool;
 use super::{
     arguments::{self, Filled},
     earlier::Earlier,
-    schema::{self, Meaning, Slot},
+    schema::{self, Meaning, Shape, Slot},
     task::Task,
     text::Kind,
     words,
@@ -44,6 +44,8 @@ struct Feature {
     at: usize,
     stems: Vec<String>,
     weight: f32,
+    /// Whether it is a value rather than a word.
+    is_literal: bool,
 }
 
 impl<'a> Candidate<'a> {
@@ -101,20 +103,39 @@ impl<'a> Candidate<'a> {
         let features = features(task, range);
         let mut explained = 0.0;
         let mut total = 0.0;
+        let mut said = 0.0;
         for feature in &features {
-            let likeness = self.likeness_of_feature(feature);
-            if likeness < 0.5 && filled.used[feature.at] {
+            let is_used = filled.used[feature.at];
+            // A value that the tool does not take is nothing that it explains.
+            let is_lost = feature.is_literal && !is_used && !self.slots.is_empty();
+            let likeness = if is_lost { 0.0 } else { self.likeness_of_feature(feature) };
+            if likeness < 0.5 && is_used {
                 continue;
             }
             explained += feature.weight * likeness;
             total += feature.weight;
+            said += if feature.is_literal { 0.0 } else { feature.weight * likeness };
         }
-        // A single word such as `now` or `file` says too little.
+        // A single word such as `now` or `file` says too little. Where any words would do for the
+        // arguments, a literal says nothing either.
         const LEAST: f32 = 0.45;
-        if explained < LEAST {
+        let evidence = if takes_anything(self) { said } else { explained };
+        if evidence < LEAST {
             return 0.0;
         }
-        explained / total * self.coverage(&features)
+        let coverage = self.coverage(&features);
+        // A value that only a tool like this takes says as much as some of its words.
+        let coverage = if self.is_sure(filled) { coverage + 0.3 * (1.0 - coverage) } else { coverage };
+        explained / total * coverage
+    }
+
+    /// Whether everything it needs was filled with values that can hardly be mistaken.
+    fn is_sure(&self, filled: &Filled) -> bool {
+        let mut needed = self.slots.iter().zip(&filled.values).filter(|(slot, _)| slot.required).peekable();
+        needed.peek().is_some()
+            && needed.all(|(slot, values)| {
+                !values.is_empty() && slot.meaning < Meaning::Place && matches!(slot.shape, Shape::Text | Shape::List(_))
+            })
     }
 
     fn likeness_of_feature(&self, feature: &Feature) -> f32 {
@@ -164,7 +185,8 @@ pub(super) fn fits(
     // Of two that fit alike, the one that could be called comes first, then the one offered first.
     let rank = |fit: &Fit| {
         let missing = fit.filled.missing(&candidates[fit.candidate]).len();
-        if missing == 0 { fit.score } else { fit.score * 0.8 }
+        let tool = candidates[fit.candidate].tool;
+        fit.score * if missing == 0 { 1.0 } else { 0.8 } * if tool.is_destructive() { 0.8 } else { 1.0 }
     };
     fits.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
     fits
@@ -176,12 +198,12 @@ fn features(task: &Task<'_>, range: Range<usize>) -> Vec<Feature> {
     for at in range.clone() {
         let token = &task.text.tokens[at];
         let literal = literal_meaning(token.kind);
-        if !literal.is_empty() {
+        if !literal.is_empty() && !in_expression(at) {
             let stems = literal.split(' ').map(words::stem).collect();
-            features.push(Feature { at, stems, weight: 0.5 });
+            features.push(Feature { at, stems, weight: 0.5, is_literal: true });
         } else if token.kind == Kind::Word && !in_expression(at) && words::weight(&token.stem) > 0.0 && !token.stem.is_empty() {
             let weight = words::weight(&token.stem);
-            features.push(Feature { at, stems: vec![token.stem.clone()], weight });
+            features.push(Feature { at, stems: vec![token.stem.clone()], weight, is_literal: false });
         }
     }
     let says_more = !features.is_empty();
@@ -192,7 +214,7 @@ fn features(task: &Task<'_>, range: Range<usize>) -> Vec<Feature> {
             let words = task.text.tokens[expression.tokens.clone()].iter();
             let own = words.filter(|it| it.kind == Kind::Word && words::weight(&it.stem) > 0.0).map(|it| it.stem.clone());
             let stems = own.chain([words::stem("calculate")]).collect();
-            features.push(Feature { at: expression.tokens.start, stems, weight: 1.0 });
+            features.push(Feature { at: expression.tokens.start, stems, weight: 1.0, is_literal: false });
         }
     }
     features
@@ -207,11 +229,19 @@ fn literal_meaning(kind: Kind) -> &'static str {
         Kind::Zone => "zone time",
         Kind::Date => "date",
         Kind::Time => "time",
+        Kind::Quoted => "text",
+        Kind::Identifier => "id",
+        Kind::Number(_) => "number",
         _ => "",
     }
 }
 
 /// Whether a tool needs nothing but text that could be anything, so that any words would fill it.
 pub(super) fn takes_anything(candidate: &Candidate<'_>) -> bool {
-    candidate.slots.iter().filter(|it| it.required).all(|it| it.meaning >= Meaning::Title)
+    let is_open = |slot: &Slot<'_>| match &slot.shape {
+        Shape::Text | Shape::Anything => slot.meaning >= Meaning::Title,
+        Shape::List(item) => matches!(item.shape, Shape::Text) && item.meaning >= Meaning::Title,
+        _ => false,
+    };
+    candidate.slots.iter().filter(|it| it.required).all(is_open)
 }

@@ -66,6 +66,11 @@ impl Finder<'_> {
         if let Some(wish) = self.with_lead(&clause) {
             return self.wishes.push(wish);
         }
+        // Another path or number alone is for the tool before.
+        let is_bare = clause.tokens.clone().all(|it| words::weight(&self.task.text.tokens[it].stem) < 1.0 || self.task.text.tokens[it].stem.is_empty());
+        if is_bare && self.extend(&clause, true) {
+            return;
+        }
         if let Some(fit) = self.fit(clause.tokens.clone()) {
             return self.wishes.push(called(clause, fit.candidate));
         }

@@ -44,7 +44,7 @@ pub(super) fn stem(word: &str) -> String {
     let word = singular(word);
     let bare = ["ingly", "edly", "ly", "ing", "ation", "ator", "ion", "ed"]
         .iter()
-        .find_map(|ending| word.strip_suffix(ending).filter(|it| it.len() > 3))
+        .find_map(|ending| word.strip_suffix(ending).filter(|it| it.len() > 2 && it.contains(['a', 'e', 'i', 'o', 'u', 'y'])))
         .map_or(word.as_str(), undoubled);
     match bare.strip_suffix("at").or_else(|| bare.strip_suffix("ate")) {
         Some(root) if root.len() > 4 => root.to_owned(),
@@ -158,7 +158,7 @@ fn stems(words: &str) -> HashSet<String> {
 const STOP_WORDS: &str = "
 a an the this that these those there here it its he she they them his her their some any all each both every
 i i'm i'd me my mine we us our you your yours myself yourself one ones
-is are am was were be been being do does did done has have had having can could will would shall should may might must
+is are am was were be been being do does did done never ever has have had having can could will would shall should may might must
 and or but nor so if then than as of in on at to from for by with about into onto over under between out up off down
 what which who whom whose when where why how
 what's who's where's how's it's that's there's let's don't doesn't can't isn't
@@ -227,7 +227,7 @@ const GROUPS: &[&str] = &[
     "thermostat heating heat temperature",
     "music song play listen playlist track album",
     "shopping groceries grocery buy",
-    "order purchase parcel package shipment delivery bestellung commande",
+    "order purchase parcel package shipment delivery arrive ship deliver bestellung commande",
     "status state ~track tracking where's progress",
     "refund reimburse money-back return",
     "ticket issue case complaint",
@@ -257,9 +257,10 @@ const PHRASES: &[(&str, &str)] = &[
     ("contain", "which files mention, which files contain, what files mention, what files contain, which file contains, which files use"),
     ("translate", "how do you say, how do i say, how would you say, how to say, what is the word for, wie sagt man, comment dit-on"),
     ("calculate", "work out, figure out"),
+    ("track", "where is my, where's my, where are my"),
     ("define", "what does, definition of, meaning of, what is the meaning of, what's the meaning of"),
     ("weather", "how hot is, how cold is, how warm is, quel temps, temps fait-il, how hot is it, how cold is it, how warm is it"),
-    ("", "right now, a lot, as well, at least, at most, of course, what about, how about, thank you, good morning everyone, would like"),
+    ("", "right now, a lot, as well, at least, at most, of course, what about, how about, would like"),
 ];
 
 const NUMBER_WORDS: &[(&str, f64)] = &[

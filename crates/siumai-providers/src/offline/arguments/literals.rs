@@ -139,7 +139,7 @@ impl Reader<'_> {
             }
         };
         let ranks: Vec<u8> = found.iter().map(rank).collect();
-        self.pick_ranked(found, &ranks)
+        self.pick_ranked(slot, found, &ranks)
     }
 
     fn is_by_number(&self, at: usize) -> bool {
@@ -157,7 +157,7 @@ impl Reader<'_> {
         });
         // The language that comes last is the one to translate into, unless a preposition says so.
         let ranks: Vec<u8> = found.iter().map(|it| self.preposition_rank(slot.role, it.tokens.start)).collect();
-        self.pick_ranked(found, &ranks)
+        self.pick_ranked(slot, found, &ranks)
     }
 
     /// Words in capitals, such as `AAPL`.
@@ -232,17 +232,19 @@ impl Reader<'_> {
 
     fn pick(&mut self, slot: &Slot<'_>, found: Vec<Candidate>) -> Vec<String> {
         let ranks: Vec<u8> = found.iter().map(|it| self.preposition_rank(slot.role, it.tokens.start)).collect();
-        self.pick_ranked(found, &ranks)
+        self.pick_ranked(slot, found, &ranks)
     }
 
     /// The best of what was found, and what is listed with it.
-    fn pick_ranked(&mut self, found: Vec<Candidate>, ranks: &[u8]) -> Vec<String> {
+    fn pick_ranked(&mut self, slot: &Slot<'_>, found: Vec<Candidate>, ranks: &[u8]) -> Vec<String> {
         let best = ranks.iter().copied().max().filter(|it| *it > 0);
         let Some(first) = best.and_then(|best| ranks.iter().position(|it| *it == best)) else { return Vec::new() };
+        // Of two dates or places that are listed, the second is where it goes to.
+        let is_single = slot.role == Role::Source && self.has_counterpart(slot);
         let mut values = Vec::new();
         let mut end = None;
         for candidate in found.into_iter().skip(first) {
-            if end.is_some_and(|it| !self.is_listing(it..candidate.tokens.start)) {
+            if end.is_some_and(|it| is_single || !self.is_listing(it..candidate.tokens.start)) {
                 break;
             }
             self.take_with_preposition(candidate.tokens.clone());

@@ -31,9 +31,10 @@ impl Reader<'_> {
         // A stable sort keeps slots and numbers in order where the evidence is the same.
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
         for (_, at, number, value) in pairs {
+            let slot = &slots[at];
             if values[at].is_empty() && !taken[number] {
                 taken[number] = true;
-                self.take_amount(amounts[number]);
+                self.take_amount(slot, amounts[number]);
                 values[at].push(value);
             }
         }
@@ -55,7 +56,7 @@ impl Reader<'_> {
                 }
             } else if let Some((number, value)) = next {
                 taken[number] = true;
-                self.take_amount(amounts[number]);
+                self.take_amount(slot, amounts[number]);
                 values[at].push(value);
             }
         }
@@ -81,8 +82,16 @@ impl Reader<'_> {
         self.free().find(|at| named.contains(&self.task.text.word(*at)) && next.is_none_or(|it| *at < it))
     }
 
-    fn take_amount(&mut self, amount: &Amount) {
-        self.take_with_preposition(amount.tokens.clone());
+    fn take_amount(&mut self, slot: &Slot<'_>, amount: &Amount) {
+        let counted = amount.tokens.end;
+        let is_named = self.is_free(counted) && self.name_likeness(slot, counted) > 0.5;
+        self.take_with_preposition(amount.tokens.start..counted + usize::from(is_named));
+    }
+
+    /// How much a word is one of the slot's.
+    fn name_likeness(&self, slot: &Slot<'_>, at: usize) -> f32 {
+        let stem = self.task.text.tokens.get(at).map_or("", |it| it.stem.as_str());
+        if stem.is_empty() || words::weight(stem) == 0.0 { 0.0 } else { slot.likeness(stem) }
     }
 
     /// How much the words around a number say that it belongs to a slot.
@@ -95,17 +104,13 @@ impl Reader<'_> {
         if amount.is_money && slot.mentions(&["amount", "price", "cost", "budget", "money", "currency"]) {
             evidence += 2.0;
         }
-        let is_named = |at: usize| {
-            let stem = text.tokens.get(at).map_or("", |it| it.stem.as_str());
-            if stem.is_empty() || words::weight(stem) == 0.0 { 0.0 } else { slot.likeness(stem) }
-        };
         // What follows a number is what is counted; what precedes it, up to a little word, names it.
         let after = amount.tokens.end + usize::from(text.is_mark(amount.tokens.end, "-"));
-        evidence += 3.0 * is_named(after);
+        evidence += 3.0 * self.name_likeness(slot, after);
         let before = amount.tokens.start.wrapping_sub(1);
         let little = ["to", "of", "at", "is", "by", "auf"].contains(&text.word(before));
         let label = if little || text.is_mark(before, ":=") { before.wrapping_sub(1) } else { before };
-        evidence += 2.5 * is_named(label);
+        evidence += 2.5 * self.name_likeness(slot, label);
         evidence + bound(slot, text.word(before), text.word(before.wrapping_sub(1)))
     }
 

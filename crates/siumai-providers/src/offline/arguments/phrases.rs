@@ -27,7 +27,7 @@ impl Reader<'_> {
     }
 
     /// Whether the tool has a slot of the same meaning with the opposite role.
-    fn has_counterpart(&self, slot: &Slot<'_>) -> bool {
+    pub(super) fn has_counterpart(&self, slot: &Slot<'_>) -> bool {
         self.candidate.slots.iter().any(|it| it.meaning == slot.meaning && it.role != slot.role && it.role != Role::Any)
     }
 
@@ -241,7 +241,8 @@ impl Reader<'_> {
         let start = start + usize::from(["the", "my", "a", "an", "our"].contains(&self.task.text.word(start)));
         let end = (start..self.range.end).find(|it| !self.is_free(*it) || self.task.text.word(*it).is_empty()).unwrap_or(self.range.end);
         let says_something = (start..end).any(|it| words::weight(&self.task.text.tokens[it].stem) > 0.0);
-        if start >= end || !says_something {
+        let is_amount = self.task.amounts.iter().any(|it| it.tokens.start == start);
+        if start >= end || !says_something || is_amount {
             return None;
         }
         self.take(start..end);
