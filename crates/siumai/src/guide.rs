@@ -35,3 +35,7 @@ pub mod errors {}
 
 #[doc = include_str!("guide/migrating.md")]
 pub mod migrating {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
