@@ -18,9 +18,9 @@ async fn main() -> Result<(), LlmError> {
             .with_system("You are a weather assistant. Answer in one sentence.")
             .with_id("weather-agent")
             .on_step_finish(Arc::new(|step| {
-                let calls: Vec<_> =
-                    step.tool_calls.iter().map(|it| it.arguments.to_string()).collect();
-                println!("  step {}: {} calls {}", step.step_number, calls.len(), calls.join(" "));
+                for call in &step.tool_calls {
+                    println!("  step {}: {}({})", step.step_number, call.name, call.arguments);
+                }
             }));
     println!("agent: {}", agent.id().unwrap_or_default());
 

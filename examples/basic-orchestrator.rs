@@ -42,8 +42,8 @@ async fn main() -> Result<(), LlmError> {
 }
 
 fn of_two_numbers(tool: Tool) -> Tool {
-    tool.parameter("a", "number", "First number", true)
-        .parameter("b", "number", "Second number", true)
+    tool.parameter("a", "integer", "First number", true)
+        .parameter("b", "integer", "Second number", true)
         .build()
 }
 
@@ -53,7 +53,7 @@ struct Arithmetic;
 impl ToolResolver for Arithmetic {
     async fn call_tool(&self, name: &str, arguments: Value) -> Result<Value, LlmError> {
         // The arguments fit the schema, or the call would not have come here.
-        let number = |name: &str| arguments[name].as_f64().unwrap_or_default();
+        let number = |name: &str| arguments[name].as_i64().unwrap_or_default();
         let (a, b) = (number("a"), number("b"));
         match name {
             "add" => Ok(json!(a + b)),

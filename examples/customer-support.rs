@@ -19,8 +19,8 @@ async fn main() -> Result<(), LlmError> {
         }))
         .on_finish(Arc::new(|steps| {
             let usage = StepResult::merge_usage(steps);
-            let is_known = usage.total_tokens.get().is_some();
-            log("complete", &json!({ "steps": steps.len(), "tokens_known": is_known }));
+            let tokens = json!({ "total": usage.total_tokens, "estimated": usage.estimated });
+            log("complete", &json!({ "steps": steps.len(), "tokens": tokens }));
         }));
 
     let mut conversation = Vec::new();

@@ -23,7 +23,7 @@ async fn main() -> Result<(), LlmError> {
         let calls: Vec<_> = output.steps.iter().flat_map(|step| &step.tool_calls).collect();
         let names: Vec<_> = calls.iter().map(|call| call.name.as_str()).collect();
         println!("{rule}");
-        println!("  {} steps, called {}", output.steps.len(), names.join(", "));
+        println!("  steps: {}, tools: {}", output.steps.len(), names.join(", "));
         println!("  stopped by {:?}", output.stopped_by);
     }
     Ok(())

@@ -20,13 +20,7 @@ async fn main() -> Result<(), LlmError> {
     let get_weather = Tool::function("get_weather", "Get the weather of a city")
         .parameter("city", "string", "City name", true)
         .build();
-    let options = OrchestratorStreamOptions {
-        max_steps: 10,
-        on_step_finish: Some(Arc::new(|step| {
-            println!("\n[step {} is finished]", step.step_number);
-        })),
-        ..Default::default()
-    };
+    let options = OrchestratorStreamOptions { max_steps: 10, ..Default::default() };
 
     let orchestration = generate_stream_owned(
         siumai_examples::client()?,
@@ -41,19 +35,18 @@ async fn main() -> Result<(), LlmError> {
     let mut stream = orchestration.stream;
     while let Some(event) = stream.next().await {
         match event? {
-            StreamEvent::Delta { delta, .. } => {
-                print!("{}", delta.content.unwrap_or_default());
-            }
+            StreamEvent::StepStart { step_number, .. } => println!("[step {step_number}]"),
+            StreamEvent::Delta { delta, .. } => print!("{}", delta.content.unwrap_or_default()),
             StreamEvent::ToolCall { call, .. } => println!("-> {} {}", call.name, call.arguments),
             StreamEvent::ToolResult { result, .. } => println!("<- {}", result.output),
-            StreamEvent::End { stopped_by, .. } => println!("[the end: {stopped_by:?}]"),
+            StreamEvent::End { stopped_by, .. } => println!("\n[the end: {stopped_by:?}]"),
             _ => {}
         }
     }
 
     let steps = orchestration.steps.await?;
-    let in_call_order: Vec<_> = steps[0].tool_results.iter().map(|it| &it.output["city"]).collect();
-    println!("the history has them in the order of the calls: {in_call_order:?}");
+    let cities = steps[0].tool_results.iter().filter_map(|it| it.output["city"].as_str());
+    println!("the history keeps the order of the calls: {}", cities.collect::<Vec<_>>().join(", "));
     Ok(())
 }
 
