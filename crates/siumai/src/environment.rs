@@ -21,13 +21,24 @@ impl Siumai {
     ///
     /// If nothing is configured, or what is can't be used.
     pub fn from_env() -> Result<Self, LlmError> {
-        match variable("SIUMAI_MODEL") {
-            Some(model) => Self::from_model(&model),
-            None if has_openai() => Self::from_model(&format!("openai:{OPENAI_MODEL}")),
+        match configured() {
+            Some(name) => Self::from_model(&name),
             None => Err(LlmError::new(
                 ErrorKind::Authentication,
                 "no provider is configured; set `OPENAI_API_KEY`, or `SIUMAI_MODEL=offline` to go without one",
             )),
+        }
+    }
+
+    /// As [`from_env`](Self::from_env); where nothing is configured, a client of the offline model.
+    ///
+    /// # Errors
+    ///
+    /// If what is configured can't be used.
+    pub fn from_env_or_offline() -> Result<Self, LlmError> {
+        match configured() {
+            Some(name) => Self::from_model(&name),
+            None => Self::builder().offline().build(),
         }
     }
 
@@ -59,8 +70,11 @@ impl Siumai {
     }
 }
 
-fn has_openai() -> bool {
-    variable("OPENAI_API_KEY").is_some() || variable("OPENAI_BASE_URL").is_some()
+/// The name of the model that the environment is configured for.
+fn configured() -> Option<String> {
+    let has_openai =
+        || variable("OPENAI_API_KEY").is_some() || variable("OPENAI_BASE_URL").is_some();
+    variable("SIUMAI_MODEL").or_else(|| has_openai().then(|| format!("openai:{OPENAI_MODEL}")))
 }
 
 /// What `name` is set to; nothing is the same as not set.
