@@ -1,2 +1,5 @@
-//! The program.
+//! The program `siumai`: an agent for the terminal.
+mod clock;
+mod tools;
+
 fn main() {}
