@@ -1,2 +1,77 @@
-//! Chores.
-fn main() {}
+//! The project's chores: `cargo xtask test` is what stands between a change and `main`.
+//!
+//! - `checks`: what `test` runs, and in which order
+//! - `tidy`: the rules of the tree that no compiler keeps
+//! - `e2e`: the program, run as somebody new would run it
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for developers: its headings and its errors go to their terminal"
+)]
+
+mod checks;
+mod e2e;
+mod tidy;
+
+use std::{
+    env,
+    path::Path,
+    process::{Command, ExitCode},
+};
+
+const HELP: &str = "\
+the project's chores: cargo xtask VERB
+
+  test   format, tidy, lints, all tests, documentation; stops at the first that fails
+  ci     the same, as the pipeline calls it
+  tidy   only the rules of the tree that no compiler keeps
+  e2e    runs the program offline, as somebody new would, and checks what it says
+  help   this page";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match *words {
+        ["test" | "ci"] => checks::run(),
+        ["tidy"] => tidy::run(),
+        ["e2e"] => e2e::run(),
+        [] | ["help" | "-h" | "--help"] => {
+            println!("{HELP}");
+            Ok(())
+        }
+        _ => {
+            eprintln!("error: no chore `{}`\n\n{HELP}", words.join(" "));
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(what) => {
+            eprintln!("\nerror: {what}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of the workspace.
+fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
+
+/// Cargo in the folder of the workspace, as if it had been called from a shell.
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(arguments).current_dir(root());
+    // `cargo xtask` is run by cargo, which describes the package `xtask` in the environment. A
+    // build script that watches those variables would be run again, and its package built again.
+    for (name, _) in env::vars_os() {
+        let described = name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        });
+        if described {
+            command.env_remove(name);
+        }
+    }
+    command
+}

@@ -70,6 +70,8 @@ pub enum ErrorKind {
     Server,
     /// The conversation is longer than the model's context.
     ContextTooLong,
+    /// A filter of the provider refused the request or the whole reply.
+    ContentFilter,
     /// No connection, or it was lost before an answer began.
     Connection,
     /// Something took longer than it was allowed to.

@@ -6,7 +6,10 @@ use serde_json::{Map, Value};
 use super::{Delta, ModelEvent, ToolCallDelta};
 use crate::{
     ErrorKind, LlmError,
-    types::{ChatMessage, ChatResponse, ContentPart, FinishReason, Role, ToolCall, Usage},
+    types::{
+        ChatMessage, ChatResponse, ContentPart, FinishReason, Origin, Role, ToolCall, Usage,
+        Warning,
+    },
 };
 
 /// Folds the events of a reply into a [`ChatResponse`].
@@ -33,6 +36,8 @@ pub struct Assembler {
     id: Option<String>,
     model: Option<String>,
     blocks: Vec<Block>,
+    origin: Option<Origin>,
+    warnings: Vec<Warning>,
     finish: Option<(FinishReason, Option<Usage>)>,
 }
 
@@ -42,6 +47,7 @@ enum Block {
     Reasoning(String),
     Refusal(String),
     Call(CallBlock),
+    Whole(ContentPart),
 }
 
 #[derive(Debug)]
@@ -60,6 +66,8 @@ impl Assembler {
             id: None,
             model: None,
             blocks: Vec::new(),
+            origin: None,
+            warnings: Vec::new(),
             finish: None,
         }
     }
@@ -77,6 +85,14 @@ impl Assembler {
             ModelEvent::Start { id, model } => {
                 self.id = id.or(self.id.take());
                 self.model = model.or(self.model.take());
+                Ok(None)
+            }
+            ModelEvent::Warning(warning) => {
+                self.warnings.push(warning);
+                Ok(None)
+            }
+            ModelEvent::Origin(origin) => {
+                self.origin = Some(origin);
                 Ok(None)
             }
             ModelEvent::Finish { finish_reason, usage } => {
@@ -97,6 +113,7 @@ impl Assembler {
                 Block::Text(text) => Some(ContentPart::text(text)),
                 Block::Reasoning(text) => Some(ContentPart::reasoning(text)),
                 Block::Refusal(text) => Some(ContentPart::refusal(text)),
+                Block::Whole(part) => Some(part.clone()),
                 Block::Call(_) => None,
             })
             .collect();
@@ -120,11 +137,15 @@ impl Assembler {
     pub fn finish(self) -> Result<ChatResponse, LlmError> {
         let (finish_reason, usage) = self.finish.ok_or_else(broken_off)?;
         let parts = self.blocks.into_iter().map(|block| block.into_part(&finish_reason)).collect();
-        let message = ChatMessage::new(Role::Assistant, parts);
+        let mut message = ChatMessage::new(Role::Assistant, parts);
+        if let Some(origin) = self.origin {
+            message = message.with_origin(origin);
+        }
         let mut response = ChatResponse::new(message, finish_reason);
         response.id = self.id;
         response.model = self.model;
         response.usage = usage;
+        response.warnings = self.warnings;
         Ok(response)
     }
 
@@ -146,6 +167,9 @@ impl Assembler {
                 Some(Block::Refusal(so_far)) => so_far.push_str(text),
                 _ => self.blocks.push(Block::Refusal(text.clone())),
             }
+        }
+        if let Some(part) = &delta.part {
+            self.blocks.push(Block::Whole((**part).clone()));
         }
         if let Some(call) = &mut delta.tool_call {
             self.push_call(call)?;
@@ -205,6 +229,7 @@ impl Block {
             Self::Text(text) => ContentPart::text(text),
             Self::Reasoning(text) => ContentPart::reasoning(text),
             Self::Refusal(text) => ContentPart::refusal(text),
+            Self::Whole(part) => part,
             Self::Call(call) => ContentPart::ToolCall(Arc::new(call.into_call(finish_reason))),
         }
     }

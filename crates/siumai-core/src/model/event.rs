@@ -1,7 +1,7 @@
 //! What a model's stream is made of.
 use serde::{Deserialize, Serialize};
 
-use crate::types::{FinishReason, Usage};
+use crate::types::{ContentPart, FinishReason, Origin, Usage, Warning};
 
 /// One event of a model's reply.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,10 @@ pub enum ModelEvent {
     },
     /// A piece of the reply.
     Delta(Delta),
+    /// The provider could not do something as it was asked.
+    Warning(Warning),
+    /// What the whole message is on its wire; comes once, before the finish.
+    Origin(Origin),
     /// The reply is whole. Nothing follows.
     #[non_exhaustive]
     Finish {
@@ -43,6 +47,9 @@ pub struct Delta {
     /// More of a tool call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_call: Option<ToolCallDelta>,
+    /// A part that comes in one piece: a source, a picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Box<ContentPart>>,
 }
 
 /// A piece of a tool call. The first of an `index` begins the call and brings its id and name.
@@ -94,6 +101,11 @@ impl Delta {
         Self { refusal: Some(text.into()), ..Self::default() }
     }
 
+    /// A part that comes in one piece.
+    pub fn part(part: ContentPart) -> Self {
+        Self { part: Some(Box::new(part)), ..Self::default() }
+    }
+
     /// More of a tool call.
     pub fn tool_call(delta: ToolCallDelta) -> Self {
         Self { tool_call: Some(delta), ..Self::default() }
@@ -106,6 +118,7 @@ impl Delta {
             && blank(&self.reasoning)
             && blank(&self.refusal)
             && self.tool_call.as_ref().is_none_or(ToolCallDelta::is_empty)
+            && self.part.is_none()
     }
 }
 

@@ -15,13 +15,15 @@ pub type ModelStream<'a> = BoxStream<'a, Result<ModelEvent, LlmError>>;
 
 /// A stream that brings a whole reply: what a model without streaming answers with.
 pub fn one_reply(response: ChatResponse) -> ModelStream<'static> {
-    let ChatResponse { id, model, message, finish_reason, usage, .. } = response;
+    let ChatResponse { id, model, message, finish_reason, usage, warnings, .. } = response;
     let start = (id.is_some() || model.is_some()).then(|| ModelEvent::start(id, model));
     let deltas =
         message.content().iter().enumerate().filter_map(|(index, part)| delta(index, part));
     let events: Vec<_> = start
         .into_iter()
+        .chain(warnings.into_iter().map(ModelEvent::Warning))
         .chain(deltas.map(ModelEvent::Delta))
+        .chain(message.whole_origin().cloned().map(ModelEvent::Origin))
         .chain([ModelEvent::finish(finish_reason, usage)])
         .map(Ok)
         .collect();
@@ -64,6 +66,9 @@ fn delta(index: usize, part: &ContentPart) -> Option<Delta> {
         ContentPart::Reasoning { text } => Some(Delta::reasoning(text)),
         ContentPart::Refusal { text } => Some(Delta::refusal(text)),
         ContentPart::ToolCall(call) => Some(Delta::tool_call(whole_call(index, call))),
+        ContentPart::Image { .. } | ContentPart::File { .. } | ContentPart::Source(_) => {
+            Some(Delta::part(part.clone()))
+        }
         ContentPart::ToolResult(_) => None,
     }
 }

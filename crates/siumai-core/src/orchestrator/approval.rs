@@ -32,7 +32,10 @@ impl Judge<'_> {
         if !self.resolver.is_some_and(|it| it.has_tool(&call.name)) {
             return Ok(Decision::Leave);
         }
-        match self.ask(call) {
+        let Some(approver) = self.approver else {
+            return Ok(Decision::Execute { modified_arguments: None });
+        };
+        match ask(approver, call) {
             ToolApproval::Approve(arguments) | ToolApproval::Modify(arguments) => {
                 self.approved(call, arguments)
             }
@@ -55,17 +58,14 @@ impl Judge<'_> {
     fn check(&self, call: &ToolCall, arguments: &Value) -> Result<(), String> {
         self.tools.check(&call.name, arguments, self.active_tools)
     }
+}
 
-    fn ask(&self, call: &ToolCall) -> ToolApproval {
-        let Some(approver) = self.approver else {
-            return ToolApproval::Approve(call.arguments.clone());
-        };
-        let asked = catch_unwind(AssertUnwindSafe(|| approver(&call.name, &call.arguments)));
-        asked.unwrap_or_else(|_| {
-            tracing::error!(tool = call.name, "on_tool_approval panicked; the call is denied");
-            ToolApproval::Deny { reason: "approval failed".to_owned() }
-        })
-    }
+fn ask(approver: &OnToolApproval, call: &ToolCall) -> ToolApproval {
+    let asked = catch_unwind(AssertUnwindSafe(|| approver(&call.name, &call.arguments)));
+    asked.unwrap_or_else(|_| {
+        tracing::error!(tool = call.name, "on_tool_approval panicked; the call is denied");
+        ToolApproval::Deny { reason: "approval failed".to_owned() }
+    })
 }
 
 fn denied(call: &ToolCall, reason: &str) -> Arc<ToolResult> {

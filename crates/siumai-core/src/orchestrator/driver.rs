@@ -195,8 +195,12 @@ fn announce(step_number: usize, entry: &Entry) -> Vec<StreamEvent> {
             events
         }
         Entry::ModelReplied(response) => {
+            let warnings = response.warnings.iter().cloned();
             let calls = response.tool_calls.iter().cloned();
-            calls.map(|call| StreamEvent::ToolCall { step_number, call }).collect()
+            warnings
+                .map(|warning| StreamEvent::Warning { warning })
+                .chain(calls.map(|call| StreamEvent::ToolCall { step_number, call }))
+                .collect()
         }
         Entry::CallDecided { decision: Decision::Execute { .. } | Decision::Leave, .. } => {
             Vec::new()

@@ -16,12 +16,18 @@ pub(super) struct Emitter<T>(Arc<Mutex<Queue<T>>>);
 #[derive(Debug)]
 struct Queue<T> {
     items: VecDeque<T>,
+    /// Whether anything waits in `emit` for the driver to be polled again.
+    has_parked: bool,
+    /// What the driver is polled with: whoever polls it next needs no waking by it.
+    driver: Waker,
     parked: Vec<Waker>,
 }
 
 impl<T> Emitter<T> {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Queue { items: VecDeque::new(), parked: Vec::new() })))
+    /// An empty queue of a driver that is polled with `driver`.
+    pub(super) fn new(driver: Waker) -> Self {
+        let (items, parked) = (VecDeque::new(), Vec::new());
+        Self(Arc::new(Mutex::new(Queue { items, has_parked: false, driver, parked })))
     }
 
     /// A second handle on the same queue, for the other end.
@@ -38,8 +44,12 @@ impl<T> Emitter<T> {
                 return Poll::Ready(());
             }
             is_parked = true;
+            let mut queue = self.lock();
+            queue.has_parked = true;
             // Inside a `FuturesUnordered` a child is polled again only if its own waker fires.
-            self.lock().parked.push(cx.waker().clone());
+            if !cx.waker().will_wake(&queue.driver) {
+                queue.parked.push(cx.waker().clone());
+            }
             Poll::Pending
         })
         .await;
@@ -50,17 +60,19 @@ impl<T> Emitter<T> {
         self.lock().items.pop_front()
     }
 
-    /// Wakes whatever is parked in [`emit`](Self::emit); says whether anything was.
-    pub(super) fn release(&self) -> bool {
-        let parked = std::mem::take(&mut self.lock().parked);
-        let any = !parked.is_empty();
+    /// Wakes whatever is parked in [`emit`](Self::emit): the driver is about to be polled.
+    pub(super) fn release(&self) {
+        let parked = {
+            let mut queue = self.lock();
+            queue.has_parked = false;
+            std::mem::take(&mut queue.parked)
+        };
         parked.into_iter().for_each(Waker::wake);
-        any
     }
 
     /// Whether something is parked in [`emit`](Self::emit).
     pub(super) fn has_parked(&self) -> bool {
-        !self.lock().parked.is_empty()
+        self.lock().has_parked
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue<T>> {

@@ -40,6 +40,15 @@ pub(super) enum Waiter {
     Steps,
 }
 
+impl Waiter {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Reader => Self::Steps,
+            Self::Steps => Self::Reader,
+        }
+    }
+}
+
 impl Waiters {
     pub(super) fn register(&self, waiter: Waiter, waker: &Waker) {
         let slot = &mut lock(&self.0)[waiter as usize];
@@ -49,20 +58,25 @@ impl Waiters {
         }
     }
 
-    pub(super) fn wake_all(&self) {
+    pub(super) fn wake(&self, waiter: Waiter) {
         // Woken outside the lock: a waker may run anything.
-        let wakers = lock(&self.0).clone();
-        wakers.into_iter().flatten().for_each(Waker::wake);
+        let waker = lock(&self.0)[waiter as usize].clone();
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    fn wake_both(&self) {
+        self.wake(Waiter::Reader);
+        self.wake(Waiter::Steps);
     }
 }
 
 impl Wake for Waiters {
     fn wake(self: Arc<Self>) {
-        self.wake_all();
+        self.wake_both();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.wake_all();
+        self.wake_both();
     }
 }
 

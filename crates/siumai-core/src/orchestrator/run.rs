@@ -16,8 +16,8 @@ use crate::{
     LlmError,
     tool::Toolbox,
     types::{
-        ChatMessage, ChatRequest, ChatResponse, ToolCall, ToolChoice, ToolResult, ToolStatus,
-        Usage, Warning, split_system,
+        ChatMessage, ChatRequest, ChatResponse, FinishReason, Settings, ToolCall, ToolChoice,
+        ToolResult, ToolStatus, Usage, Warning, split_system,
     },
 };
 
@@ -69,6 +69,7 @@ pub(super) struct Rules<'a> {
     pub(super) max_steps: usize,
     pub(super) stop: &'a [&'a dyn StopCondition],
     pub(super) tool_choice: Option<&'a ToolChoice>,
+    pub(super) settings: &'a Arc<Settings>,
     pub(super) prepare_step: Option<&'a PrepareStep>,
     pub(super) tools: &'a Toolbox,
 }
@@ -128,6 +129,7 @@ impl Run {
                 Ok(None)
             }
             (Entry::ModelReplied(response), State::Asking(plan)) => {
+                self.warnings.extend(response.warnings.iter().cloned());
                 let step = OpenStep::new(plan.active_tools.take(), response);
                 Arc::make_mut(&mut self.messages).push(step.response.message.clone());
                 self.state = State::Answering(step);
@@ -206,7 +208,8 @@ impl Run {
         let last = self.steps.last()?;
         // All are asked, so that one which counts how often it was asked counts right.
         let held: Vec<bool> = rules.stop.iter().map(|it| it.should_stop(&self.steps)).collect();
-        if last.tool_calls.is_empty() {
+        // A paused turn is not an answer: the provider goes on when it gets it back.
+        if last.tool_calls.is_empty() && last.finish_reason != FinishReason::Paused {
             return Some(StoppedBy::Answer);
         }
         if let Some(index) = held.iter().position(|held| *held) {
@@ -250,6 +253,7 @@ impl Run {
         ChatRequest::shared(Arc::clone(system), Arc::clone(messages))
             .with_tools(tools)
             .with_tool_choice(choice)
+            .with_settings(Arc::clone(rules.settings))
     }
 
     /// Moves the open step to the finished ones if nothing in it is left to do here.

@@ -22,7 +22,7 @@ use crate::{
     ErrorKind, LlmError,
     model::LanguageModel,
     tool::{ToolResolver, Toolbox},
-    types::{ChatMessage, Tool},
+    types::{ChatMessage, Settings, Tool},
 };
 
 /// Runs as a stream that borrows what it works with.
@@ -84,14 +84,14 @@ pub async fn generate_stream_owned(
     stop_conditions: Vec<Box<dyn StopCondition>>,
     options: OrchestratorOptions,
 ) -> Result<StreamOrchestration, RunError> {
-    let (run, toolbox) = prepare(messages, tools, &options)?;
+    let Prepared { run, toolbox, settings } = prepare(messages, tools, &options)?;
     let stream = RunStream::new(move |events, outcome| {
         Box::pin(async move {
             let stop: Vec<&dyn StopCondition> = stop_conditions.iter().map(|it| &**it).collect();
             let driver = Driver {
                 model: &model,
                 resolver: Some(&resolver),
-                rules: rules(&options, &stop, &toolbox),
+                rules: rules(&options, &settings, &stop, &toolbox),
                 options: &options,
                 delivery: Delivery::Streamed,
                 events,
@@ -114,13 +114,13 @@ pub(super) fn start<'a>(
     options: OrchestratorOptions,
     delivery: Delivery,
 ) -> Result<RunStream<'a>, RunError> {
-    let (run, toolbox) = prepare(messages, tools, &options)?;
+    let Prepared { run, toolbox, settings } = prepare(messages, tools, &options)?;
     Ok(RunStream::new(move |events, outcome| {
         Box::pin(async move {
             let driver = Driver {
                 model,
                 resolver,
-                rules: rules(&options, stop_conditions, &toolbox),
+                rules: rules(&options, &settings, stop_conditions, &toolbox),
                 options: &options,
                 delivery,
                 events,
@@ -164,6 +164,8 @@ struct Shared<'a> {
     events: Emitter<StreamEvent>,
     outcome: Arc<Outcome>,
     waiters: Arc<Waiters>,
+    /// Wakes both waiters; the driver is polled with it.
+    waker: Waker,
 }
 
 /// Where the driver is.
@@ -191,14 +193,12 @@ impl<'a> Seat<'a> {
 
 impl<'a> RunStream<'a> {
     fn new(driver: impl FnOnce(Emitter<StreamEvent>, Arc<Outcome>) -> BoxFuture<'a, ()>) -> Self {
-        let (events, outcome) = (Emitter::new(), Arc::new(Outcome::default()));
+        let waiters = Arc::new(Waiters::default());
+        let waker = Waker::from(Arc::clone(&waiters));
+        let (events, outcome) = (Emitter::new(waker.clone()), Arc::new(Outcome::default()));
         let driver = driver(events.handle(), Arc::clone(&outcome));
-        let shared = Shared {
-            driver: Mutex::new(Seat::Free(driver)),
-            events,
-            outcome,
-            waiters: Arc::new(Waiters::default()),
-        };
+        let driver = Mutex::new(Seat::Free(driver));
+        let shared = Shared { driver, events, outcome, waiters, waker };
         Self { shared: Arc::new(shared), has_ended: false }
     }
 
@@ -227,7 +227,7 @@ impl Stream for RunStream<'_> {
             return Poll::Ready(None);
         }
         self.shared.waiters.register(Waiter::Reader, cx.waker());
-        self.shared.poll_driver();
+        self.shared.poll_driver(Waiter::Reader);
         if let Some(event) = self.shared.events.take() {
             return Poll::Ready(Some(Ok(event)));
         }
@@ -256,7 +256,7 @@ impl Future for Steps {
             if let Some(ended) = self.0.outcome.read(steps) {
                 return Poll::Ready(ended);
             }
-            let has_moved = self.0.poll_driver();
+            let has_moved = self.0.poll_driver(Waiter::Steps);
             if !has_moved && self.0.outcome.read(|_| ()).is_none() {
                 return Poll::Pending;
             }
@@ -266,19 +266,31 @@ impl Future for Steps {
 
 impl<'a> Shared<'a> {
     /// Polls the driver once, unless somebody else does just now; says whether it is to be polled again.
-    fn poll_driver(&self) -> bool {
+    fn poll_driver(&self, waiter: Waiter) -> bool {
         let Some(mut driver) = self.seat().take() else { return false };
         self.events.release();
-        let waker = Waker::from(Arc::clone(&self.waiters));
-        let polled = driver.as_mut().poll(&mut Context::from_waker(&waker));
+        let polled = driver.as_mut().poll(&mut Context::from_waker(&self.waker));
+        let has_ended = self.put_back(driver, polled);
+        let has_moved = self.events.has_parked();
+        if has_moved || has_ended {
+            // The other may have found the driver taken, and this one may never come back.
+            self.waiters.wake(waiter.other());
+        }
+        has_moved
+    }
+
+    /// Puts the driver back where it was taken from, or drops it if it is done or not wanted any more.
+    fn put_back(&self, driver: BoxFuture<'a, ()>, polled: Poll<()>) -> bool {
         let mut seat = self.seat();
-        let next = match (polled, &*seat) {
-            (Poll::Pending, Seat::Taken { dropped: false }) => Seat::Free(driver),
-            _ => Seat::Gone,
-        };
-        *seat = next;
+        if polled.is_pending() && matches!(*seat, Seat::Taken { dropped: false }) {
+            *seat = Seat::Free(driver);
+            return false;
+        }
+        *seat = Seat::Gone;
+        // Dropped outside the lock: a driver's destructor leaves the outcome and may run those of tools.
         drop(seat);
-        self.events.has_parked()
+        drop(driver);
+        true
     }
 
     /// Drops the driver, and with it whatever it waits for.
@@ -289,10 +301,10 @@ impl<'a> Shared<'a> {
             Seat::Free(_) | Seat::Gone => Seat::Gone,
         };
         let stopped = std::mem::replace(&mut *seat, next);
-        // Dropped outside the lock: the driver's destructor leaves the outcome and may run tools' destructors.
+        // Outside the lock, as in `put_back`.
         drop(seat);
         drop(stopped);
-        self.waiters.wake_all();
+        self.waiters.wake(Waiter::Steps);
     }
 
     fn seat(&self) -> MutexGuard<'_, Seat<'a>> {
@@ -322,17 +334,26 @@ fn last_event(ended: &Result<RunOutput, RunError>) -> Result<StreamEvent, RunErr
     })
 }
 
+/// A run that may begin.
+struct Prepared {
+    run: Run,
+    toolbox: Toolbox,
+    settings: Arc<Settings>,
+}
+
 /// Checks all that can be wrong before a run begins.
 fn prepare(
     messages: Vec<ChatMessage>,
     tools: Option<Vec<Tool>>,
     options: &OrchestratorOptions,
-) -> Result<(Run, Toolbox), RunError> {
+) -> Result<Prepared, RunError> {
     let given = messages.clone();
     let prepared = || {
         check_limit("max_steps", options.max_steps)?;
         check_limit("max_parallel_tools", options.max_parallel_tools)?;
-        Ok((Run::new(messages)?, Toolbox::new(tools.unwrap_or_default())?))
+        let run = Run::new(messages)?;
+        let toolbox = Toolbox::new(tools.unwrap_or_default())?;
+        Ok(Prepared { run, toolbox, settings: Arc::new(options.settings.clone()) })
     };
     prepared().map_err(|error| RunError::new(error, Vec::new(), given, None))
 }
@@ -348,6 +369,7 @@ fn check_limit(name: &str, limit: usize) -> Result<(), LlmError> {
 
 fn rules<'a>(
     options: &'a OrchestratorOptions,
+    settings: &'a Arc<Settings>,
     stop: &'a [&'a dyn StopCondition],
     tools: &'a Toolbox,
 ) -> Rules<'a> {
@@ -355,6 +377,7 @@ fn rules<'a>(
         max_steps: options.max_steps,
         stop,
         tool_choice: options.tool_choice.as_ref(),
+        settings,
         prepare_step: options.prepare_step.as_ref(),
         tools,
     }

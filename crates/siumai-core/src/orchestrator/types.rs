@@ -8,8 +8,8 @@ use super::{PrepareStepContext, PrepareStepResult};
 use crate::{
     ErrorKind, LlmError,
     types::{
-        ChatMessage, ChatResponse, FinishReason, ToolCall, ToolChoice, ToolResult, ToolStatus,
-        Usage, Warning,
+        ChatMessage, ChatResponse, FinishReason, Settings, ToolCall, ToolChoice, ToolResult,
+        ToolStatus, Usage, Warning,
     },
 };
 
@@ -240,6 +240,8 @@ pub struct OrchestratorOptions {
     /// Which tools the model may or must call. A choice that forces a call
     /// holds until it was obeyed once, or the run would never end.
     pub tool_choice: Option<ToolChoice>,
+    /// How the model is to write.
+    pub settings: Settings,
     /// The name of the agent that runs, for logs and telemetry.
     pub agent_id: Option<String>,
     /// Asked before each step how it differs from the run.
@@ -263,6 +265,7 @@ impl Default for OrchestratorOptions {
             max_steps: 100,
             max_parallel_tools: 8,
             tool_choice: None,
+            settings: Settings::default(),
             agent_id: None,
             prepare_step: None,
             on_tool_approval: None,
@@ -279,6 +282,7 @@ impl fmt::Debug for OrchestratorOptions {
             .field("max_steps", &self.max_steps)
             .field("max_parallel_tools", &self.max_parallel_tools)
             .field("tool_choice", &self.tool_choice)
+            .field("settings", &self.settings)
             .field("agent_id", &self.agent_id)
             .field("prepare_step", &self.prepare_step.is_some())
             .field("on_tool_approval", &self.on_tool_approval.is_some())

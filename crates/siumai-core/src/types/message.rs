@@ -6,7 +6,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{ToolCall, ToolResult};
+use super::{Media, Source, ToolCall, ToolResult};
 
 /// One message of a conversation.
 ///
@@ -28,9 +28,37 @@ pub struct ChatMessage(Arc<Body>);
 struct Body {
     role: Role,
     content: Vec<ContentPart>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
     /// The text of several parts, joined when somebody asks for it.
     #[serde(skip)]
     joined: OnceLock<String>,
+}
+
+/// A model's message in the words of the wire it came over.
+///
+/// It goes back over the same wire as it came, with signatures, ids and
+/// whatever else has no portable form; any other wire is sent the parts.
+///
+/// ```
+/// use siumai_core::types::{ChatMessage, Origin};
+///
+/// let origin = Origin::new("anthropic", r#"[{"type":"text","text":"Hi","citations":null}]"#);
+/// let message = ChatMessage::assistant("Hi").with_origin(origin);
+/// assert!(message.origin("anthropic").is_some());
+/// assert_eq!(message.origin("gemini"), None);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    wire: String,
+    content: String,
+}
+
+impl Origin {
+    /// What came over `wire`: JSON text that only that wire understands.
+    pub fn new(wire: impl Into<String>, content: impl Into<String>) -> Self {
+        Self { wire: wire.into(), content: content.into() }
+    }
 }
 
 /// Who speaks.
@@ -49,7 +77,8 @@ pub enum Role {
 
 /// A piece of a message.
 ///
-/// In JSON each has a `type`: `text`, `reasoning`, `refusal`, `tool_call`, `tool_result`.
+/// In JSON each has a `type`: `text`, `reasoning`, `refusal`, `image`, `file`, `source`,
+/// `tool_call`, `tool_result`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -72,6 +101,23 @@ pub enum ContentPart {
         /// The words.
         text: String,
     },
+    /// A picture.
+    #[non_exhaustive]
+    Image {
+        /// Where it is, or its bytes.
+        media: Media,
+    },
+    /// A document or another file.
+    #[non_exhaustive]
+    File {
+        /// Where it is, or its bytes.
+        media: Media,
+        /// Its name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// Where the model has something from.
+    Source(Source),
     /// The model asks for a tool.
     ToolCall(Arc<ToolCall>),
     /// What came of a call.
@@ -89,6 +135,16 @@ impl ContentPart {
         Self::Reasoning { text: text.into() }
     }
 
+    /// A picture.
+    pub fn image(media: Media) -> Self {
+        Self::Image { media }
+    }
+
+    /// A file by this name.
+    pub fn file(media: Media, name: impl Into<String>) -> Self {
+        Self::File { media, name: Some(name.into()) }
+    }
+
     /// The model's words on why it declines.
     pub fn refusal(text: impl Into<String>) -> Self {
         Self::Refusal { text: text.into() }
@@ -97,8 +153,38 @@ impl ContentPart {
 
 impl ChatMessage {
     /// A message of any parts.
+    ///
+    /// ```
+    /// use siumai_core::types::{ChatMessage, ContentPart, Media, Role};
+    ///
+    /// let message = ChatMessage::new(
+    ///     Role::User,
+    ///     vec![
+    ///         ContentPart::text("What is in the picture?"),
+    ///         ContentPart::image(Media::url("https://example.com/cat.png")),
+    ///         ContentPart::file(Media::bytes("application/pdf", *b"%PDF-1.7"), "invoice.pdf"),
+    ///     ],
+    /// );
+    /// assert_eq!(message.content().len(), 3);
+    /// ```
     pub fn new(role: Role, content: Vec<ContentPart>) -> Self {
-        Self(Arc::new(Body { role, content, joined: OnceLock::new() }))
+        Self(Arc::new(Body { role, content, origin: None, joined: OnceLock::new() }))
+    }
+
+    /// The same message with what it was on its wire.
+    #[must_use]
+    pub fn with_origin(self, origin: Origin) -> Self {
+        let (role, content) = match Arc::try_unwrap(self.0) {
+            Ok(body) => (body.role, body.content),
+            Err(shared) => (shared.role, shared.content.clone()),
+        };
+        Self(Arc::new(Body { role, content, origin: Some(origin), joined: OnceLock::new() }))
+    }
+
+    /// What the message was on `wire`, if it came over that: JSON text.
+    pub fn origin(&self, wire: &str) -> Option<&str> {
+        let origin = self.0.origin.as_ref().filter(|it| it.wire == wire)?;
+        Some(&origin.content)
     }
 
     /// What holds for the whole conversation.
@@ -119,6 +205,10 @@ impl ChatMessage {
     /// What came of a tool call.
     pub fn tool(result: impl Into<Arc<ToolResult>>) -> Self {
         Self::new(Role::Tool, vec![ContentPart::ToolResult(result.into())])
+    }
+
+    pub(crate) fn whole_origin(&self) -> Option<&Origin> {
+        self.0.origin.as_ref()
     }
 
     /// Who speaks.

@@ -1,17 +1,21 @@
 //! The words of a conversation: messages, tools, requests, replies, usage.
 //!
 //! Nothing here knows a provider, a run or a runtime.
+mod media;
 mod message;
 mod request;
 mod response;
+mod settings;
 mod tool;
 mod usage;
 
 pub(crate) use self::request::split_system;
 pub use self::{
-    message::{ChatMessage, ContentPart, Role},
+    media::{Media, Source},
+    message::{ChatMessage, ContentPart, Origin, Role},
     request::ChatRequest,
     response::{ChatResponse, FinishReason, Warning},
+    settings::{ResponseFormat, Settings},
     tool::{Tool, ToolCall, ToolChoice, ToolResult, ToolStatus},
     usage::{TokenCount, Usage},
 };

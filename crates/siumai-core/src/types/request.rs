@@ -1,7 +1,7 @@
 //! What is sent to a model.
 use std::sync::Arc;
 
-use super::{ChatMessage, Role, Tool, ToolChoice};
+use super::{ChatMessage, Role, Settings, Tool, ToolChoice};
 
 /// One request to a model.
 ///
@@ -20,6 +20,7 @@ pub struct ChatRequest {
     messages: Arc<Vec<ChatMessage>>,
     tools: Arc<[Tool]>,
     tool_choice: Option<ToolChoice>,
+    settings: Arc<Settings>,
     whole: bool,
 }
 
@@ -49,6 +50,13 @@ impl ChatRequest {
         self
     }
 
+    /// Says how the model is to write.
+    #[must_use]
+    pub fn with_settings(mut self, settings: impl Into<Arc<Settings>>) -> Self {
+        self.settings = settings.into();
+        self
+    }
+
     /// Asks for the reply in one piece instead of a stream of deltas.
     #[must_use]
     pub fn whole(mut self) -> Self {
@@ -74,6 +82,11 @@ impl ChatRequest {
     /// Which tools the model may or must call, if anything is said about it.
     pub fn tool_choice(&self) -> Option<&ToolChoice> {
         self.tool_choice.as_ref()
+    }
+
+    /// How the model is to write.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Whether the reply is wanted in one piece.

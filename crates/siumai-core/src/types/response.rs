@@ -31,13 +31,17 @@ pub struct ChatResponse {
     pub finish_reason: FinishReason,
     /// What it cost, if the provider says so.
     pub usage: Option<Usage>,
+    /// What the provider could not do as it was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
 }
 
 impl ChatResponse {
     /// A reply that says `message`.
     pub fn new(message: ChatMessage, finish_reason: FinishReason) -> Self {
         let tool_calls = message.tool_calls().cloned().collect();
-        Self { id: None, model: None, message, tool_calls, finish_reason, usage: None }
+        let (id, model, usage, warnings) = (None, None, None, Vec::new());
+        Self { id, model, message, tool_calls, finish_reason, usage, warnings }
     }
 
     /// Adds what it cost.
@@ -67,6 +71,8 @@ pub enum FinishReason {
     ToolCalls,
     /// A filter of the provider cut it off.
     ContentFilter,
+    /// The provider paused a long turn and goes on when the reply is sent back.
+    Paused,
     /// Something else, in the provider's word.
     #[serde(untagged)]
     Other(String),
@@ -89,6 +95,11 @@ pub enum Warning {
         /// The id it answers.
         call_id: String,
     },
+    /// The provider can't do what was asked for; it was left out.
+    Unsupported {
+        /// What it is, and what became of it.
+        what: String,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -102,6 +113,7 @@ impl fmt::Display for Warning {
                 f,
                 "the history has a result for `{call_id}`, which nothing before it called; it was left out"
             ),
+            Self::Unsupported { what } => f.write_str(what),
         }
     }
 }

@@ -1,0 +1,95 @@
+//! What `cargo xtask test` runs: what fails soonest comes first.
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use crate::{cargo, tidy};
+
+struct Check {
+    name: &'static str,
+    work: Work,
+}
+
+enum Work {
+    Tidy,
+    Cargo {
+        arguments: &'static [&'static str],
+        environment: &'static [(&'static str, &'static str)],
+    },
+}
+
+const CHECKS: [Check; 7] = [
+    Check::cargo("format", &["fmt", "--all", "--check"]),
+    Check { name: "tidy", work: Work::Tidy },
+    // Only its own features: those that other packages switch on must not be what it lives on.
+    Check::cargo("the core alone", &["check", "--package", "siumai-core"]),
+    Check::cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    // `--all-targets` leaves out the examples in the documentation, and nothing else.
+    Check::cargo("tests", &["test", "--workspace", "--all-targets"]),
+    Check::cargo("examples in the documentation", &["test", "--workspace", "--doc"]),
+    Check {
+        name: "documentation",
+        work: Work::Cargo {
+            // Libraries only: the program has the name of one, and would be written over it.
+            arguments: &["doc", "--workspace", "--lib", "--no-deps"],
+            environment: &[("RUSTDOCFLAGS", "-D warnings")],
+        },
+    },
+];
+
+/// Runs every check, up to the first that fails.
+pub(crate) fn run() -> Result<(), String> {
+    let mut times = Vec::new();
+    for (at, check) in CHECKS.iter().enumerate() {
+        let command = check.command_line();
+        println!("\n==> {}/{} {}: {command}", at + 1, CHECKS.len(), check.name);
+        let (outcome, took) = timed(|| check.perform());
+        outcome.map_err(|why| format!("{}: {why}; to repeat it: {command}", check.name))?;
+        times.push((check.name, took));
+    }
+    println!("\n==> everything holds");
+    for (name, took) in times {
+        println!("{:>7.1} s  {name}", took.as_secs_f64());
+    }
+    Ok(())
+}
+
+impl Check {
+    const fn cargo(name: &'static str, arguments: &'static [&'static str]) -> Self {
+        Self { name, work: Work::Cargo { arguments, environment: &[] } }
+    }
+
+    fn perform(&self) -> Result<(), String> {
+        match self.work {
+            Work::Tidy => tidy::run(),
+            Work::Cargo { arguments, environment } => {
+                succeed(cargo(arguments).envs(environment.iter().copied()))
+            }
+        }
+    }
+
+    /// What somebody types to run this check alone.
+    fn command_line(&self) -> String {
+        match self.work {
+            Work::Tidy => "cargo xtask tidy".to_owned(),
+            Work::Cargo { arguments, environment } => {
+                let variables =
+                    environment.iter().map(|(name, value)| format!("{name}='{value}' "));
+                format!("{}cargo {}", variables.collect::<String>(), arguments.join(" "))
+            }
+        }
+    }
+}
+
+fn succeed(command: &mut Command) -> Result<(), String> {
+    let status = command.status().map_err(|error| format!("cargo did not start ({error})"))?;
+    if status.success() { Ok(()) } else { Err(format!("failed ({status})")) }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a check takes is for the person who waits")]
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let outcome = work();
+    (outcome, start.elapsed())
+}
