@@ -1,0 +1,120 @@
+//! Which model a client talks to.
+use std::fmt;
+
+use siumai_core::LlmError;
+use siumai_providers::{OpenAiChat, OpenAiChatBuilder, offline::OfflineModel};
+
+use crate::Siumai;
+
+/// The names of the providers that a client can talk to.
+pub const PROVIDERS: [&str; 3] = ["openai", "ollama", "offline"];
+
+/// Says which model a client talks to. Mistakes show once, when it is built.
+///
+/// ```
+/// use siumai::prelude::*;
+///
+/// let client = Siumai::builder()
+///     .openai()
+///     .api_key("sk-example")
+///     .model("gpt-4.1-mini")
+///     .base_url("http://localhost:8080/v1")
+///     .build()?;
+/// assert_eq!(format!("{client:?}"), r#"Siumai { provider: "openai", model: "gpt-4.1-mini", .. }"#);
+///
+/// let mistake = Siumai::builder().openai().model("gpt-4.1-mini").build().unwrap_err();
+/// assert_eq!(mistake.kind(), ErrorKind::Authentication);
+/// # Ok::<(), LlmError>(())
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct SiumaiBuilder {
+    provider: Option<String>,
+    api_key: Option<String>,
+    model: Option<String>,
+    base_url: Option<String>,
+}
+
+impl SiumaiBuilder {
+    /// OpenAI's Chat Completions, or any server that speaks them, at its own [`base_url`](Self::base_url).
+    pub fn openai(self) -> Self {
+        self.provider("openai")
+    }
+
+    /// An Ollama server, by default on this machine. It needs no key.
+    pub fn ollama(self) -> Self {
+        self.provider("ollama")
+    }
+
+    /// A model of rules that needs no key, no network and no download. It is no language model, and says so.
+    pub fn offline(self) -> Self {
+        self.provider("offline")
+    }
+
+    /// A provider by its name, for programs that read it from somewhere: one of [`PROVIDERS`].
+    pub fn provider(mut self, name: impl Into<String>) -> Self {
+        self.provider = Some(name.into());
+        self
+    }
+
+    /// The provider's key. It never appears in an error, a log or a `Debug`.
+    pub fn api_key(mut self, key: impl Into<String>) -> Self {
+        self.api_key = Some(key.into());
+        self
+    }
+
+    /// The model, as the provider names it.
+    pub fn model(mut self, model: impl Into<String>) -> Self {
+        self.model = Some(model.into());
+        self
+    }
+
+    /// Where the provider is, such as `http://localhost:8080/v1`.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    ///
+    /// If the provider is missing or unknown, its model or its key is missing, or the base URL is none.
+    pub fn build(self) -> Result<Siumai, LlmError> {
+        match self.provider.as_deref() {
+            Some("openai") => self.chat(OpenAiChat::openai()),
+            Some("ollama") => self.chat(OpenAiChat::ollama()),
+            Some("offline") => Ok(Siumai::new(OfflineModel::new())),
+            Some(name) => Err(LlmError::invalid_input(format!(
+                "no provider named `{name}`; there are {}",
+                PROVIDERS.map(|it| format!("`{it}`")).join(", ")
+            ))),
+            None => Err(LlmError::invalid_input(
+                "no provider was chosen; call `.openai()`, `.ollama()` or `.offline()` before `.build()`",
+            )),
+        }
+    }
+
+    fn chat(self, mut chat: OpenAiChatBuilder) -> Result<Siumai, LlmError> {
+        if let Some(key) = self.api_key {
+            chat = chat.api_key(key);
+        }
+        if let Some(model) = self.model {
+            chat = chat.model(model);
+        }
+        if let Some(url) = self.base_url {
+            chat = chat.base_url(url);
+        }
+        chat.build().map(Siumai::new)
+    }
+}
+
+impl fmt::Debug for SiumaiBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SiumaiBuilder")
+            .field("provider", &self.provider)
+            .field("model", &self.model)
+            .field("has_key", &self.api_key.is_some())
+            .finish_non_exhaustive()
+    }
+}
