@@ -4,10 +4,16 @@ mod args;
 mod clock;
 mod environment;
 mod failure;
+mod lists;
 mod model;
+mod program;
 mod render;
 mod run;
 mod stop;
 mod tools;
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    program::main().into()
+}

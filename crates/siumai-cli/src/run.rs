@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::StreamExt;
 use serde_json::Value;
-use siumai_core::{
+use siumai::{
     LlmError, async_trait,
     model::{LanguageModel, ModelStream},
     orchestrator::{

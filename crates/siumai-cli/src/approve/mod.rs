@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::Value;
-use siumai_core::{orchestrator::ToolApproval, types::Tool};
+use siumai::{orchestrator::ToolApproval, types::Tool};
 
 pub(crate) use self::terminal::Terminal;
 use crate::{

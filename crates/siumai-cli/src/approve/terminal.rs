@@ -10,7 +10,7 @@ use dialoguer::{
     theme::SimpleTheme,
 };
 use serde_json::Value;
-use siumai_core::types::Tool;
+use siumai::types::Tool;
 
 use super::{Ask, Reply};
 use crate::{
@@ -38,7 +38,7 @@ impl Terminal {
         let mut screen = anstream::stderr();
         let (bold, plain) = (paint::STRONG.render(), paint::STRONG.render_reset());
         writeln!(screen, "\n{bold}{name}{plain} wants to run with")?;
-        screen.write_all(shown(arguments).as_bytes())?;
+        show(&mut screen, arguments)?;
         // What was typed before the question can't be an answer to it.
         forget_typed();
         loop {
@@ -108,15 +108,14 @@ impl Ask for Terminal {
     }
 }
 
-/// Each argument on lines of its own, nothing left out: who approves must see it all.
-pub(super) fn shown(arguments: &Value) -> String {
+/// Writes each argument on lines of its own, nothing left out: who approves must see it all.
+pub(super) fn show(out: &mut impl Write, arguments: &Value) -> io::Result<()> {
     let Value::Object(arguments) = arguments else {
-        return format!("  {}\n", printable(&arguments.to_string()));
+        return writeln!(out, "  {}", printable(&arguments.to_string()));
     };
     if arguments.is_empty() {
-        return "  no arguments\n".to_owned();
+        return writeln!(out, "  no arguments");
     }
-    let mut shown = String::new();
     for (name, value) in arguments {
         let text = match value {
             Value::String(text) => text.clone(),
@@ -124,13 +123,13 @@ pub(super) fn shown(arguments: &Value) -> String {
         };
         let name = printable(name);
         if text.contains('\n') {
-            shown.push_str(&format!("  {name}:\n"));
-            text.lines().for_each(|line| shown.push_str(&format!("    {}\n", printable(line))));
+            writeln!(out, "  {name}:")?;
+            text.lines().try_for_each(|line| writeln!(out, "    {}", printable(line)))?;
         } else {
-            shown.push_str(&format!("  {name}: {}\n", printable(&text)));
+            writeln!(out, "  {name}: {}", printable(&text))?;
         }
     }
-    shown
+    Ok(())
 }
 
 fn line(question: &str, initial: &str) -> io::Result<String> {

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{terminal::shown, *};
+use super::{terminal::show, *};
 use crate::stop::{Stopped, stopper};
 
 /// Says what it was told to say, in order; then it was not to be asked.
@@ -21,9 +21,9 @@ fn tools() -> [Tool; 3] {
 }
 
 fn approver(mode: Approve, replies: Option<Vec<Reply>>) -> (Arc<Approver>, Stopped) {
-    let (stopper, stopped) = stopper();
+    let (stopper, listener) = stopper();
     let person = replies.map(|it| Box::new(Person(it)) as Box<dyn Ask>);
-    (Approver::new(mode, tools(), person, stopper), stopped)
+    (Approver::new(mode, tools(), person, stopper), listener)
 }
 
 fn decide(approver: &Approver, name: &str) -> ToolApproval {
@@ -85,10 +85,10 @@ fn always_holds_for_that_tool_alone() {
 #[tokio::test]
 async fn quitting_ends_the_run_and_denies_the_rest() {
     let replies = vec![Reply::End(Cause::Quit)];
-    let (approver, mut stopped) = approver(Approve::Ask, Some(replies));
+    let (approver, mut listener) = approver(Approve::Ask, Some(replies));
     assert_eq!(decide(&approver, "touch"), deny("the user ended the run"));
     assert_eq!(decide(&approver, "smash"), deny("the user ended the run"));
-    assert_eq!(stopped.wait().await, Cause::Quit);
+    assert_eq!(listener.wait().await, Cause::Quit);
 }
 
 #[test]
@@ -100,6 +100,11 @@ fn a_question_shows_every_argument_whole_and_harmless() {
     });
     let expected =
         "  path: a\\u{1b}[2Kb.txt\n  content:\n    one\n    two\\u{202e}\n  append: true\n";
+    let shown = |arguments: &Value| {
+        let mut out = Vec::new();
+        show(&mut out, arguments).unwrap();
+        String::from_utf8(out).unwrap()
+    };
     assert_eq!(shown(&arguments), expected);
     assert_eq!(shown(&json!({})), "  no arguments\n");
 }

@@ -7,16 +7,17 @@ mod server;
 
 use std::fmt;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use siumai::Siumai;
 
-pub(crate) use self::server::{Models, Servers};
+pub(crate) use self::server::{Http, Models, Servers};
 use crate::{
     args::ModelArgs, environment::Environment, environment::OPENAI_API_KEY, failure::Failure,
     tools::nearest,
 };
 
 /// The model of OpenAI that is taken if none is named.
-const OPENAI_MODEL: &str = "gpt-4o-mini";
+const OPENAI_MODEL: &str = "gpt-4.1-mini";
 const PROVIDERS: [&str; 4] = ["auto", "offline", "openai", "ollama"];
 
 /// A model to use.
@@ -45,6 +46,33 @@ impl fmt::Display for Choice {
             Self::OpenAi { model, base_url: Some(url), .. } => write!(f, "openai:{model} at {url}"),
             Self::Ollama { model, .. } => write!(f, "ollama:{model}"),
         }
+    }
+}
+
+impl Choice {
+    /// The model itself.
+    ///
+    /// # Errors
+    ///
+    /// If something of the choice can't be used, such as a base URL that is none.
+    pub(crate) fn client(&self) -> Result<Siumai, Failure> {
+        let builder = match self {
+            Self::Offline => Siumai::builder().offline(),
+            Self::Ollama { model, base_url } => {
+                Siumai::builder().ollama().model(model).base_url(base_url)
+            }
+            Self::OpenAi { model, base_url, key } => {
+                let mut builder = Siumai::builder().openai().model(model);
+                if let Some(url) = base_url {
+                    builder = builder.base_url(url);
+                }
+                if let Some(key) = key {
+                    builder = builder.api_key(key.expose_secret());
+                }
+                builder
+            }
+        };
+        builder.build().map_err(|error| Failure::usage(error.to_string()))
     }
 }
 

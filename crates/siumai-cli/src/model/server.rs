@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use siumai_core::async_trait;
+use siumai::async_trait;
 
 /// How long a server on this machine may take to answer: who has none is not to wait.
 const NEARBY: Duration = Duration::from_millis(200);

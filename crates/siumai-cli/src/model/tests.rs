@@ -1,4 +1,4 @@
-use siumai_core::async_trait;
+use siumai::async_trait;
 
 use super::*;
 
@@ -54,6 +54,7 @@ impl Given {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what `Given::chosen` gives")]
 fn chosen(choice: &str, why: Option<&str>) -> Result<(String, Option<String>), String> {
     Ok((choice.to_owned(), why.map(str::to_owned)))
 }
@@ -65,7 +66,7 @@ fn ollama() -> World {
 #[tokio::test]
 async fn auto_takes_a_key_before_a_server_and_a_server_before_nothing() {
     let given = Given { set_key: Some("k"), world: ollama(), ..Given::default() };
-    assert_eq!(given.chosen().await, chosen("openai:gpt-4o-mini", Some("OPENAI_API_KEY is set")));
+    assert_eq!(given.chosen().await, chosen("openai:gpt-4.1-mini", Some("OPENAI_API_KEY is set")));
     let given = Given { world: ollama(), ..Given::model("auto") };
     assert_eq!(
         given.chosen().await,
@@ -117,7 +118,7 @@ async fn a_provider_alone_takes_its_first_model() {
     let given = Given { world: ollama(), ..Given::model("ollama") };
     assert_eq!(given.chosen().await, chosen("ollama:qwen3:8b", None));
     let given = Given { set_key: Some("k"), ..Given::model("openai") };
-    assert_eq!(given.chosen().await, chosen("openai:gpt-4o-mini", None));
+    assert_eq!(given.chosen().await, chosen("openai:gpt-4.1-mini", None));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use siumai_core::orchestrator::StreamEvent;
+use siumai::orchestrator::StreamEvent;
 
 use super::Answer;
 use crate::run::{Ended, How};

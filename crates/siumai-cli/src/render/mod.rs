@@ -6,7 +6,7 @@ mod text;
 
 use std::{borrow::Cow, io};
 
-use siumai_core::orchestrator::StreamEvent;
+use siumai::orchestrator::StreamEvent;
 
 pub(crate) use self::{
     json::{Json, JsonLines},

@@ -7,7 +7,7 @@ use std::{
 
 use anstyle::Style;
 use serde_json::Value;
-use siumai_core::{
+use siumai::{
     orchestrator::{StepResult, StoppedBy, StreamEvent},
     types::{ToolCall, ToolResult, ToolStatus, Usage},
 };

@@ -1,7 +1,7 @@
 //! The answer as text, as it comes.
 use std::io::{self, Write};
 
-use siumai_core::orchestrator::StreamEvent;
+use siumai::orchestrator::StreamEvent;
 
 use super::{Answer, printable_lines};
 use crate::run::Ended;

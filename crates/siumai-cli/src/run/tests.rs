@@ -1,7 +1,7 @@
 use std::fs;
 
 use serde_json::json;
-use siumai_core::{
+use siumai::{
     testing::{Reply, ScriptedModel},
     user,
 };
@@ -138,7 +138,7 @@ async fn a_tool_to_stop_on_ends_the_run_as_done() {
 
 #[tokio::test]
 async fn a_failure_keeps_what_was_finished() {
-    let error = LlmError::new(siumai_core::ErrorKind::Server, "the server is on fire");
+    let error = LlmError::new(siumai::ErrorKind::Server, "the server is on fire");
     let model = ScriptedModel::new()
         .calls("calculator", json!({ "expression": "6*7" }))
         .then(Reply::text("It i").fail(error));
@@ -166,7 +166,7 @@ async fn a_run_that_is_stopped_keeps_what_was_finished() {
 #[tokio::test]
 async fn json_is_one_object_with_all_that_came_of_the_run() {
     let mut out = Vec::new();
-    let (ended, _) = Scene::new(Approve::Ask).play(calculates(), |it| Json(it), &mut out).await;
+    let (ended, _) = Scene::new(Approve::Ask).play(calculates(), Json, &mut out).await;
     // The object is written when the run has ended.
     assert!(out.is_empty());
     Json(&mut out).end(&ended.unwrap()).unwrap();
@@ -183,7 +183,7 @@ async fn json_is_one_object_with_all_that_came_of_the_run() {
 #[tokio::test]
 async fn json_lines_are_the_events_of_the_run() {
     let mut out = Vec::new();
-    Scene::new(Approve::Ask).play(calculates(), |it| JsonLines(it), &mut out).await;
+    Scene::new(Approve::Ask).play(calculates(), JsonLines, &mut out).await;
     let types: Vec<String> = String::from_utf8(out)
         .unwrap()
         .lines()
@@ -210,7 +210,7 @@ async fn json_of_a_run_that_was_stopped_says_so() {
     let scene = Scene::new(Approve::Ask);
     scene.stop.0.stop(Cause::Interrupted);
     let mut out = Vec::new();
-    let (ended, _) = scene.play(calculates(), |it| JsonLines(it), &mut out).await;
+    let (ended, _) = scene.play(calculates(), JsonLines, &mut out).await;
     JsonLines(&mut out).end(ended.as_ref().unwrap()).unwrap();
     let line: Value = serde_json::from_slice(&out).unwrap();
     assert_eq!((&line["type"], &line["message"]), (&json!("error"), &json!("interrupted")));

@@ -7,7 +7,7 @@ use std::{
     },
 };
 
-use siumai_core::LlmError;
+use siumai::LlmError;
 
 use super::told;
 

@@ -12,7 +12,7 @@ use std::{fmt, sync::Arc};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use siumai_core::{LlmError, async_trait, tool::ToolResolver, types::Tool};
+use siumai::{LlmError, async_trait, tool::ToolResolver, types::Tool};
 
 pub(crate) use self::root::Root;
 use crate::clock::Clock;
@@ -64,10 +64,19 @@ impl BuiltIns {
     /// If there is no tool of one of the names.
     pub(crate) fn only(&self, names: &[String]) -> Result<Self, LlmError> {
         for name in names {
-            self.find(name).ok_or_else(|| self.unknown(name))?;
+            self.check(name)?;
         }
         let is_wanted = |offer: &&Offer| names.iter().any(|name| name == offer.definition.name());
         Ok(Self(self.0.iter().filter(is_wanted).cloned().collect()))
+    }
+
+    /// Whether there is a tool of that name.
+    ///
+    /// # Errors
+    ///
+    /// If there is none; the nearest is named.
+    pub(crate) fn check(&self, name: &str) -> Result<(), LlmError> {
+        self.find(name).map(drop).ok_or_else(|| self.unknown(name))
     }
 
     /// What the model is told about them.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use cap_std::{ambient_authority, fs::Dir};
-use siumai_core::LlmError;
+use siumai::LlmError;
 
 use super::told;
 
@@ -49,32 +49,32 @@ impl Root {
         let inside = path.strip_prefix(&self.path).unwrap_or(path);
         if inside.as_os_str().is_empty() { PathBuf::from(".") } else { inside.to_owned() }
     }
+}
 
-    /// What the model is told when `doing` something with `path` failed.
-    pub(super) fn failed(&self, doing: &str, path: &Path, error: &io::Error) -> LlmError {
-        let path = path.display();
-        if is_escape(error) {
-            return told(format!(
-                "`{path}` lies outside the folder this tool is confined to, so it was not \
-                 touched. Use a path inside, relative to the folder, such as `notes/today.txt`; \
-                 `list_files` shows what is there."
-            ));
-        }
-        let why = match error.kind() {
-            io::ErrorKind::NotFound => {
-                "there is no such file or folder. Call `list_files` to see what is there".to_owned()
-            }
-            io::ErrorKind::PermissionDenied => {
-                "permission is denied. Try another path, or tell the user".to_owned()
-            }
-            io::ErrorKind::NotADirectory => {
-                "a part of the path is a file, not a folder. Call `list_files` to see what is there"
-                    .to_owned()
-            }
-            _ => format!("{error}. Try another path, or tell the user"),
-        };
-        told(format!("`{path}` can't be {doing}: {why}."))
+/// What the model is told when `doing` something with `path` failed.
+pub(super) fn cannot(doing: &str, path: &Path, error: &io::Error) -> LlmError {
+    let path = path.display();
+    if is_escape(error) {
+        return told(format!(
+            "`{path}` lies outside the folder this tool is confined to, so it was not \
+             touched. Use a path inside, relative to the folder, such as `notes/today.txt`; \
+             `list_files` shows what is there."
+        ));
     }
+    let why = match error.kind() {
+        io::ErrorKind::NotFound => {
+            "there is no such file or folder. Call `list_files` to see what is there".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "permission is denied. Try another path, or tell the user".to_owned()
+        }
+        io::ErrorKind::NotADirectory => {
+            "a part of the path is a file, not a folder. Call `list_files` to see what is there"
+                .to_owned()
+        }
+        _ => format!("{error}. Try another path, or tell the user"),
+    };
+    told(format!("`{path}` can't be {doing}: {why}."))
 }
 
 /// Whether the folder's handle refused a path that leads out of it; the system's own refusals have a code.

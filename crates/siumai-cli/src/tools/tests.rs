@@ -1,5 +1,5 @@
 use serde_json::json;
-use siumai_core::types::ToolChoice;
+use siumai::types::ToolChoice;
 use tempfile::TempDir;
 
 use super::*;
@@ -61,7 +61,7 @@ async fn a_tool_is_called_by_its_name() {
     let answer = tools.call_tool("calculator", json!({ "expression": "2 + 2" })).await.unwrap();
     assert_eq!(answer["result"], "4");
     let error = tools.call_tool("calc", json!({})).await.unwrap_err();
-    assert_eq!(error.kind(), siumai_core::ErrorKind::InvalidInput);
+    assert_eq!(error.kind(), siumai::ErrorKind::InvalidInput);
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn arguments_that_do_not_fit_are_told() {
 
 #[tokio::test]
 async fn a_run_takes_the_definitions() {
-    use siumai_core::{
+    use siumai::{
         orchestrator::{OrchestratorOptions, run},
         testing::ScriptedModel,
         user,

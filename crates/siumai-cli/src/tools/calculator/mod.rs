@@ -15,7 +15,7 @@ use std::{
 use fend_core::{Context, Interrupt};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use siumai_core::{LlmError, async_trait, types::Tool};
+use siumai::{LlmError, async_trait, types::Tool};
 
 use self::number::Number;
 use super::{

@@ -236,8 +236,8 @@ impl Reader<'_> {
     fn function(&self, name: &str, arguments: &[String]) -> Result<String, String> {
         let sum = || arguments.iter().map(|it| format!("({it})")).collect::<Vec<_>>().join(" + ");
         match (name, arguments) {
-            ("min", [first, rest @ ..]) => self.extreme(first, rest, |a, b| (self.is_less)(a, b)),
-            ("max", [first, rest @ ..]) => self.extreme(first, rest, |a, b| (self.is_less)(b, a)),
+            ("min", [first, rest @ ..]) => extreme(first, rest, self.is_less),
+            ("max", [first, rest @ ..]) => extreme(first, rest, &|a, b| (self.is_less)(b, a)),
             ("sum", _) => Ok(format!("({})", sum())),
             ("average" | "avg" | "mean", _) => Ok(format!("(({}) / {})", sum(), arguments.len())),
             ("round", [value]) => Ok(format!("round({value})")),
@@ -248,22 +248,6 @@ impl Reader<'_> {
             ("mod", [value, modulus]) => Ok(format!("(({value}) mod ({modulus}))")),
             _ => Err(format!("`{name}` does not take {} arguments", arguments.len())),
         }
-    }
-
-    /// The one of several that goes before all others, as the expression it is.
-    fn extreme(
-        &self,
-        first: &str,
-        rest: &[String],
-        goes_before: impl Fn(&str, &str) -> Result<bool, String>,
-    ) -> Result<String, String> {
-        let mut found = first;
-        for other in rest {
-            if goes_before(other, found)? {
-                found = other;
-            }
-        }
-        Ok(format!("({found})"))
     }
 
     /// `%` behind a value: a percentage, unless another value follows; then it is the remainder.
@@ -292,6 +276,17 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
+
+/// The one of several that goes before all others, as the expression it is.
+fn extreme(first: &str, rest: &[String], goes_before: IsLess<'_>) -> Result<String, String> {
+    let mut found = first;
+    for other in rest {
+        if goes_before(other, found)? {
+            found = other;
+        }
+    }
+    Ok(format!("({found})"))
 }
 
 fn join(pieces: &[Piece]) -> String {

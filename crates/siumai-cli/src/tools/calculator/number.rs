@@ -72,12 +72,11 @@ impl Number {
             while kept.last() == Some(&b'9') {
                 kept.pop();
             }
-            match kept.last_mut() {
-                Some(last) => *last += 1,
-                None => {
-                    kept.push(b'1');
-                    exponent += 1;
-                }
+            if let Some(last) = kept.last_mut() {
+                *last += 1;
+            } else {
+                kept.push(b'1');
+                exponent += 1;
             }
         }
         let kept: String = kept.into_iter().map(char::from).collect();

@@ -38,8 +38,7 @@ impl Drop for Group {
         #[cfg(unix)]
         if let Some(leader) = self.leader {
             // An error says that nobody is left.
-            let _: rustix::io::Result<()> =
-                rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+            rustix::process::kill_process_group(leader, rustix::process::Signal::KILL).ok();
         }
     }
 }

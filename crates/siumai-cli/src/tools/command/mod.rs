@@ -9,11 +9,12 @@ use std::{pin::pin, process::Stdio, time::Duration};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use siumai_core::{LlmError, async_trait, types::Tool};
+use siumai::{LlmError, async_trait, types::Tool};
 use tokio::{process::Command, time::timeout};
 
 use self::{group::Group, output::Output};
 use super::{BuiltIn, Root, read_arguments, told};
+use crate::environment::OPENAI_API_KEY;
 
 /// How long a command may take if nothing is said, and at most.
 const DEFAULT_SECONDS: u64 = 60;
@@ -22,7 +23,7 @@ const MAX_SECONDS: u64 = 3_600;
 const DRAIN: Duration = Duration::from_secs(1);
 
 /// Variables that stay with the program: a command has no use for the key of the model.
-const KEPT_BACK: [&str; 1] = ["OPENAI_API_KEY"];
+const KEPT_BACK: [&str; 1] = [OPENAI_API_KEY];
 
 /// Runs a shell command.
 #[derive(Debug)]
@@ -102,17 +103,16 @@ async fn run(root: &Root, line: &str, limit: Duration) -> Result<Value, LlmError
         ended
     };
     let mut answer = json!({});
-    match ended {
-        Ok(status) => tell_status(&mut answer, status.map_err(cannot_run)?),
-        Err(_) => {
-            answer["timed_out"] = true.into();
-            answer["note"] = format!(
-                "The command was stopped after {} seconds. Call the tool again with a larger \
-                 timeout_seconds if it needs more.",
-                limit.as_secs()
-            )
-            .into();
-        }
+    if let Ok(status) = ended {
+        tell_status(&mut answer, status.map_err(cannot_run)?);
+    } else {
+        answer["timed_out"] = true.into();
+        answer["note"] = format!(
+            "The command was stopped after {} seconds. Call the tool again with a larger \
+             timeout_seconds if it needs more.",
+            limit.as_secs()
+        )
+        .into();
     }
     answer["stdout"] = stdout.text().into();
     answer["stderr"] = stderr.text().into();

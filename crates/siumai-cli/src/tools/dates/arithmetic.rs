@@ -7,7 +7,7 @@ use jiff::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use siumai_core::{LlmError, async_trait, types::Tool};
+use siumai::{LlmError, async_trait, types::Tool};
 
 use super::{
     DATE,

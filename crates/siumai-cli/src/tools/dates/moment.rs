@@ -5,7 +5,7 @@ use jiff::{
     fmt::{strtime, temporal::Pieces},
     tz::{AmbiguousOffset, TimeZone},
 };
-use siumai_core::LlmError;
+use siumai::LlmError;
 
 use super::zone;
 use crate::tools::told;
@@ -66,6 +66,7 @@ impl Moment {
 }
 
 /// The answer to a date that no calendar here reaches.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 pub(super) fn out_of_range(error: jiff::Error) -> LlmError {
     told(format!(
         "The date lies outside the years that can be calculated, -9999 to 9999 ({error}). Call \
@@ -93,14 +94,15 @@ fn iso(text: &str) -> Option<Moment> {
 
 /// `29 March 2026 15:30`, `March 29, 2026 3:30 pm`.
 fn day_and_time(text: &str) -> Option<Moment> {
-    let both = DAYS.iter().flat_map(|day| TIMES.iter().map(move |time| format!("{day} {time}")));
+    let mut both =
+        DAYS.iter().flat_map(|day| TIMES.iter().map(move |time| format!("{day} {time}")));
     let read = |format: String| strtime::parse(&format, text).ok()?.to_datetime().ok();
-    both.filter_map(read).next().map(Moment::OnTheClock)
+    both.find_map(read).map(Moment::OnTheClock)
 }
 
 fn time(text: &str) -> Option<Time> {
-    let read = |format: &&str| strtime::parse(format, text).ok()?.to_time().ok();
-    TIMES.iter().find_map(|format| read(&format))
+    let read = |format: &str| strtime::parse(format, text).ok()?.to_time().ok();
+    TIMES.iter().find_map(|format| read(format))
 }
 
 fn on_a_clock(shown: DateTime, zone: &TimeZone) -> Result<(Zoned, Note), LlmError> {

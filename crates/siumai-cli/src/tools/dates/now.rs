@@ -2,7 +2,7 @@
 use jiff::Zoned;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use siumai_core::{LlmError, async_trait, types::Tool};
+use siumai::{LlmError, async_trait, types::Tool};
 
 use super::{moment::Moment, zone};
 use crate::{

@@ -1,6 +1,6 @@
 //! Time zones by the names people use: IANA names, cities, offsets.
 use jiff::{Zoned, fmt::temporal::DateTimeParser, tz::TimeZone};
-use siumai_core::LlmError;
+use siumai::LlmError;
 
 use crate::tools::{nearest, told};
 

@@ -1,7 +1,7 @@
 //! `list_files`: what a folder holds.
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use siumai_core::{LlmError, async_trait, types::Tool};
+use siumai::{LlmError, async_trait, types::Tool};
 
 use super::walk::{Depth, Found, LEFT_OUT, Next, Pattern, walk};
 use crate::tools::{

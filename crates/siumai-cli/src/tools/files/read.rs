@@ -7,12 +7,14 @@ use std::{
 use cap_std::fs::File;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use siumai_core::{LlmError, async_trait, types::Tool};
+use siumai::{LlmError, async_trait, types::Tool};
 
 use crate::tools::{
     BuiltIn, Root,
     blocking::{Stop, blocking},
-    read_arguments, told,
+    read_arguments,
+    root::cannot,
+    told,
 };
 
 /// More than this is not returned at once.
@@ -65,7 +67,7 @@ impl BuiltIn for ReadFile {
         blocking(move |stop| {
             let path = root.relative(&path);
             let file = open(&root, &path)?;
-            let piece = read(file, first, limit, stop, |error| root.failed("read", &path, &error))?;
+            let piece = read(file, first, limit, stop, |error| cannot("read", &path, &error))?;
             answer(&path, first, piece)
         })
         .await
@@ -74,7 +76,7 @@ impl BuiltIn for ReadFile {
 
 /// Opens a plain file: a pipe or a device could keep its reader waiting for ever.
 pub(super) fn open(root: &Root, path: &Path) -> Result<File, LlmError> {
-    let failed = |error| root.failed("read", path, &error);
+    let failed = |error| cannot("read", path, &error);
     let metadata = root.dir().metadata(path).map_err(failed)?;
     if metadata.is_dir() {
         let path = path.display();

@@ -5,7 +5,7 @@ use cap_std::fs::File;
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use siumai_core::{LlmError, async_trait, types::Tool};
+use siumai::{LlmError, async_trait, types::Tool};
 
 use super::{
     read,
@@ -14,7 +14,9 @@ use super::{
 use crate::tools::{
     BuiltIn, Root,
     blocking::{Stop, blocking},
-    read_arguments, told,
+    read_arguments,
+    root::cannot,
+    told,
 };
 
 /// More lines than this are not returned.
@@ -74,7 +76,7 @@ fn search(root: &Root, arguments: &Arguments, stop: &Stop) -> Result<Value, LlmE
     let pattern = Pattern::read(arguments.pattern.as_deref())?;
     let start = root.relative(arguments.path.as_deref().unwrap_or("."));
     let metadata =
-        root.dir().metadata(&start).map_err(|error| root.failed("searched", &start, &error))?;
+        root.dir().metadata(&start).map_err(|error| cannot("searched", &start, &error))?;
     if metadata.is_dir() {
         walk(root, &start, Depth::All, stop, &mut |found| {
             if !found.kind.is_file() || !pattern.takes(found.path) {

@@ -6,9 +6,9 @@ use std::{
 
 use cap_std::fs::{Dir, FileType};
 use globset::{GlobBuilder, GlobMatcher};
-use siumai_core::LlmError;
+use siumai::LlmError;
 
-use crate::tools::{Root, blocking::Stop, told};
+use crate::tools::{Root, blocking::Stop, root::cannot, told};
 
 /// What a walk says of the folders it leaves out, for descriptions of tools.
 pub(super) const LEFT_OUT: &str = "hidden folders, caches and installed packages are left out";
@@ -52,7 +52,7 @@ pub(super) fn walk(
     stop: &Stop,
     visit: &mut dyn FnMut(&Found<'_>) -> Result<Next, LlmError>,
 ) -> Result<(), LlmError> {
-    let failed = |error: io::Error| root.failed("listed", start, &error);
+    let failed = |error: io::Error| cannot("listed", start, &error);
     let dir = root.dir().open_dir(start).map_err(failed)?;
     let names = names(&dir).map_err(failed)?;
     let shown = if start == Path::new(".") { PathBuf::new() } else { start.to_owned() };

@@ -4,9 +4,9 @@ use std::{io::Write, path::Path};
 use cap_std::fs::OpenOptions;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use siumai_core::{LlmError, async_trait, types::Tool};
+use siumai::{LlmError, async_trait, types::Tool};
 
-use crate::tools::{BuiltIn, Root, blocking::blocking, read_arguments, told};
+use crate::tools::{BuiltIn, Root, blocking::blocking, read_arguments, root::cannot, told};
 
 /// Writes a text file.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl BuiltIn for WriteFile {
 
 fn write(root: &Root, arguments: &Arguments) -> Result<Value, LlmError> {
     let path = root.relative(&arguments.path);
-    let failed = |error| root.failed("written", &path, &error);
+    let failed = |error| cannot("written", &path, &error);
     let existed = check_target(root, &path)?;
     if let Some(folder) = path.parent().filter(|it| !it.as_os_str().is_empty()) {
         root.dir().create_dir_all(folder).map_err(failed)?;
@@ -76,6 +76,6 @@ fn check_target(root: &Root, path: &Path) -> Result<bool, LlmError> {
         ))),
         Ok(_) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(root.failed("written", path, &error)),
+        Err(error) => Err(cannot("written", path, &error)),
     }
 }
