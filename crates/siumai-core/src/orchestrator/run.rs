@@ -96,7 +96,7 @@ impl Run {
         })
     }
 
-    /// Says what comes next. Between steps it asks every stop condition, so it is called once there.
+    /// Says what comes next. After a step it asks every stop condition, so it is called once there.
     ///
     /// # Errors
     ///
@@ -112,7 +112,10 @@ impl Run {
                 Ok(Action::Decide(step.undecided().cloned().collect()))
             }
             State::Answering(step) => Ok(Action::ExecuteTools(step.ready().collect())),
-            State::Left(_) => Ok(Action::Finish(StoppedBy::ToolCallsPending)),
+            State::Left(_) => {
+                ask(rules.stop, &self.steps);
+                Ok(Action::Finish(StoppedBy::ToolCallsPending))
+            }
         }
     }
 
@@ -206,13 +209,12 @@ impl Run {
 
     fn stopped_by(&self, rules: &Rules<'_>) -> Option<StoppedBy> {
         let last = self.steps.last()?;
-        // All are asked, so that one which counts how often it was asked counts right.
-        let held: Vec<bool> = rules.stop.iter().map(|it| it.should_stop(&self.steps)).collect();
+        let held = ask(rules.stop, &self.steps);
         // A paused turn is not an answer: the provider goes on when it gets it back.
         if last.tool_calls.is_empty() && last.finish_reason != FinishReason::Paused {
             return Some(StoppedBy::Answer);
         }
-        if let Some(index) = held.iter().position(|held| *held) {
+        if let Some(index) = held {
             return Some(StoppedBy::Condition { index });
         }
         (self.steps.len() >= rules.max_steps).then_some(StoppedBy::MaxSteps)
@@ -281,6 +283,13 @@ impl Run {
         self.state = if left.is_empty() { State::Between } else { State::Left(left) };
         self.steps.last()
     }
+}
+
+/// The place of the first condition that holds. All are asked, so that one which counts
+/// how often it was asked counts right.
+fn ask(conditions: &[&dyn StopCondition], steps: &[StepResult]) -> Option<usize> {
+    let held: Vec<bool> = conditions.iter().map(|it| it.should_stop(steps)).collect();
+    held.into_iter().position(|held| held)
 }
 
 impl Entry {
