@@ -270,3 +270,6 @@ fn broken_off() -> LlmError {
 fn malformed(message: &str) -> LlmError {
     LlmError::new(ErrorKind::MalformedReply, message)
 }
+
+#[cfg(test)]
+mod tests;

@@ -302,3 +302,6 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,27 @@
+//! The rules of a run, one module a chapter, each rule tried on every surface.
+#[cfg(test)]
+mod approval_rules;
+#[cfg(test)]
+mod cost_rules;
+#[cfg(test)]
+mod ending_rules;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod history_rules;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod loop_rules;
+#[cfg(test)]
+mod model_rules;
+#[cfg(test)]
+mod scenarios;
+#[cfg(test)]
+mod sharing_rules;
+#[cfg(test)]
+mod streaming_rules;
+#[cfg(test)]
+mod tool_rules;
+#[cfg(test)]
+mod usage_rules;
