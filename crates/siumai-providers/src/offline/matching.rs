@@ -1,0 +1,247 @@
+//! How well a tool fits a stretch of a task.
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use siumai_core::types::Tool;
+
+use super::{
+    arguments::{self, Filled},
+    earlier::Earlier,
+    schema::{self, Meaning, Shape, Slot},
+    task::Task,
+    text::Kind,
+    words,
+};
+
+/// Below this a tool is not called: a third of the words explained by a tool named otherwise is chance.
+pub(super) const THRESHOLD: f32 = 0.36;
+
+/// A tool, read.
+#[derive(Debug)]
+pub(super) struct Candidate<'a> {
+    pub(super) tool: &'a Tool,
+    /// The stems of its name.
+    pub(super) name: Vec<String>,
+    described: Vec<String>,
+    pub(super) slots: Vec<Slot<'a>>,
+    /// How much each word of the name tells it from the other tools.
+    weights: Vec<f32>,
+}
+
+/// A tool for a stretch of a task, with how well it fits and what it would be called with.
+#[derive(Clone, Debug)]
+pub(super) struct Fit {
+    pub(super) candidate: usize,
+    pub(super) score: f32,
+    pub(super) filled: Filled,
+}
+
+/// What a stretch of a task says, for matching.
+struct Feature {
+    /// Its place, to see whether it went into an argument.
+    at: usize,
+    stems: Vec<String>,
+    weight: f32,
+    /// Whether it is a value rather than a word.
+    is_literal: bool,
+}
+
+impl<'a> Candidate<'a> {
+    pub(super) fn all(tools: &'a [Tool]) -> Vec<Self> {
+        let mut all: Vec<Self> = tools.iter().map(Self::new).collect();
+        let names: Vec<Vec<String>> = all.iter().map(|it| it.name.clone()).collect();
+        for candidate in &mut all {
+            let weight = |word: &String| {
+                let sharing = names.iter().filter(|it| it.contains(word)).count().max(1);
+                #[expect(clippy::cast_precision_loss, reason = "nobody offers millions of tools")]
+                let rarity = 1.0 / sharing as f32;
+                rarity * words::weight(word).max(0.1)
+            };
+            candidate.weights = candidate.name.iter().map(weight).collect();
+        }
+        all
+    }
+
+    fn new(tool: &'a Tool) -> Self {
+        let name = words::stems_of_name(tool.name());
+        let described = words::stems_of_prose(tool.description());
+        let described = described.into_iter().filter(|it| words::weight(it) > 0.0).collect();
+        Self { tool, name, described, slots: schema::slots(tool), weights: Vec::new() }
+    }
+
+    /// How much a word is one of the tool's name or description.
+    pub(super) fn likeness(&self, stem: &str) -> f32 {
+        let best = |words: &[String]| words.iter().map(|it| words::likeness(it, stem)).fold(0.0, f32::max);
+        best(&self.name).max(0.9 * best(&self.described))
+    }
+
+    /// Whether it takes the final answer of a run.
+    pub(super) fn is_final_answer(&self) -> bool {
+        let says = |words: &[String], any_of: &[&str]| any_of.iter().any(|it| words.contains(&words::stem(it)));
+        let ends = |words: &[String]| says(words, &["final", "finish", "submit", "complete", "done"]);
+        let answers = |words: &[String]| says(words, &["answer", "result", "response", "task", "report"]);
+        let by_name = ends(&self.name) && (answers(&self.name) || answers(&self.described) || self.name.len() == 1);
+        by_name || (says(&self.described, &["final"]) && answers(&self.described) && answers(&self.name))
+    }
+
+    /// Whether it searches the web or another store of knowledge.
+    pub(super) fn searches_web(&self) -> bool {
+        let says = |group: &str| self.name.iter().chain(&self.described).any(|it| words::is_in(group, it));
+        self.name.iter().any(|it| words::is_in("search", it)) && says("web")
+    }
+
+    /// Whether it reads a page or an article.
+    pub(super) fn reads_pages(&self) -> bool {
+        let says = |group: &str| self.name.iter().chain(&self.described).any(|it| words::is_in(group, it));
+        says("read") && says("article")
+    }
+
+    /// How well the tool fits `range`, if anything of it does.
+    fn score(&self, task: &Task<'_>, range: Range<usize>, filled: &Filled) -> f32 {
+        let features = features(task, range);
+        let mut explained = 0.0;
+        let mut total = 0.0;
+        let mut said = 0.0;
+        for feature in &features {
+            let is_used = filled.used[feature.at];
+            // A value that the tool does not take is nothing that it explains.
+            let is_lost = feature.is_literal && !is_used && !self.slots.is_empty();
+            let likeness = if is_lost { 0.0 } else { self.likeness_of_feature(feature) };
+            if likeness < 0.5 && is_used {
+                continue;
+            }
+            explained += feature.weight * likeness;
+            total += feature.weight;
+            said += if feature.is_literal { 0.0 } else { feature.weight * likeness };
+        }
+        // A single word such as `now` or `file` says too little. Where any words would do for the
+        // arguments, a literal says nothing either.
+        const LEAST: f32 = 0.45;
+        let evidence = if takes_anything(self) { said } else { explained };
+        if evidence < LEAST {
+            return 0.0;
+        }
+        let coverage = self.coverage(&features);
+        // A value that only a tool like this takes says as much as some of its words.
+        let coverage = if self.is_sure(filled) { coverage + 0.3 * (1.0 - coverage) } else { coverage };
+        explained / total * coverage
+    }
+
+    /// Whether everything it needs was filled with values that can hardly be mistaken.
+    fn is_sure(&self, filled: &Filled) -> bool {
+        let mut needed = self.slots.iter().zip(&filled.values).filter(|(slot, _)| slot.required).peekable();
+        needed.peek().is_some()
+            && needed.all(|(slot, values)| {
+                !values.is_empty() && slot.meaning < Meaning::Place && matches!(slot.shape, Shape::Text | Shape::List(_))
+            })
+    }
+
+    fn likeness_of_feature(&self, feature: &Feature) -> f32 {
+        let by_slots = |stem: &String| self.slots.iter().map(|it| it.likeness(stem)).fold(0.0, f32::max);
+        let of_stem = |stem: &String| self.likeness(stem).max(0.8 * by_slots(stem));
+        feature.stems.iter().map(of_stem).fold(0.0, f32::max)
+    }
+
+    /// How much of the tool's own words the task says: of the name, or of a few of the description.
+    fn coverage(&self, features: &[Feature]) -> f32 {
+        let said = |word: &String| {
+            let stems = features.iter().flat_map(|it| &it.stems);
+            stems.map(|it| words::likeness(word, it)).fold(0.0, f32::max)
+        };
+        let total: f32 = self.weights.iter().sum();
+        let by_name: f32 = self.name.iter().zip(&self.weights).map(|(word, weight)| said(word) * weight).sum();
+        let mut by_description: f32 = 0.0;
+        let mut of_description: f32 = 0.0;
+        for word in &self.described {
+            by_description += said(word) * words::weight(word);
+            of_description += words::weight(word);
+        }
+        let by_name = if total > 0.0 { by_name / total } else { 0.0 };
+        let by_description = by_description / of_description.clamp(1.0, 2.5);
+        by_name.max(0.9 * by_description.min(1.0))
+    }
+}
+
+/// The fits of all tools for a stretch of a task, the best first.
+pub(super) fn fits(
+    candidates: &[Candidate<'_>],
+    task: &Task<'_>,
+    range: Range<usize>,
+    earlier: Option<&Earlier>,
+) -> Vec<Fit> {
+    let mut fits: Vec<Fit> = candidates
+        .iter()
+        .enumerate()
+        .filter(|(_, it)| !it.is_final_answer())
+        .map(|(at, candidate)| {
+            let filled = arguments::fill(candidate, task, range.clone(), earlier);
+            let score = candidate.score(task, range.clone(), &filled);
+            Fit { candidate: at, score, filled }
+        })
+        .filter(|it| it.score > 0.0)
+        .collect();
+    // Of two that fit alike, the one that could be called comes first, then the one offered first.
+    let rank = |fit: &Fit| {
+        let missing = fit.filled.missing(&candidates[fit.candidate]).len();
+        let tool = candidates[fit.candidate].tool;
+        fit.score * if missing == 0 { 1.0 } else { 0.8 } * if tool.is_destructive() { 0.8 } else { 1.0 }
+    };
+    fits.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
+    fits
+}
+
+fn features(task: &Task<'_>, range: Range<usize>) -> Vec<Feature> {
+    let mut features: Vec<Feature> = Vec::new();
+    let in_expression = |at: usize| task.expressions.iter().any(|it| it.is_firm && it.tokens.contains(&at));
+    for at in range.clone() {
+        let token = &task.text.tokens[at];
+        let literal = literal_meaning(token.kind);
+        if !literal.is_empty() && !in_expression(at) {
+            let stems = literal.split(' ').map(words::stem).collect();
+            features.push(Feature { at, stems, weight: 0.5, is_literal: true });
+        } else if token.kind == Kind::Word && !in_expression(at) && words::weight(&token.stem) > 0.0 && !token.stem.is_empty() {
+            let weight = words::weight(&token.stem);
+            features.push(Feature { at, stems: vec![token.stem.clone()], weight, is_literal: false });
+        }
+    }
+    let says_more = !features.is_empty();
+    for expression in &task.expressions {
+        let is_inside = range.start <= expression.tokens.start && expression.tokens.end <= range.end;
+        // `24/7` beside other words is no sum.
+        if is_inside && (expression.is_firm || !says_more) {
+            let words = task.text.tokens[expression.tokens.clone()].iter();
+            let own = words.filter(|it| it.kind == Kind::Word && words::weight(&it.stem) > 0.0).map(|it| it.stem.clone());
+            let stems = own.chain([words::stem("calculate")]).collect();
+            features.push(Feature { at: expression.tokens.start, stems, weight: 1.0, is_literal: false });
+        }
+    }
+    features
+}
+
+/// What a literal is about, in words that tools use.
+fn literal_meaning(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Url => "url article",
+        Kind::Email => "email",
+        Kind::Path => "file path",
+        Kind::Zone => "zone time",
+        Kind::Date => "date",
+        Kind::Time => "time",
+        Kind::Quoted => "text",
+        Kind::Identifier => "id",
+        Kind::Number(_) => "number",
+        _ => "",
+    }
+}
+
+/// Whether a tool needs nothing but text that could be anything, so that any words would fill it.
+pub(super) fn takes_anything(candidate: &Candidate<'_>) -> bool {
+    let is_open = |slot: &Slot<'_>| match &slot.shape {
+        Shape::Text | Shape::Anything => slot.meaning >= Meaning::Title,
+        Shape::List(item) => matches!(item.shape, Shape::Text) && item.meaning >= Meaning::Title,
+        _ => false,
+    };
+    candidate.slots.iter().filter(|it| it.required).all(is_open)
+}

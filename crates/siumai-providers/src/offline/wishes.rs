@@ -1,0 +1,245 @@
+//! What a task wants: its clauses, each with the tool that fits it.
+//!
+//! A clause that fits no tool goes on with the one before it (another city, another amount), is
+//! context for the others, or is a wish that nothing here can fulfil.
+use std::ops::Range;
+
+use serde_json::{Map, Value};
+
+use super::{
+    arguments::{self, Filled},
+    history::Made,
+    matching::{self, Candidate, Fit, THRESHOLD},
+    task::{Clause, Joint, Task},
+    text::Kind,
+    words,
+};
+
+/// A stretch of the task and what is to be done about it.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    pub(super) tokens: Range<usize>,
+    pub(super) joint: Joint,
+    pub(super) goal: Goal,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Goal {
+    /// Call a tool, by its place among the candidates. What the task leaves out comes from `given`.
+    Call { candidate: usize, given: Map<String, Value> },
+    /// Nothing here fits.
+    Unknown,
+    /// It asks for nothing, but may hold what the other clauses need.
+    Context,
+}
+
+impl Wish {
+    pub(super) fn candidate(&self) -> Option<usize> {
+        match self.goal {
+            Goal::Call { candidate, .. } => Some(candidate),
+            Goal::Unknown | Goal::Context => None,
+        }
+    }
+}
+
+/// All wishes of a task, in order. `before` is the last call of the turn before.
+pub(super) fn find(task: &Task<'_>, candidates: &[Candidate<'_>], before: Option<Made<'_>>) -> Vec<Wish> {
+    let mut finder = Finder { task, candidates, wishes: Vec::new() };
+    for (number, clause) in task.clauses().into_iter().enumerate() {
+        let goes_on = if number == 0 { before.and_then(|it| finder.goes_on_with(&clause, it)) } else { None };
+        match goes_on {
+            Some(wish) if finder.fit(clause.tokens.clone()).is_none() => finder.wishes.push(wish),
+            _ => finder.add(clause),
+        }
+    }
+    finder.wishes
+}
+
+struct Finder<'t> {
+    task: &'t Task<'t>,
+    candidates: &'t [Candidate<'t>],
+    wishes: Vec<Wish>,
+}
+
+impl Finder<'_> {
+    fn add(&mut self, clause: Clause) {
+        if let Some(wish) = self.with_lead(&clause) {
+            return self.wishes.push(wish);
+        }
+        // Another path or number alone is for the tool before.
+        let is_bare = clause.tokens.clone().all(|it| words::weight(&self.task.text.tokens[it].stem) < 1.0 || self.task.text.tokens[it].stem.is_empty());
+        if is_bare && self.extend(&clause, true) {
+            return;
+        }
+        if let Some(fit) = self.fit(clause.tokens.clone()) {
+            return self.wishes.push(called(clause, fit.candidate));
+        }
+        if self.extend(&clause, true) {
+            return;
+        }
+        if let Some(candidate) = self.continued(&clause) {
+            return self.wishes.push(called(clause, candidate));
+        }
+        if self.asks_the_web(&clause)
+            && let Some(candidate) = self.candidates.iter().position(Candidate::searches_web)
+        {
+            return self.wishes.push(called(clause, candidate));
+        }
+        let Clause { tokens, joint } = clause.clone();
+        if self.is_request(tokens.clone()) {
+            self.wishes.push(Wish { tokens, joint, goal: Goal::Unknown });
+        } else if joint == Joint::Sentence || !self.extend(&clause, false) {
+            self.wishes.push(Wish { tokens, joint, goal: Goal::Context });
+        }
+    }
+
+    /// The tool that fits best, if one does.
+    fn fit(&self, tokens: Range<usize>) -> Option<Fit> {
+        let fits = matching::fits(self.candidates, self.task, tokens.clone(), None);
+        let is_statement = self.is_statement(tokens);
+        fits.into_iter().find(|fit| {
+            let is_vague = is_statement && matching::takes_anything(&self.candidates[fit.candidate]);
+            fit.score * if is_vague { 0.5 } else { 1.0 } >= THRESHOLD
+        })
+    }
+
+    /// `Put milk`, `eggs`, `bread on the list`: what leads to a clause belongs to it.
+    fn with_lead(&mut self, clause: &Clause) -> Option<Wish> {
+        if clause.joint != Joint::And {
+            return None;
+        }
+        let mut start = None;
+        for at in (0..self.wishes.len()).rev() {
+            let wish = &self.wishes[at];
+            if !matches!(wish.goal, Goal::Context) {
+                break;
+            }
+            start = Some(at);
+            if wish.joint != Joint::And {
+                break;
+            }
+        }
+        let first = self.wishes[start?].clone();
+        let whole = first.tokens.start..clause.tokens.end;
+        let together = self.fit(whole.clone())?;
+        let alone = self.fit(clause.tokens.clone());
+        if alone.is_some_and(|it| it.candidate != together.candidate) {
+            return None;
+        }
+        self.wishes.truncate(start?);
+        Some(called(Clause { tokens: whole, joint: first.joint }, together.candidate))
+    }
+
+    /// Adds the clause to the wish before it; if it must fit, only when that takes up all that it says.
+    fn extend(&mut self, clause: &Clause, must_fit: bool) -> bool {
+        if clause.joint == Joint::Sentence || (clause.joint == Joint::Then && must_fit) {
+            return false;
+        }
+        let Some(wish) = self.wishes.last() else { return false };
+        let Some(candidate) = wish.candidate() else { return false };
+        let whole = wish.tokens.start..clause.tokens.end;
+        let filled = arguments::fill(&self.candidates[candidate], self.task, whole.clone(), None);
+        let is_taken_up = self.is_used_up(candidate, clause.tokens.clone(), &filled);
+        if must_fit && !is_taken_up {
+            return false;
+        }
+        if let Some(wish) = self.wishes.last_mut() {
+            wish.tokens = whole;
+        }
+        true
+    }
+
+    /// The tool of the wish before, if the clause has all that another call of it needs.
+    fn continued(&self, clause: &Clause) -> Option<usize> {
+        let candidate = self.wishes.iter().rev().find_map(Wish::candidate)?;
+        let tool = &self.candidates[candidate];
+        let filled = arguments::fill(tool, self.task, clause.tokens.clone(), None);
+        let is_whole = filled.missing(tool).is_empty() && tool.slots.iter().any(|it| it.required);
+        let is_sure = !matching::takes_anything(tool);
+        (is_whole && is_sure && self.is_used_up(candidate, clause.tokens.clone(), &filled)).then_some(candidate)
+    }
+
+    /// `And in Osaka?`: the last call again, with what is said anew.
+    fn goes_on_with(&self, clause: &Clause, before: Made<'_>) -> Option<Wish> {
+        let candidate = self.candidates.iter().position(|it| it.tool.name() == before.call.name)?;
+        let given = before.call.arguments.as_object()?.clone();
+        let tool = &self.candidates[candidate];
+        let filled = arguments::fill(tool, self.task, clause.tokens.clone(), None);
+        let is_new = filled.values.iter().any(|it| !it.is_empty());
+        let is_sure = !matching::takes_anything(tool);
+        let fits = is_new && is_sure && self.is_used_up(candidate, clause.tokens.clone(), &filled);
+        fits.then(|| Wish {
+            tokens: clause.tokens.clone(),
+            joint: clause.joint,
+            goal: Goal::Call { candidate, given },
+        })
+    }
+
+    /// Whether everything that a stretch says went into arguments or is said by the tool itself.
+    fn is_used_up(&self, candidate: usize, tokens: Range<usize>, filled: &Filled) -> bool {
+        let says_nothing_else = |at: usize| {
+            let token = &self.task.text.tokens[at];
+            match token.kind {
+                Kind::Mark | Kind::Break => true,
+                Kind::Word => {
+                    words::weight(&token.stem) < 1.0 || self.candidates[candidate].likeness(&token.stem) > 0.5
+                }
+                _ => false,
+            }
+        };
+        let says_something = tokens.clone().any(|it| filled.used[it]);
+        says_something && tokens.into_iter().all(|it| filled.used[it] || says_nothing_else(it))
+    }
+
+    /// A question about the world, for whoever can search it.
+    fn asks_the_web(&self, clause: &Clause) -> bool {
+        const QUESTIONS: [&str; 9] = ["who", "what", "when", "where", "why", "which", "how", "who's", "what's"];
+        let text = &self.task.text;
+        let mut words = clause.tokens.clone().map(|it| text.word(it)).filter(|it| !it.is_empty());
+        let first = words.find(|it| !["so", "hey", "hi", "hello", "please", "and"].contains(it)).unwrap_or("");
+        let rest: Vec<&str> = words.collect();
+        let is_question = QUESTIONS.contains(&first)
+            || (first == "tell" && rest.contains(&"about"))
+            || first == "explain"
+            || rest.first().is_some_and(|_| first == "latest" || first == "news");
+        let is_about_us = rest.iter().any(|it| ["you", "your", "my", "i", "me", "we", "our"].contains(it)) && first != "tell";
+        let says_something = clause.tokens.clone().any(|it| words::weight(&text.tokens[it].stem) == 1.0 && !text.tokens[it].stem.is_empty());
+        let has_reference = rest.iter().any(|it| ["it", "that", "this", "there"].contains(it));
+        is_question && says_something && !is_about_us && !has_reference && rest.len() > 1
+    }
+
+    /// Whether a clause asks for something that is more than to sum up.
+    fn is_request(&self, tokens: Range<usize>) -> bool {
+        const OPENERS: &str = "who what when where why which how is are can could will would does do tell give write make \
+             create sing explain draw buy order call remind play draft compose generate describe count delete remove send \
+             print open close start stop run turn book find search read list show compare check add calculate translate";
+        const SUMMING_UP: &str = "answer summary summarize summarise report result comprehensive final short brief explain \
+             conclusion everything detail compare comparison table overview findings";
+        let text = &self.task.text;
+        let mut words = tokens.clone().map(|it| text.word(it)).filter(|it| !it.is_empty());
+        let opens = words.find(|it| !["please", "and", "then", "also", "so"].contains(it)).unwrap_or("");
+        let opens = OPENERS.split_whitespace().any(|it| it == opens.strip_suffix("'s").unwrap_or(opens));
+        let sums_up = |stem: &str| SUMMING_UP.split_whitespace().any(|it| words::stem(it) == stem);
+        let says_something = tokens.into_iter().any(|it| {
+            let token = &text.tokens[it];
+            token.kind != Kind::Mark && (token.kind != Kind::Word || words::weight(&token.stem) == 1.0) && !sums_up(&token.stem)
+        });
+        opens && says_something
+    }
+
+    /// `My ticket is lost` tells something; it asks for nothing.
+    fn is_statement(&self, tokens: Range<usize>) -> bool {
+        let text = &self.task.text;
+        let is_question = text.is_mark(tokens.end, "?");
+        let word = |offset: usize| text.word(tokens.start + offset);
+        let is_wish = matches!(word(0), "i" | "i'd" | "we" | "i'm")
+            && (1..4).any(|it| ["want", "need", "like", "wonder", "wondering", "looking", "must"].contains(&word(it)));
+        let is_subject = ["my", "our", "his", "her", "their", "i", "we", "they", "it", "this", "that", "the", "i'm", "it's"].contains(&word(0));
+        is_subject && !is_wish && !is_question
+    }
+}
+
+fn called(clause: Clause, candidate: usize) -> Wish {
+    let Clause { tokens, joint } = clause;
+    Wish { tokens, joint, goal: Goal::Call { candidate, given: Map::new() } }
+}

@@ -1,0 +1,17 @@
+//! The wires against recorded traffic, published schemas and a server on loopback.
+#[cfg(test)]
+mod building;
+#[cfg(test)]
+mod conversations;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod loopback;
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+mod schema;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod support;
