@@ -53,9 +53,8 @@ struct Broken {
     partial_reply: Option<ChatMessage>,
 }
 
-/// Runs `run` to its end and leaves in `outcome` what came of it, even if this future is dropped.
-pub(super) async fn drive(driver: Driver<'_>, run: Run, outcome: Arc<Outcome>) {
-    let mut guard = Guard { run: Some(run), outcome };
+/// Drives the run to its end and leaves behind what came of it, even if this future is dropped.
+pub(super) async fn drive(driver: Driver<'_>, mut guard: Guard) {
     let Some(run) = &mut guard.run else { return };
     let ended = driver.perform(run).await;
     if ended.is_ok() {
@@ -223,13 +222,18 @@ impl Observers {
     }
 }
 
-/// Holds the run while it is driven. If the driver is dropped, the run ends as cancelled.
-struct Guard {
+/// Holds a run from its making to its end. If it is dropped before, the run ends as cancelled.
+pub(super) struct Guard {
     run: Option<Run>,
     outcome: Arc<Outcome>,
 }
 
 impl Guard {
+    /// Holds `run`, and leaves in `outcome` what comes of it.
+    pub(super) fn new(run: Run, outcome: Arc<Outcome>) -> Self {
+        Self { run: Some(run), outcome }
+    }
+
     fn end(mut self, ended: Result<StoppedBy, Broken>) {
         let Some(run) = self.run.take() else { return };
         self.outcome.set(match ended {

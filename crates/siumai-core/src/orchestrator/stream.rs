@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 pub(super) use super::driver::Delivery;
 use super::{
     OrchestratorOptions, RunError, RunOutput, StepResult, StopCondition, StreamEvent,
-    driver::{Driver, Observers, drive},
+    driver::{Driver, Guard, Observers, drive},
     emitter::Emitter,
     outcome::{Outcome, Waiter, Waiters},
     run::{Rules, Run},
@@ -86,6 +86,8 @@ pub async fn generate_stream_owned(
 ) -> Result<StreamOrchestration, RunError> {
     let (run, toolbox) = prepare(messages, tools, &options)?;
     let stream = RunStream::new(move |events, outcome| {
+        // Made before the first poll: a run that is dropped unpolled has been cancelled, too.
+        let guard = Guard::new(run, outcome);
         Box::pin(async move {
             let stop: Vec<&dyn StopCondition> = stop_conditions.iter().map(|it| &**it).collect();
             let driver = Driver {
@@ -97,7 +99,7 @@ pub async fn generate_stream_owned(
                 events,
                 observers: Observers::default(),
             };
-            drive(driver, run, outcome).await;
+            drive(driver, guard).await;
         })
     });
     let steps = Steps(Arc::clone(&stream.shared));
@@ -116,6 +118,7 @@ pub(super) fn start<'a>(
 ) -> Result<RunStream<'a>, RunError> {
     let (run, toolbox) = prepare(messages, tools, &options)?;
     Ok(RunStream::new(move |events, outcome| {
+        let guard = Guard::new(run, outcome);
         Box::pin(async move {
             let driver = Driver {
                 model,
@@ -126,7 +129,7 @@ pub(super) fn start<'a>(
                 events,
                 observers: Observers::default(),
             };
-            drive(driver, run, outcome).await;
+            drive(driver, guard).await;
         })
     }))
 }
