@@ -231,10 +231,12 @@ impl Stream for RunStream<'_> {
         }
         self.shared.waiters.register(Waiter::Reader, cx.waker());
         self.shared.poll_driver(Waiter::Reader);
+        // Asked before the queue: steps that drive on another thread may put in more and end between the two.
+        let last = self.shared.outcome.read(last_event);
         if let Some(event) = self.shared.events.take() {
             return Poll::Ready(Some(Ok(event)));
         }
-        let Some(last) = self.shared.outcome.read(last_event) else { return Poll::Pending };
+        let Some(last) = last else { return Poll::Pending };
         self.has_ended = true;
         Poll::Ready(Some(last))
     }
