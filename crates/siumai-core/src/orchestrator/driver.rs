@@ -3,6 +3,7 @@
 //! [`Run`] decides, the driver performs, and everything that changes the run
 //! goes through [`Driver::record`].
 use std::{
+    any::Any,
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -11,19 +12,19 @@ use std::{
     },
 };
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 
 use super::{
     OrchestratorOptions, RunError, RunOutput, StoppedBy, StreamEvent,
     approval::Judge,
     emitter::Emitter,
-    execute::{Executed, execute},
+    execute::{Executed, execute, panic_text},
     open_step::{Decision, ReadyCall},
     outcome::Outcome,
     run::{Action, Entry, Rules, Run},
 };
 use crate::{
-    LlmError,
+    ErrorKind, LlmError,
     model::{Assembler, LanguageModel},
     tool::ToolResolver,
     types::{ChatMessage, ChatRequest, ChatResponse, Tool, ToolCall, ToolStatus},
@@ -56,7 +57,10 @@ struct Broken {
 /// Drives the run to its end and leaves behind what came of it, even if this future is dropped.
 pub(super) async fn drive(driver: Driver<'_>, mut guard: Guard) {
     let Some(run) = &mut guard.run else { return };
-    let ended = driver.perform(run).await;
+    // Tools, approval and observers see to their own panics. What is left to panic is the caller's too,
+    // and must not take the finished steps along, or leave one who waits for them waiting.
+    let ended = AssertUnwindSafe(driver.perform(run)).catch_unwind().await;
+    let ended = ended.unwrap_or_else(|panic| Err(panicked(&*panic).into()));
     if ended.is_ok() {
         driver.observers.tell("on_finish", driver.options.on_finish.as_deref(), |it| {
             it(run.steps());
@@ -249,7 +253,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let Some(run) = self.run.take() else { return };
         let error = LlmError::new(
-            crate::ErrorKind::Cancelled,
+            ErrorKind::Cancelled,
             "the run was cancelled: its stream was dropped before the end",
         );
         self.outcome.set(Err(failure(run, ToolStatus::Cancelled, error, None)));
@@ -275,6 +279,15 @@ fn failure(
     run.break_off(status);
     let (steps, messages, _) = run.into_parts();
     RunError::new(error, steps, messages, partial_reply)
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> LlmError {
+    let what = panic_text(panic);
+    tracing::error!("a panic ended the run: {what}");
+    let message = format!(
+        "a panic ended the run: {what}; look for it in the model, the stop conditions and prepare_step"
+    );
+    LlmError::new(ErrorKind::Panicked, message)
 }
 
 impl From<LlmError> for Broken {
