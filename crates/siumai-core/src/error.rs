@@ -86,6 +86,8 @@ pub enum ErrorKind {
     Cancelled,
     /// What happened to a run is not something that can happen to it then.
     OutOfOrder,
+    /// Something that the caller gave to a run panicked: its model, a stop condition, `prepare_step`.
+    Panicked,
 }
 
 impl LlmError {

@@ -3,6 +3,7 @@
 //! [`Run`] decides, the driver performs, and everything that changes the run
 //! goes through [`Driver::record`].
 use std::{
+    any::Any,
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -12,13 +13,13 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 
 use super::{
     OrchestratorOptions, RunError, RunOutput, StoppedBy, StreamEvent,
     approval::Judge,
     emitter::Emitter,
-    execute::{Executed, execute},
+    execute::{Executed, execute, panic_text},
     open_step::{Decision, ReadyCall},
     outcome::Outcome,
     run::{Action, Entry, Rules, Run},
@@ -56,11 +57,13 @@ struct Broken {
     partial_reply: Option<ChatMessage>,
 }
 
-/// Runs `run` to its end and leaves in `outcome` what came of it, even if this future is dropped.
-pub(super) async fn drive(mut driver: Driver<'_>, run: Run, outcome: Arc<Outcome>) {
-    let mut guard = Guard { run: Some(run), outcome };
+/// Drives the run to its end and leaves behind what came of it, even if this future is dropped.
+pub(super) async fn drive(mut driver: Driver<'_>, mut guard: Guard) {
     let Some(run) = &mut guard.run else { return };
-    let ended = driver.perform(run).await;
+    // Tools, approval and observers see to their own panics. What is left to panic is the caller's too,
+    // and must not take the finished steps along, or leave one who waits for them waiting.
+    let ended = AssertUnwindSafe(driver.perform(run)).catch_unwind().await;
+    let ended = ended.unwrap_or_else(|panic| Err(panicked(&*panic).into()));
     if ended.is_ok() {
         driver.observers.tell("on_finish", driver.options.on_finish.as_deref(), |it| {
             it(run.steps());
@@ -278,13 +281,18 @@ impl Observers {
     }
 }
 
-/// Holds the run while it is driven. If the driver is dropped, the run ends as cancelled.
-struct Guard {
+/// Holds a run from its making to its end. If it is dropped before, the run ends as cancelled.
+pub(super) struct Guard {
     run: Option<Run>,
     outcome: Arc<Outcome>,
 }
 
 impl Guard {
+    /// Holds `run`, and leaves in `outcome` what comes of it.
+    pub(super) fn new(run: Run, outcome: Arc<Outcome>) -> Self {
+        Self { run: Some(run), outcome }
+    }
+
     fn end(mut self, ended: Result<StoppedBy, Broken>) {
         let Some(run) = self.run.take() else { return };
         self.outcome.set(match ended {
@@ -330,6 +338,15 @@ fn failure(
     run.break_off(status);
     let (steps, messages, _) = run.into_parts();
     RunError::new(error, steps, messages, partial_reply)
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> LlmError {
+    let what = panic_text(panic);
+    tracing::error!("a panic ended the run: {what}");
+    let message = format!(
+        "a panic ended the run: {what}; look for it in the model, the stop conditions and prepare_step"
+    );
+    LlmError::new(ErrorKind::Panicked, message)
 }
 
 impl From<LlmError> for Broken {

@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 pub(super) use super::driver::Delivery;
 use super::{
     OrchestratorOptions, RunError, RunOutput, StepResult, StopCondition, StreamEvent,
-    driver::{Driver, Observers, drive},
+    driver::{Driver, Guard, Observers, drive},
     emitter::Emitter,
     outcome::{Outcome, Waiter, Waiters},
     run::{Rules, Run},
@@ -87,6 +87,8 @@ pub async fn generate_stream_owned(
 ) -> Result<StreamOrchestration, RunError> {
     let Prepared { run, toolbox, settings } = prepare(messages, tools, &options)?;
     let stream = RunStream::new(move |events, outcome| {
+        // Made before the first poll: a run that is dropped unpolled has been cancelled, too.
+        let guard = Guard::new(run, outcome);
         Box::pin(async move {
             let stop: Vec<&dyn StopCondition> = stop_conditions.iter().map(|it| &**it).collect();
             let driver = Driver {
@@ -99,7 +101,7 @@ pub async fn generate_stream_owned(
                 observers: Observers::default(),
                 watch: Watch::new(&options),
             };
-            drive(driver, run, outcome).await;
+            drive(driver, guard).await;
         })
     });
     let steps = Steps(Arc::clone(&stream.shared));
@@ -118,6 +120,7 @@ pub(super) fn start<'a>(
 ) -> Result<RunStream<'a>, RunError> {
     let Prepared { run, toolbox, settings } = prepare(messages, tools, &options)?;
     Ok(RunStream::new(move |events, outcome| {
+        let guard = Guard::new(run, outcome);
         Box::pin(async move {
             let driver = Driver {
                 model,
@@ -129,7 +132,7 @@ pub(super) fn start<'a>(
                 observers: Observers::default(),
                 watch: Watch::new(&options),
             };
-            drive(driver, run, outcome).await;
+            drive(driver, guard).await;
         })
     }))
 }
@@ -231,10 +234,12 @@ impl Stream for RunStream<'_> {
         }
         self.shared.waiters.register(Waiter::Reader, cx.waker());
         self.shared.poll_driver(Waiter::Reader);
+        // Asked before the queue: steps that drive on another thread may put in more and end between the two.
+        let last = self.shared.outcome.read(last_event);
         if let Some(event) = self.shared.events.take() {
             return Poll::Ready(Some(Ok(event)));
         }
-        let Some(last) = self.shared.outcome.read(last_event) else { return Poll::Pending };
+        let Some(last) = last else { return Poll::Pending };
         self.has_ended = true;
         Poll::Ready(Some(last))
     }

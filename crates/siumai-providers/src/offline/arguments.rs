@@ -34,7 +34,9 @@ pub(super) struct Filled {
 impl Filled {
     /// The slots that must be filled and are not.
     pub(super) fn missing<'c>(&self, candidate: &'c Candidate<'_>) -> Vec<usize> {
-        let is_missing = |(at, slot): (usize, &Slot<'_>)| (slot.required && self.values[at].is_empty()).then_some(at);
+        let is_missing = |(at, slot): (usize, &Slot<'_>)| {
+            (slot.required && self.values[at].is_empty()).then_some(at)
+        };
         candidate.slots.iter().enumerate().filter_map(is_missing).collect()
     }
 
@@ -45,7 +47,9 @@ impl Filled {
         let one = |call: usize| {
             let value = |values: &Vec<Value>| values.get(call).or(values.last()).cloned();
             let filled = candidate.slots.iter().zip(&self.values);
-            filled.filter_map(|(slot, values)| Some((slot.name.to_owned(), value(values)?))).collect()
+            filled
+                .filter_map(|(slot, values)| Some((slot.name.to_owned(), value(values)?)))
+                .collect()
         };
         (0..count).map(one).collect()
     }
@@ -107,7 +111,8 @@ impl<'t> Reader<'t> {
         let mut values = vec![Vec::new(); slots.len()];
         let mut order: Vec<usize> = (0..slots.len()).collect();
         order.sort_by_key(|it| urgency(&slots[*it]));
-        let (exact, free): (Vec<usize>, Vec<usize>) = order.into_iter().partition(|it| slots[*it].meaning < Meaning::Title);
+        let (exact, free): (Vec<usize>, Vec<usize>) =
+            order.into_iter().partition(|it| slots[*it].meaning < Meaning::Title);
         for at in exact {
             if !matches!(slots[at].shape, Shape::Number { .. }) {
                 values[at] = self.slot(&slots[at]);
@@ -134,7 +139,9 @@ impl<'t> Reader<'t> {
             Shape::List(item) => self.list(slot, item).into_iter().collect(),
             Shape::Record(slots) => self.nested(slots).into_iter().collect(),
             Shape::Number { .. } => Vec::new(),
-            Shape::Text | Shape::Anything => self.texts(slot).into_iter().map(Value::String).collect(),
+            Shape::Text | Shape::Anything => {
+                self.texts(slot).into_iter().map(Value::String).collect()
+            }
         }
     }
 
@@ -152,8 +159,14 @@ impl<'t> Reader<'t> {
             Meaning::Symbol => self.symbols(slot),
             Meaning::Identifier => self.identifiers(slot),
             Meaning::Place => self.places(slot),
-            Meaning::Pattern | Meaning::Query | Meaning::Title | Meaning::Person | Meaning::Other | Meaning::Code
-            | Meaning::Command | Meaning::Prose => self.free_texts(slot),
+            Meaning::Pattern
+            | Meaning::Query
+            | Meaning::Title
+            | Meaning::Person
+            | Meaning::Other
+            | Meaning::Code
+            | Meaning::Command
+            | Meaning::Prose => self.free_texts(slot),
             // The final answer is known when everything else is done.
             Meaning::Answer => Vec::new(),
         }
@@ -201,15 +214,24 @@ impl<'t> Reader<'t> {
         let wanted = words::stems_of_name(name);
         let length = wanted.len();
         let likeness = |start: usize| {
-            let stem_at = |at: usize| self.task.text.tokens.get(at).map_or("", |it| it.stem.as_str());
-            let each = wanted.iter().enumerate().map(|(offset, word)| words::likeness(word, stem_at(start + offset)));
+            let stem_at =
+                |at: usize| self.task.text.tokens.get(at).map_or("", |it| it.stem.as_str());
+            let each = wanted
+                .iter()
+                .enumerate()
+                .map(|(offset, word)| words::likeness(word, stem_at(start + offset)));
             each.fold(1.0, f32::min)
         };
         let by_words = (length > 0)
-            .then(|| self.free().map(|it| (likeness(it), it..it + length)).filter(|it| it.0 > 0.8 && it.1.end <= self.range.end))
+            .then(|| {
+                self.free()
+                    .map(|it| (likeness(it), it..it + length))
+                    .filter(|it| it.0 > 0.8 && it.1.end <= self.range.end)
+            })
             .into_iter()
             .flatten();
-        let by_code = self.free().filter(|it| self.stands_for(*it, name)).map(|it| (0.95, it..it + 1));
+        let by_code =
+            self.free().filter(|it| self.stands_for(*it, name)).map(|it| (0.95, it..it + 1));
         by_words.chain(by_code).max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.start.cmp(&a.1.start)))
     }
 
@@ -218,14 +240,20 @@ impl<'t> Reader<'t> {
         let text = &self.task.text;
         let is_denied = |at: usize| {
             let before = (at.saturating_sub(2)..at).map(|it| text.word(it));
-            before.into_iter().any(|it| ["no", "not", "without", "don't", "never", "disable", "ohne"].contains(&it))
+            before.into_iter().any(|it| {
+                ["no", "not", "without", "don't", "never", "disable", "ohne"].contains(&it)
+            })
         };
         let named = self.free().find(|it| {
             let stem = &text.tokens[*it].stem;
-            !stem.is_empty() && words::weight(stem) > 0.0 && slot.words.contains(stem) && !self.candidate.name.contains(stem)
+            !stem.is_empty()
+                && words::weight(stem) > 0.0
+                && slot.words.contains(stem)
+                && !self.candidate.name.contains(stem)
         });
         let switch = self.free().find_map(|at| self.switched(at).map(|it| (at, it)));
-        let takes_switch = slot.mentions(&["on", "off", "state", "enabled", "enable", "power", "active"]);
+        let takes_switch =
+            slot.mentions(&["on", "off", "state", "enabled", "enable", "power", "active"]);
         if let Some((at, is_on)) = switch.filter(|_| takes_switch) {
             self.take(at..at + 1);
             return Some(is_on);
@@ -240,10 +268,15 @@ impl<'t> Reader<'t> {
         let text = &self.task.text;
         match text.word(at) {
             "off" | "disable" | "aus" | "deactivate" => Some(false),
-            "enable" | "activate" | "an" | "ein" if at + 1 == self.range.end || text.word(at) == "enable" => Some(true),
+            "enable" | "activate" | "an" | "ein"
+                if at + 1 == self.range.end || text.word(at) == "enable" =>
+            {
+                Some(true)
+            }
             // `on` is a preposition more often than a state.
             "on" => {
-                let follows_switch = ["turn", "switch", "put", "lights", "light", "lamp", "it"].contains(&text.word(at.wrapping_sub(1)));
+                let follows_switch = ["turn", "switch", "put", "lights", "light", "lamp", "it"]
+                    .contains(&text.word(at.wrapping_sub(1)));
                 (follows_switch || at + 1 == self.range.end).then_some(true)
             }
             _ => None,
@@ -255,8 +288,10 @@ impl<'t> Reader<'t> {
         let values: Vec<Value> = match &item.shape {
             Shape::Number { whole } => self.all_numbers(*whole),
             Shape::Choice(options) => {
-                let mut named: Vec<_> =
-                    options.iter().filter_map(|it| self.option(it).map(|(_, at)| (at.start, *it))).collect();
+                let mut named: Vec<_> = options
+                    .iter()
+                    .filter_map(|it| self.option(it).map(|(_, at)| (at.start, *it)))
+                    .collect();
                 named.sort_by_key(|it| it.0);
                 named.into_iter().map(|(_, it)| it.clone()).collect()
             }
@@ -281,13 +316,15 @@ impl<'t> Reader<'t> {
     fn nested(&mut self, slots: &[Slot<'_>]) -> Option<Value> {
         let used = self.used.clone();
         let values = self.record(slots);
-        let is_whole = slots.iter().zip(&values).all(|(slot, values)| !slot.required || !values.is_empty());
+        let is_whole =
+            slots.iter().zip(&values).all(|(slot, values)| !slot.required || !values.is_empty());
         if !is_whole || values.iter().all(Vec::is_empty) {
             self.used = used;
             return None;
         }
         let named = slots.iter().zip(values);
-        let object = named.filter_map(|(slot, values)| Some((slot.name.to_owned(), values.into_iter().next()?)));
+        let object = named
+            .filter_map(|(slot, values)| Some((slot.name.to_owned(), values.into_iter().next()?)));
         Some(Value::Object(object.collect()))
     }
 
@@ -301,7 +338,9 @@ impl<'t> Reader<'t> {
     }
 
     fn covers(&self, tokens: &Range<usize>) -> bool {
-        self.range.start <= tokens.start && tokens.end <= self.range.end && !self.used[tokens.clone()].contains(&true)
+        self.range.start <= tokens.start
+            && tokens.end <= self.range.end
+            && !self.used[tokens.clone()].contains(&true)
     }
 
     fn take(&mut self, tokens: Range<usize>) {

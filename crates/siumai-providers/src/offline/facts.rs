@@ -32,7 +32,10 @@ pub(super) fn currency_of(word: &str) -> Option<&'static str> {
 
 /// The ISO 639-1 code for the name of a language, in lower case.
 pub(super) fn language_code(lower: &str) -> Option<&'static str> {
-    LANGUAGES.iter().find(|(_, names)| names.split(' ').any(|it| it == lower)).map(|(code, _)| *code)
+    LANGUAGES
+        .iter()
+        .find(|(_, names)| names.split(' ').any(|it| it == lower))
+        .map(|(code, _)| *code)
 }
 
 /// The number of a month, 1 to 12, by its name in lower case.
@@ -194,9 +197,15 @@ const ZONES: &[(&str, &str)] = &[
     ("America/Chicago", "chicago, houston, dallas, austin"),
     ("America/Denver", "denver"),
     ("America/Lima", "lima, peru"),
-    ("America/Los_Angeles", "los angeles, san francisco, seattle, san diego, las vegas, california"),
+    (
+        "America/Los_Angeles",
+        "los angeles, san francisco, seattle, san diego, las vegas, california",
+    ),
     ("America/Mexico_City", "mexico city, mexico"),
-    ("America/New_York", "new york, new york city, nyc, boston, washington, miami, atlanta, philadelphia"),
+    (
+        "America/New_York",
+        "new york, new york city, nyc, boston, washington, miami, atlanta, philadelphia",
+    ),
     ("America/Phoenix", "phoenix"),
     ("America/Santiago", "santiago, chile"),
     ("America/Sao_Paulo", "sao paulo, são paulo, rio de janeiro, rio, brazil, brasilia"),
@@ -225,7 +234,10 @@ const ZONES: &[(&str, &str)] = &[
     ("Europe/Amsterdam", "amsterdam, netherlands"),
     ("Europe/Athens", "athens, greece"),
     ("Europe/Belgrade", "belgrade, serbia"),
-    ("Europe/Berlin", "berlin, hamburg, munich, frankfurt, cologne, germany, deutschland, münchen, köln"),
+    (
+        "Europe/Berlin",
+        "berlin, hamburg, munich, frankfurt, cologne, germany, deutschland, münchen, köln",
+    ),
     ("Europe/Brussels", "brussels, belgium"),
     ("Europe/Bucharest", "bucharest, romania"),
     ("Europe/Budapest", "budapest, hungary"),

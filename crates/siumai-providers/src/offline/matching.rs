@@ -73,28 +73,39 @@ impl<'a> Candidate<'a> {
 
     /// How much a word is one of the tool's name or description.
     pub(super) fn likeness(&self, stem: &str) -> f32 {
-        let best = |words: &[String]| words.iter().map(|it| words::likeness(it, stem)).fold(0.0, f32::max);
+        let best =
+            |words: &[String]| words.iter().map(|it| words::likeness(it, stem)).fold(0.0, f32::max);
         best(&self.name).max(0.9 * best(&self.described))
     }
 
     /// Whether it takes the final answer of a run.
     pub(super) fn is_final_answer(&self) -> bool {
-        let says = |words: &[String], any_of: &[&str]| any_of.iter().any(|it| words.contains(&words::stem(it)));
-        let ends = |words: &[String]| says(words, &["final", "finish", "submit", "complete", "done"]);
-        let answers = |words: &[String]| says(words, &["answer", "result", "response", "task", "report"]);
-        let by_name = ends(&self.name) && (answers(&self.name) || answers(&self.described) || self.name.len() == 1);
-        by_name || (says(&self.described, &["final"]) && answers(&self.described) && answers(&self.name))
+        let says = |words: &[String], any_of: &[&str]| {
+            any_of.iter().any(|it| words.contains(&words::stem(it)))
+        };
+        let ends =
+            |words: &[String]| says(words, &["final", "finish", "submit", "complete", "done"]);
+        let answers =
+            |words: &[String]| says(words, &["answer", "result", "response", "task", "report"]);
+        let by_name = ends(&self.name)
+            && (answers(&self.name) || answers(&self.described) || self.name.len() == 1);
+        by_name
+            || (says(&self.described, &["final"])
+                && answers(&self.described)
+                && answers(&self.name))
     }
 
     /// Whether it searches the web or another store of knowledge.
     pub(super) fn searches_web(&self) -> bool {
-        let says = |group: &str| self.name.iter().chain(&self.described).any(|it| words::is_in(group, it));
+        let says =
+            |group: &str| self.name.iter().chain(&self.described).any(|it| words::is_in(group, it));
         self.name.iter().any(|it| words::is_in("search", it)) && says("web")
     }
 
     /// Whether it reads a page or an article.
     pub(super) fn reads_pages(&self) -> bool {
-        let says = |group: &str| self.name.iter().chain(&self.described).any(|it| words::is_in(group, it));
+        let says =
+            |group: &str| self.name.iter().chain(&self.described).any(|it| words::is_in(group, it));
         says("read") && says("article")
     }
 
@@ -125,21 +136,26 @@ impl<'a> Candidate<'a> {
         }
         let coverage = self.coverage(&features);
         // A value that only a tool like this takes says as much as some of its words.
-        let coverage = if self.is_sure(filled) { coverage + 0.3 * (1.0 - coverage) } else { coverage };
+        let coverage =
+            if self.is_sure(filled) { coverage + 0.3 * (1.0 - coverage) } else { coverage };
         explained / total * coverage
     }
 
     /// Whether everything it needs was filled with values that can hardly be mistaken.
     fn is_sure(&self, filled: &Filled) -> bool {
-        let mut needed = self.slots.iter().zip(&filled.values).filter(|(slot, _)| slot.required).peekable();
+        let mut needed =
+            self.slots.iter().zip(&filled.values).filter(|(slot, _)| slot.required).peekable();
         needed.peek().is_some()
             && needed.all(|(slot, values)| {
-                !values.is_empty() && slot.meaning < Meaning::Place && matches!(slot.shape, Shape::Text | Shape::List(_))
+                !values.is_empty()
+                    && slot.meaning < Meaning::Place
+                    && matches!(slot.shape, Shape::Text | Shape::List(_))
             })
     }
 
     fn likeness_of_feature(&self, feature: &Feature) -> f32 {
-        let by_slots = |stem: &String| self.slots.iter().map(|it| it.likeness(stem)).fold(0.0, f32::max);
+        let by_slots =
+            |stem: &String| self.slots.iter().map(|it| it.likeness(stem)).fold(0.0, f32::max);
         let of_stem = |stem: &String| self.likeness(stem).max(0.8 * by_slots(stem));
         feature.stems.iter().map(of_stem).fold(0.0, f32::max)
     }
@@ -151,7 +167,8 @@ impl<'a> Candidate<'a> {
             stems.map(|it| words::likeness(word, it)).fold(0.0, f32::max)
         };
         let total: f32 = self.weights.iter().sum();
-        let by_name: f32 = self.name.iter().zip(&self.weights).map(|(word, weight)| said(word) * weight).sum();
+        let by_name: f32 =
+            self.name.iter().zip(&self.weights).map(|(word, weight)| said(word) * weight).sum();
         let mut by_description: f32 = 0.0;
         let mut of_description: f32 = 0.0;
         for word in &self.described {
@@ -186,7 +203,9 @@ pub(super) fn fits(
     let rank = |fit: &Fit| {
         let missing = fit.filled.missing(&candidates[fit.candidate]).len();
         let tool = candidates[fit.candidate].tool;
-        fit.score * if missing == 0 { 1.0 } else { 0.8 } * if tool.is_destructive() { 0.8 } else { 1.0 }
+        fit.score
+            * if missing == 0 { 1.0 } else { 0.8 }
+            * if tool.is_destructive() { 0.8 } else { 1.0 }
     };
     fits.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
     fits
@@ -194,27 +213,45 @@ pub(super) fn fits(
 
 fn features(task: &Task<'_>, range: Range<usize>) -> Vec<Feature> {
     let mut features: Vec<Feature> = Vec::new();
-    let in_expression = |at: usize| task.expressions.iter().any(|it| it.is_firm && it.tokens.contains(&at));
+    let in_expression =
+        |at: usize| task.expressions.iter().any(|it| it.is_firm && it.tokens.contains(&at));
     for at in range.clone() {
         let token = &task.text.tokens[at];
         let literal = literal_meaning(token.kind);
         if !literal.is_empty() && !in_expression(at) {
             let stems = literal.split(' ').map(words::stem).collect();
             features.push(Feature { at, stems, weight: 0.5, is_literal: true });
-        } else if token.kind == Kind::Word && !in_expression(at) && words::weight(&token.stem) > 0.0 && !token.stem.is_empty() {
+        } else if token.kind == Kind::Word
+            && !in_expression(at)
+            && words::weight(&token.stem) > 0.0
+            && !token.stem.is_empty()
+        {
             let weight = words::weight(&token.stem);
-            features.push(Feature { at, stems: vec![token.stem.clone()], weight, is_literal: false });
+            features.push(Feature {
+                at,
+                stems: vec![token.stem.clone()],
+                weight,
+                is_literal: false,
+            });
         }
     }
     let says_more = !features.is_empty();
     for expression in &task.expressions {
-        let is_inside = range.start <= expression.tokens.start && expression.tokens.end <= range.end;
+        let is_inside =
+            range.start <= expression.tokens.start && expression.tokens.end <= range.end;
         // `24/7` beside other words is no sum.
         if is_inside && (expression.is_firm || !says_more) {
             let words = task.text.tokens[expression.tokens.clone()].iter();
-            let own = words.filter(|it| it.kind == Kind::Word && words::weight(&it.stem) > 0.0).map(|it| it.stem.clone());
+            let own = words
+                .filter(|it| it.kind == Kind::Word && words::weight(&it.stem) > 0.0)
+                .map(|it| it.stem.clone());
             let stems = own.chain([words::stem("calculate")]).collect();
-            features.push(Feature { at: expression.tokens.start, stems, weight: 1.0, is_literal: false });
+            features.push(Feature {
+                at: expression.tokens.start,
+                stems,
+                weight: 1.0,
+                is_literal: false,
+            });
         }
     }
     features

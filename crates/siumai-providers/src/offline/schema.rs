@@ -114,18 +114,24 @@ impl Slot<'_> {
 
     /// Whether a word of its name or description is like this stem, and how much.
     pub(super) fn likeness(&self, stem: &str) -> f32 {
-        let best = |words: &[String]| words.iter().map(|it| words::likeness(it, stem)).fold(0.0, f32::max);
+        let best =
+            |words: &[String]| words.iter().map(|it| words::likeness(it, stem)).fold(0.0, f32::max);
         best(&self.words).max(0.6 * best(&self.described))
     }
 
     pub(super) fn mentions(&self, any_of: &[&str]) -> bool {
-        any_of.iter().map(|it| words::stem(it)).any(|it| self.words.contains(&it) || self.described.contains(&it))
+        any_of
+            .iter()
+            .map(|it| words::stem(it))
+            .any(|it| self.words.contains(&it) || self.described.contains(&it))
     }
 }
 
 fn record<'a>(schema: &'a Value, root: &'a Value, depth: usize) -> Vec<Slot<'a>> {
     const MAX_DEPTH: usize = 4;
-    let Some(properties) = schema.get("properties").and_then(Value::as_object).filter(|_| depth < MAX_DEPTH) else {
+    let Some(properties) =
+        schema.get("properties").and_then(Value::as_object).filter(|_| depth < MAX_DEPTH)
+    else {
         return Vec::new();
     };
     let required: Vec<&str> = match schema.get("required").and_then(Value::as_array) {
@@ -178,7 +184,8 @@ fn shape<'a>(name: &'a str, schema: &'a Value, root: &'a Value, depth: usize) ->
         return Shape::Choice(vec![only]);
     }
     // Variants of an enumeration with their own descriptions come as alternatives of constants.
-    if let Some(options) = alternatives(schema).map(|all| all.iter().filter_map(|it| it.get("const")).collect::<Vec<_>>())
+    if let Some(options) = alternatives(schema)
+        .map(|all| all.iter().filter_map(|it| it.get("const")).collect::<Vec<_>>())
         && !options.is_empty()
     {
         return Shape::Choice(options);
@@ -222,7 +229,9 @@ fn alternatives(schema: &Value) -> Option<&Vec<Value>> {
 fn type_of(schema: &Value) -> &str {
     let named = match schema.get("type") {
         Some(Value::String(name)) => Some(name.as_str()),
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).find(|it| *it != "null"),
+        Some(Value::Array(names)) => {
+            names.iter().filter_map(Value::as_str).find(|it| *it != "null")
+        }
         _ => None,
     };
     let implied = || if schema.get("properties").is_some() { "object" } else { "" };
@@ -230,7 +239,8 @@ fn type_of(schema: &Value) -> &str {
 }
 
 fn role(words: &[String]) -> Role {
-    let is_any = |names: &str| words.iter().any(|it| names.split(' ').any(|name| words::stem(name) == *it));
+    let is_any =
+        |names: &str| words.iter().any(|it| names.split(' ').any(|name| words::stem(name) == *it));
     if is_any("from source origin start departure base sender") {
         Role::Source
     } else if is_any("to target destination dest end arrival into recipient") {
@@ -254,7 +264,10 @@ fn meaning(words: &[String], described: &[String], format: &str) -> Meaning {
     let last = words.last().map(std::slice::from_ref).unwrap_or_default();
     let is_code = words.len() == 1
         && is_any("code", words)
-        && !is_any("coupon promo discount country postal zip area access verification airport booking", described);
+        && !is_any(
+            "coupon promo discount country postal zip area access verification airport booking",
+            described,
+        );
     let special = match () {
         () if is_any("zone timezone tz", words) => Some(Meaning::Zone),
         () if is_any("file folder directory", words) && is_any("name", last) => Some(Meaning::Path),
@@ -263,15 +276,26 @@ fn meaning(words: &[String], described: &[String], format: &str) -> Meaning {
         () => None,
     };
     let by_name = || MEANINGS.iter().find(|(_, names, _)| is_any(names, words)).map(|(it, ..)| *it);
-    let by_description = || MEANINGS.iter().find(|(.., names)| is_any(names, described)).map(|(it, ..)| *it);
-    let says_nothing = is_any("input value argument data string to from target source start end", words) && words.len() == 1;
-    let general = if says_nothing { by_description().or_else(by_name) } else { by_name().or_else(by_description) };
+    let by_description =
+        || MEANINGS.iter().find(|(.., names)| is_any(names, described)).map(|(it, ..)| *it);
+    let says_nothing =
+        is_any("input value argument data string to from target source start end", words)
+            && words.len() == 1;
+    let general = if says_nothing {
+        by_description().or_else(by_name)
+    } else {
+        by_name().or_else(by_description)
+    };
     by_format.or(special).or(general).unwrap_or(Meaning::Other)
 }
 
 /// What a slot means by the words of its name, or else of its description.
 const MEANINGS: &[(Meaning, &str, &str)] = &[
-    (Meaning::Expression, "expression expr formula equation calculation math", "expression formula equation arithmetic"),
+    (
+        Meaning::Expression,
+        "expression expr formula equation calculation math",
+        "expression formula equation arithmetic",
+    ),
     (Meaning::Zone, "timezone tz zone", "timezone zone iana"),
     (Meaning::Currency, "currency", "currency"),
     (Meaning::Language, "language lang locale", "language"),
@@ -292,7 +316,15 @@ const MEANINGS: &[(Meaning, &str, &str)] = &[
     (Meaning::Pattern, "pattern glob regex regexp", ""),
     (Meaning::Query, "query q search term keyword topic question", "search query question topic"),
     (Meaning::Title, "title subject label headline reason purpose", ""),
-    (Meaning::Answer, "answer conclusion response report summary result output", "answer conclusion"),
-    (Meaning::Prose, "text content body message sentence note comment input prompt phrase description", ""),
+    (
+        Meaning::Answer,
+        "answer conclusion response report summary result output",
+        "answer conclusion",
+    ),
+    (
+        Meaning::Prose,
+        "text content body message sentence note comment input prompt phrase description",
+        "",
+    ),
     (Meaning::Person, "name person contact user customer guest attendee author", ""),
 ];

@@ -84,7 +84,9 @@ impl<'a> Text<'a> {
     }
 
     pub(super) fn is_mark(&self, at: usize, marks: &str) -> bool {
-        self.tokens.get(at).is_some_and(|it| it.kind == Kind::Mark && marks.contains(it.value.as_str()))
+        self.tokens
+            .get(at)
+            .is_some_and(|it| it.kind == Kind::Mark && marks.contains(it.value.as_str()))
     }
 
     /// Whether a word begins with a capital letter.
@@ -120,7 +122,9 @@ impl<'a> Text<'a> {
 
     /// How many tokens make up the date that begins here, and its ISO form if the year is told.
     fn written_date(&self, at: usize) -> Option<(usize, Option<String>)> {
-        let is_ordinal = |at: usize| ["st", "nd", "rd", "th"].contains(&self.word(at)) && !self.tokens[at].spaced;
+        let is_ordinal = |at: usize| {
+            ["st", "nd", "rd", "th"].contains(&self.word(at)) && !self.tokens[at].spaced
+        };
         let day_at = |at: usize| {
             let whole = |value: f64| (1.0..=31.0).contains(&value) && value.fract() == 0.0;
             self.tokens.get(at).and_then(|token| match token.kind {
@@ -146,7 +150,9 @@ impl<'a> Text<'a> {
         };
         let year_at = end + usize::from(self.is_mark(end, ","));
         let year = self.tokens.get(year_at).and_then(|token| match token.kind {
-            Kind::Number(value) if (1000.0..=2999.0).contains(&value) && value.fract() == 0.0 => Some(value),
+            Kind::Number(value) if (1000.0..=2999.0).contains(&value) && value.fract() == 0.0 => {
+                Some(value)
+            }
             _ => None,
         });
         let Some(year) = year else { return Some((end - at, None)) };
@@ -157,8 +163,11 @@ impl<'a> Text<'a> {
     fn join_phrases(&mut self) {
         let mut at = 0;
         while at < self.tokens.len() {
-            let following: Vec<&str> =
-                (at..self.tokens.len()).take(6).map(|it| self.word(it)).take_while(|it| !it.is_empty()).collect();
+            let following: Vec<&str> = (at..self.tokens.len())
+                .take(6)
+                .map(|it| self.word(it))
+                .take_while(|it| !it.is_empty())
+                .collect();
             let Some((length, meaning)) = words::phrase(&following) else {
                 at += 1;
                 continue;

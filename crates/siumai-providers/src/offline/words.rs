@@ -44,7 +44,10 @@ pub(super) fn stem(word: &str) -> String {
     let word = singular(word);
     let bare = ["ingly", "edly", "ly", "ing", "ation", "ator", "ion", "ed"]
         .iter()
-        .find_map(|ending| word.strip_suffix(ending).filter(|it| it.len() > 2 && it.contains(['a', 'e', 'i', 'o', 'u', 'y'])))
+        .find_map(|ending| {
+            word.strip_suffix(ending)
+                .filter(|it| it.len() > 2 && it.contains(['a', 'e', 'i', 'o', 'u', 'y']))
+        })
         .map_or(word.as_str(), undoubled);
     match bare.strip_suffix("at").or_else(|| bare.strip_suffix("ate")) {
         Some(root) if root.len() > 4 => root.to_owned(),
@@ -86,7 +89,9 @@ pub(super) fn phrase(words: &[&str]) -> Option<(usize, &'static str)> {
     let candidates = PHRASES_OF.get(words.first()?)?;
     candidates
         .iter()
-        .filter(|(phrase, _)| words.len() >= phrase.len() && words.iter().zip(phrase).all(|(a, b)| a == b))
+        .filter(|(phrase, _)| {
+            words.len() >= phrase.len() && words.iter().zip(phrase).all(|(a, b)| a == b)
+        })
         .max_by_key(|(phrase, _)| phrase.len())
         .map(|(phrase, meaning)| (phrase.len(), *meaning))
 }
@@ -98,7 +103,9 @@ pub(super) fn number_word(lower: &str) -> Option<f64> {
 }
 
 fn singular(word: &str) -> String {
-    for (ending, instead) in [("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x")] {
+    for (ending, instead) in
+        [("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x")]
+    {
         if let Some(root) = word.strip_suffix(ending).filter(|it| it.len() > 1) {
             return format!("{root}{instead}");
         }
@@ -251,16 +258,37 @@ const GROUPS: &[&str] = &[
 
 /// Several words that stand for one.
 const PHRASES: &[(&str, &str)] = &[
-    ("search", "look up, look for, search for, looking for, find out, look it up, find all, find me, suche nach, find information"),
-    ("contents", "what is in, what's in, whats in, what is inside, what's inside, contents of, content of, what does it say, was steht in"),
+    (
+        "search",
+        "look up, look for, search for, looking for, find out, look it up, find all, find me, suche nach, find information",
+    ),
+    (
+        "contents",
+        "what is in, what's in, whats in, what is inside, what's inside, contents of, content of, what does it say, was steht in",
+    ),
     ("list", "what files, which files are, what is under, what's under"),
-    ("contain", "which files mention, which files contain, what files mention, what files contain, which file contains, which files use"),
-    ("translate", "how do you say, how do i say, how would you say, how to say, what is the word for, wie sagt man, comment dit-on"),
+    (
+        "contain",
+        "which files mention, which files contain, what files mention, what files contain, which file contains, which files use",
+    ),
+    (
+        "translate",
+        "how do you say, how do i say, how would you say, how to say, what is the word for, wie sagt man, comment dit-on",
+    ),
     ("calculate", "work out, figure out"),
     ("track", "where is my, where's my, where are my"),
-    ("define", "what does, definition of, meaning of, what is the meaning of, what's the meaning of"),
-    ("weather", "how hot is, how cold is, how warm is, quel temps, temps fait-il, how hot is it, how cold is it, how warm is it"),
-    ("", "right now, a lot, as well, at least, at most, of course, what about, how about, would like"),
+    (
+        "define",
+        "what does, definition of, meaning of, what is the meaning of, what's the meaning of",
+    ),
+    (
+        "weather",
+        "how hot is, how cold is, how warm is, quel temps, temps fait-il, how hot is it, how cold is it, how warm is it",
+    ),
+    (
+        "",
+        "right now, a lot, as well, at least, at most, of course, what about, how about, would like",
+    ),
 ];
 
 const NUMBER_WORDS: &[(&str, f64)] = &[

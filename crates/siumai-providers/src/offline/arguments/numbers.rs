@@ -14,7 +14,8 @@ impl Reader<'_> {
     /// Gives each number to the slot that it fits best, then the rest in order to slots that need one.
     pub(super) fn numbers(&mut self, slots: &[Slot<'_>], values: &mut [Vec<Value>]) {
         let task = self.task;
-        let amounts: Vec<&Amount> = task.amounts.iter().filter(|it| self.covers(&it.tokens)).collect();
+        let amounts: Vec<&Amount> =
+            task.amounts.iter().filter(|it| self.covers(&it.tokens)).collect();
         let mut taken = vec![false; amounts.len()];
         let mut pairs = Vec::new();
         for (at, slot) in slots.iter().enumerate() {
@@ -50,7 +51,9 @@ impl Reader<'_> {
             let refers = self.reference_before(next.as_ref().map(|it| amounts[it.0].tokens.start));
             if let Some(place) = refers {
                 self.waits = true;
-                if let Some(value) = self.earlier.and_then(Earlier::number).and_then(|it| json_number(it, whole)) {
+                if let Some(value) =
+                    self.earlier.and_then(Earlier::number).and_then(|it| json_number(it, whole))
+                {
                     self.take(place..place + 1);
                     values[at].push(value);
                 }
@@ -79,7 +82,8 @@ impl Reader<'_> {
     /// `it` or `the result` in the place of a number, before the next one that is written.
     fn reference_before(&self, next: Option<usize>) -> Option<usize> {
         let named = ["it", "that", "this", "result", "answer", "sum", "product", "total"];
-        self.free().find(|at| named.contains(&self.task.text.word(*at)) && next.is_none_or(|it| *at < it))
+        self.free()
+            .find(|at| named.contains(&self.task.text.word(*at)) && next.is_none_or(|it| *at < it))
     }
 
     fn take_amount(&mut self, slot: &Slot<'_>, amount: &Amount) {
@@ -101,7 +105,9 @@ impl Reader<'_> {
         if let (Some(unit), Some(of_slot)) = (amount.unit, unit_of(slot)) {
             evidence = if unit.quantity == of_slot.quantity { 3.0 } else { return 0.0 };
         }
-        if amount.is_money && slot.mentions(&["amount", "price", "cost", "budget", "money", "currency"]) {
+        if amount.is_money
+            && slot.mentions(&["amount", "price", "cost", "budget", "money", "currency"])
+        {
             evidence += 2.0;
         }
         // What follows a number is what is counted; what precedes it, up to a little word, names it.
@@ -109,7 +115,8 @@ impl Reader<'_> {
         evidence += 3.0 * self.name_likeness(slot, after);
         let before = amount.tokens.start.wrapping_sub(1);
         let little = ["to", "of", "at", "is", "by", "auf"].contains(&text.word(before));
-        let label = if little || text.is_mark(before, ":=") { before.wrapping_sub(1) } else { before };
+        let label =
+            if little || text.is_mark(before, ":=") { before.wrapping_sub(1) } else { before };
         evidence += 2.5 * self.name_likeness(slot, label);
         evidence + bound(slot, text.word(before), text.word(before.wrapping_sub(1)))
     }
@@ -117,7 +124,9 @@ impl Reader<'_> {
     /// The number in the slot's unit, if the slot can take it.
     fn measured(&self, slot: &Slot<'_>, amount: &Amount, whole: bool) -> Option<Value> {
         let factor = match (amount.unit, unit_of(slot)) {
-            (Some(unit), Some(of_slot)) if unit.quantity == of_slot.quantity => unit.size / of_slot.size,
+            (Some(unit), Some(of_slot)) if unit.quantity == of_slot.quantity => {
+                unit.size / of_slot.size
+            }
             // A day is no price: a number of one quantity is none of another.
             (Some(unit), Some(_)) if unit.quantity != Quantity::Share => return None,
             _ => 1.0,
@@ -126,7 +135,8 @@ impl Reader<'_> {
         let value = (exact * 1e9).round() / 1e9;
         let value = if value.is_finite() { value } else { exact };
         let back = ["before", "ago", "earlier", "subtract", "minus", "back", "vor"];
-        let is_back = slot.mentions(&["negative"]) && self.range.clone().any(|it| back.contains(&self.task.text.word(it)));
+        let is_back = slot.mentions(&["negative"])
+            && self.range.clone().any(|it| back.contains(&self.task.text.word(it)));
         let value = if is_back { -value.abs() } else { value };
         slot.allows(value).then(|| json_number(value, whole)).flatten()
     }
@@ -135,7 +145,10 @@ impl Reader<'_> {
 /// `under 150`, `at least 4`, `top 5`: a bound tells which slot a number is for.
 fn bound(slot: &Slot<'_>, before: &str, further: &str) -> f32 {
     let is_most = ["under", "below", "maximum", "max"].contains(&before)
-        || matches!((further, before), ("at", "most") | ("less" | "cheaper", "than") | ("up", "to"));
+        || matches!(
+            (further, before),
+            ("at", "most") | ("less" | "cheaper", "than") | ("up", "to")
+        );
     let is_least = ["above", "over", "minimum", "min"].contains(&before)
         || matches!((further, before), ("at", "least") | ("more", "than"));
     let is_first = ["top", "first"].contains(&before);
@@ -148,11 +161,17 @@ fn bound(slot: &Slot<'_>, before: &str, further: &str) -> f32 {
 /// What a slot measures, by the words of its name, or else of its description.
 fn unit_of(slot: &Slot<'_>) -> Option<Unit> {
     let parts = |text: &str| {
-        text.to_lowercase().split(|it: char| !it.is_alphanumeric()).map(str::to_owned).collect::<Vec<_>>()
+        text.to_lowercase()
+            .split(|it: char| !it.is_alphanumeric())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     let named = |words: Vec<String>| {
         // `min` in a name is a minimum more often than minutes.
-        words.into_iter().filter(|it| it.len() > 1 && it != "min" && it != "sec").find_map(|it| facts::unit(&it))
+        words
+            .into_iter()
+            .filter(|it| it.len() > 1 && it != "min" && it != "sec")
+            .find_map(|it| facts::unit(&it))
     };
     named(parts(slot.name)).or_else(|| named(parts(slot.description)))
 }
@@ -160,7 +179,10 @@ fn unit_of(slot: &Slot<'_>) -> Option<Unit> {
 pub(in crate::offline) fn json_number(value: f64, whole: bool) -> Option<Value> {
     const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
     if value.fract() == 0.0 && value.abs() <= LARGEST_EXACT {
-        #[expect(clippy::cast_possible_truncation, reason = "it is whole and within the range of exact integers")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "it is whole and within the range of exact integers"
+        )]
         return Some(Value::from(value as i64));
     }
     if whole { None } else { Number::from_f64(value).map(Value::Number) }
