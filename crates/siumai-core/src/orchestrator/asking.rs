@@ -69,3 +69,6 @@ impl Asking {
         Some(all.map(Option::unwrap_or_default).sum())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,7 +99,7 @@ impl<M: LanguageModel> LanguageModel for RateLimit<M> {
             // At the end the state is dropped, and the place with it.
             reply.next().await.map(|event| (event, (reply, place)))
         });
-        Ok(held.boxed())
+        Ok(held.fuse().boxed())
     }
 }
 
