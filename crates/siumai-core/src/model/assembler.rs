@@ -33,6 +33,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Assembler {
     id_prefix: String,
+    has_begun: bool,
     id: Option<String>,
     model: Option<String>,
     blocks: Vec<Block>,
@@ -65,6 +66,7 @@ impl Assembler {
     pub fn new(id_prefix: impl Into<String>) -> Self {
         Self {
             id_prefix: id_prefix.into(),
+            has_begun: false,
             id: None,
             model: None,
             blocks: Vec::new(),
@@ -80,6 +82,7 @@ impl Assembler {
     ///
     /// If the event can't come here: anything after the end, or a call that begins without a name.
     pub fn push(&mut self, event: ModelEvent) -> Result<Option<Delta>, LlmError> {
+        self.has_begun = true;
         if self.finish.is_some() {
             return Err(malformed("the reply went on after its end"));
         }
@@ -119,6 +122,16 @@ impl Assembler {
             })
             .collect();
         (!parts.is_empty()).then(|| ChatMessage::new(Role::Assistant, parts))
+    }
+
+    /// Whether anything of the reply has come.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    /// What the reply cost, if it came so far as to say.
+    pub fn usage(&self) -> Option<&Usage> {
+        self.finish.as_ref()?.1.as_ref()
     }
 
     /// Whether the reply came to its end.

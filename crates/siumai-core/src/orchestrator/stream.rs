@@ -17,6 +17,7 @@ use super::{
     emitter::Emitter,
     outcome::{Outcome, Waiter, Waiters},
     run::{Rules, Run},
+    watch::Watch,
 };
 use crate::{
     ErrorKind, LlmError,
@@ -98,6 +99,7 @@ pub async fn generate_stream_owned(
                 delivery: Delivery::Streamed,
                 events,
                 observers: Observers::default(),
+                watch: Watch::new(&options),
             };
             drive(driver, guard).await;
         })
@@ -128,6 +130,7 @@ pub(super) fn start<'a>(
                 delivery,
                 events,
                 observers: Observers::default(),
+                watch: Watch::new(&options),
             };
             drive(driver, guard).await;
         })
@@ -384,6 +387,8 @@ fn rules<'a>(
         tool_choice: options.tool_choice.as_ref(),
         settings,
         prepare_step: options.prepare_step.as_ref(),
+        step_retries: options.step_retries,
+        on_context_too_long: options.on_context_too_long.as_ref(),
         tools,
     }
 }

@@ -1,4 +1,6 @@
 //! A run is the fold of its entries: it refuses what can't happen, and serialises between any two.
+use std::sync::LazyLock;
+
 use proptest::{
     collection::vec,
     prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest},
@@ -19,7 +21,17 @@ fn toolbox() -> Toolbox {
 }
 
 fn rules(tools: &Toolbox) -> Rules<'_> {
-    Rules { max_steps: 1000, stop: &[], tool_choice: None, prepare_step: None, tools }
+    static SETTINGS: LazyLock<Arc<Settings>> = LazyLock::new(Arc::default);
+    Rules {
+        max_steps: 1000,
+        stop: &[],
+        tool_choice: None,
+        settings: &SETTINGS,
+        prepare_step: None,
+        step_retries: 0,
+        on_context_too_long: None,
+        tools,
+    }
 }
 
 fn begun() -> Run {
