@@ -1,4 +1,6 @@
 //! A run is the fold of its entries: it refuses what can't happen, and serialises between any two.
+use std::sync::LazyLock;
+
 use proptest::{
     collection::vec,
     prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest},
@@ -19,7 +21,9 @@ fn toolbox() -> Toolbox {
 }
 
 fn rules(tools: &Toolbox) -> Rules<'_> {
-    Rules { max_steps: 1000, stop: &[], tool_choice: None, prepare_step: None, tools }
+    static SETTINGS: LazyLock<Arc<Settings>> = LazyLock::new(Arc::default);
+    let settings = &*SETTINGS;
+    Rules { max_steps: 1000, stop: &[], tool_choice: None, settings, prepare_step: None, tools }
 }
 
 fn begun() -> Run {
