@@ -1,4 +1,4 @@
-//! Where a provider is, how it knows us, and how its failures are told.
+//! Where a provider is, how it knows us, and what of that must not be shown.
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;

@@ -172,13 +172,12 @@ pub(super) struct Name<'a> {
 
 /// A whole reply, or a piece of one: they differ in one field of a choice.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(super) struct Reply<'a> {
     #[serde(borrow)]
     pub(super) id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) model: Option<Text<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(super) choices: Choices<'a>,
     pub(super) usage: Option<Box<Usage>>,
     pub(super) error: Option<Box<Value>>,
@@ -215,7 +214,6 @@ enum ChoiceField {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(super) struct Said<'a> {
     #[serde(borrow)]
     pub(super) content: Option<Text<'a>>,
@@ -226,12 +224,11 @@ pub(super) struct Said<'a> {
     pub(super) reasoning_content: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) reasoning: Option<Text<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(super) tool_calls: Few<CallPiece<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(super) struct CallPiece<'a> {
     pub(super) index: Option<u64>,
     #[serde(borrow)]
@@ -241,7 +238,6 @@ pub(super) struct CallPiece<'a> {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(super) struct FunctionPiece<'a> {
     #[serde(borrow)]
     pub(super) name: Option<Text<'a>>,
@@ -288,7 +284,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Choice<'a> {
                 while let Some(field) = map.next_key()? {
                     match field {
                         ChoiceField::Index => choice.index = map.next_value()?,
-                        ChoiceField::Delta => choice.said = map.next_value()?,
+                        ChoiceField::Delta => {
+                            choice.said = map.next_value::<Option<_>>()?.or(choice.said);
+                        }
                         ChoiceField::Message if choice.said.is_none() => {
                             choice.said = map.next_value()?;
                         }

@@ -12,6 +12,8 @@ mod loopback;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]
+mod replies;
+#[cfg(test)]
 mod responses;
 #[cfg(test)]
 mod responses_conversations;
