@@ -8,6 +8,7 @@ use std::{
 use anstyle::Style;
 use serde_json::Value;
 use siumai::{
+    ErrorKind,
     orchestrator::{StepResult, StoppedBy, StreamEvent},
     types::{ToolCall, ToolResult, ToolStatus, Usage},
 };
@@ -126,6 +127,9 @@ impl<W: Write> Progress<W> {
             }
             How::Failed(error) => {
                 self.always(paint::ERROR, "error:", &printable(&error.to_string()));
+                if let Some(hint) = hint(error.kind()) {
+                    self.always(paint::WARNING, "hint:", hint);
+                }
             }
         }
         self.line(paint::FAINT, "done:", &summary);
@@ -206,7 +210,8 @@ fn arguments(arguments: &Value) -> String {
 fn reason(stopped_by: &StoppedBy, max_steps: usize, last: Option<&StepResult>) -> String {
     match stopped_by {
         StoppedBy::MaxSteps => {
-            format!("the limit of {max_steps} steps is reached; raise it with --max-steps")
+            let limit = count(max_steps, "step");
+            format!("the limit of {limit} is reached; raise it with --max-steps")
         }
         StoppedBy::Condition { .. } => {
             let called = last.into_iter().flat_map(|step| &step.tool_calls);
@@ -214,6 +219,22 @@ fn reason(stopped_by: &StoppedBy, max_steps: usize, last: Option<&StepResult>) -
             format!("{} was called (--stop-on-tool)", names.join(", "))
         }
         _ => "a tool was called that is not here".to_owned(),
+    }
+}
+
+/// Which flag or variable of the program is the way out.
+fn hint(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::Authentication | ErrorKind::PermissionDenied => {
+            Some("the key is taken from OPENAI_API_KEY; --model offline needs none")
+        }
+        ErrorKind::NotFound => Some(
+            "--model names the model and --base-url its server; `siumai models` lists what there is",
+        ),
+        ErrorKind::Connection | ErrorKind::MalformedReply => Some(
+            "--base-url, or OPENAI_BASE_URL, says where the server is; --model offline needs none",
+        ),
+        _ => None,
     }
 }
 

@@ -122,7 +122,7 @@ async fn the_limit_of_steps_is_named_with_its_way_out() {
     let scene = Scene { max_steps: 1, ..Scene::new(Approve::Ask) };
     let seen = scene.text(calculates()).await;
     assert_eq!(seen.out, "Let me see.\n");
-    let expected = "stopped: the limit of 1 steps is reached; raise it with --max-steps\n";
+    let expected = "stopped: the limit of 1 step is reached; raise it with --max-steps\n";
     assert!(seen.err.contains(expected), "{}", seen.err);
     assert_eq!(seen.ended.unwrap().exit(), Exit::Limit);
 }
