@@ -72,6 +72,19 @@ pub trait Transport: Send + Sync {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, LlmError>;
 }
 
+macro_rules! forward {
+    ($($pointer:ty),+) => {$(
+        #[async_trait]
+        impl<T: Transport + ?Sized> Transport for $pointer {
+            async fn send(&self, request: HttpRequest) -> Result<HttpResponse, LlmError> {
+                (**self).send(request).await
+            }
+        }
+    )+};
+}
+
+forward!(Box<T>, std::sync::Arc<T>);
+
 /// A POST of JSON to a provider.
 #[non_exhaustive]
 pub struct HttpRequest {

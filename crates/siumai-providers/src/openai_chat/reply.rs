@@ -111,12 +111,7 @@ impl Reader {
         if let Some(error) = choice.error {
             return Err(reported(&error));
         }
-        let said = match form {
-            // Some servers send all that was said so far beside each piece.
-            Form::Piece => choice.delta.or(choice.message),
-            Form::Whole => choice.message,
-        };
-        if let Some(said) = said {
+        if let Some(said) = choice.said {
             self.say(said, form, events);
         }
         match choice.finish_reason {
@@ -273,7 +268,9 @@ fn skip(data: &[u8]) -> Result<(), Fault> {
 }
 
 fn parse<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, Fault> {
-    serde_json::from_slice(data).map_err(|error| Fault::malformed(&error, data))
+    // One check of all bytes is cheaper than one of each string.
+    let text = std::str::from_utf8(data).map_err(|error| Fault::malformed(&error, data))?;
+    serde_json::from_str(text).map_err(|error| Fault::malformed(&error, data))
 }
 
 fn reported(error: &Value) -> Fault {

@@ -6,7 +6,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{SeqAccess, Visitor},
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
 
@@ -180,8 +180,8 @@ pub(super) struct Reply<'a> {
     pub(super) model: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) choices: Choices<'a>,
-    pub(super) usage: Option<Usage>,
-    pub(super) error: Option<Value>,
+    pub(super) usage: Option<Box<Usage>>,
+    pub(super) error: Option<Box<Value>>,
 }
 
 /// Of the choices the first, which is the one with index 0.
@@ -192,19 +192,26 @@ pub(super) struct Choices<'a> {
     pub(super) is_present: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Choice<'a> {
     pub(super) index: Option<u64>,
-    /// Of a piece.
-    #[serde(borrow)]
-    pub(super) delta: Option<Said<'a>>,
-    /// Of a whole reply.
-    #[serde(borrow)]
-    pub(super) message: Option<Said<'a>>,
-    #[serde(borrow)]
+    /// The `delta` of a piece, the `message` of a whole reply. Some servers send with each
+    /// piece all that was said so far, which says nothing new.
+    pub(super) said: Option<Said<'a>>,
     pub(super) finish_reason: Option<Text<'a>>,
-    pub(super) error: Option<Value>,
+    pub(super) error: Option<Box<Value>>,
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum ChoiceField {
+    Index,
+    Delta,
+    Message,
+    FinishReason,
+    Error,
+    #[serde(other)]
+    Other,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -263,6 +270,41 @@ pub(super) struct PromptDetails {
 #[serde(default)]
 pub(super) struct CompletionDetails {
     pub(super) reasoning_tokens: Count,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Choice<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<'a>(PhantomData<&'a ()>);
+
+        impl<'de: 'a, 'a> Visitor<'de> for Reader<'a> {
+            type Value = Choice<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a choice")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut choice = Choice::default();
+                while let Some(field) = map.next_key()? {
+                    match field {
+                        ChoiceField::Index => choice.index = map.next_value()?,
+                        ChoiceField::Delta => choice.said = map.next_value()?,
+                        ChoiceField::Message if choice.said.is_none() => {
+                            choice.said = map.next_value()?;
+                        }
+                        ChoiceField::FinishReason => choice.finish_reason = map.next_value()?,
+                        ChoiceField::Error => choice.error = map.next_value()?,
+                        ChoiceField::Message | ChoiceField::Other => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(choice)
+            }
+        }
+
+        deserializer.deserialize_map(Reader(PhantomData))
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
