@@ -6,6 +6,7 @@ use std::{
 };
 
 use anstyle::Style;
+use dialoguer::console::truncate_str;
 use serde_json::Value;
 use siumai::{
     ErrorKind,
@@ -192,7 +193,7 @@ impl<W: Write> Progress<W> {
         let (on, off) = (style.render(), style.render_reset());
         let gap = if rest.is_empty() { "" } else { " " };
         // Whoever does not read the course of the run still gets its answer.
-        writeln!(self.out, "{on}{head}{off}{gap}{}", shortened(rest, room)).ok();
+        writeln!(self.out, "{on}{head}{off}{gap}{}", truncate_str(rest, room, "…")).ok();
     }
 }
 
@@ -267,14 +268,4 @@ fn seconds(took: Duration) -> String {
         millis @ 0..1_000 => format!("{millis} ms"),
         _ => format!("{:.1} s", took.as_secs_f64()),
     }
-}
-
-/// `text` in at most `room` characters.
-fn shortened(text: &str, room: usize) -> String {
-    if text.chars().count() <= room {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(room.saturating_sub(1)).collect();
-    short.push('…');
-    short
 }

@@ -20,8 +20,8 @@ fn run(server: &Server, place: &Place, approve: &str) -> Seen {
 fn told(server: &Server) -> String {
     let requests = server.requests();
     let messages = requests.last().unwrap()["messages"].as_array().unwrap();
-    let results = messages.iter().filter(|it| it["role"] == "tool");
-    results.last().unwrap()["content"].as_str().unwrap().to_owned()
+    let mut results = messages.iter().filter(|it| it["role"] == "tool");
+    results.next_back().unwrap()["content"].as_str().unwrap().to_owned()
 }
 
 fn at_terminal(server: &Server, place: &Place) -> Terminal {

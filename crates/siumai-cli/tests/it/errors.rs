@@ -57,11 +57,8 @@ fn a_base_url_that_answers_html_is_said_so() {
         || Answer::Whole(200, "text/html", "<!doctype html><title>Welcome</title>".to_owned());
     let seen = run(&Server::new([html()]), &["hi"]);
     assert_eq!(seen.code, Some(1));
-    assert!(
-        error_line(&seen).contains("HTML") && error_line(&seen).contains("--base-url"),
-        "{}",
-        seen.err
-    );
+    assert!(error_line(&seen).contains("it answers with a web page"), "{}", seen.err);
+    assert!(hint_line(&seen).contains("--base-url"), "{}", seen.err);
     let server = Server::new([html()]);
     let seen = Place::new().run(&["--base-url", &server.url(), "hi"]);
     assert_eq!(seen.code, Some(1));

@@ -50,10 +50,10 @@ impl Terminal {
                 let rest = self.shown.split_off(at + text.len());
                 return std::mem::replace(&mut self.shown, rest);
             }
-            match self.screen.recv_timeout(PATIENCE) {
-                Ok(bytes) => self.shown.push_str(&without_colours(&bytes)),
-                Err(_) => panic!("`{text}` was never shown; there was: {}", self.shown),
-            }
+            let Ok(bytes) = self.screen.recv_timeout(PATIENCE) else {
+                panic!("`{text}` was never shown; there was: {}", self.shown)
+            };
+            self.shown.push_str(&without_colours(&bytes));
         }
     }
 
