@@ -11,10 +11,12 @@ pub mod http;
 mod json;
 pub mod offline;
 pub mod openai_chat;
+pub mod openai_responses;
 mod reply;
 mod sse;
 
 pub use self::{
     offline::OfflineModel,
     openai_chat::{OpenAiChat, OpenAiChatBuilder},
+    openai_responses::{OpenAiResponses, OpenAiResponsesBuilder},
 };

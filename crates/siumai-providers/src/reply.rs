@@ -63,20 +63,31 @@ pub(crate) async fn ask<'a, R: ReplyReader + 'a>(
     model: &'a str,
     question: Question,
 ) -> Result<ModelStream<'a>, LlmError> {
+    ask_with(endpoint, model, question, R::default()).await
+}
+
+/// Posts `question` and lets `reader` read what comes.
+pub(crate) async fn ask_with<'a, R: ReplyReader + 'a>(
+    endpoint: &'a Endpoint,
+    model: &'a str,
+    question: Question,
+    reader: R,
+) -> Result<ModelStream<'a>, LlmError> {
     let Question { body, warnings } = question;
     let (call, response) = endpoint.post(model, body, R::read_error).await?;
     if response.is_html() {
         return Err(call.web_page(response.status));
     }
     if response.is_event_stream() {
-        return Ok(ReplyStream::<R>::new(call, response.body, warnings).boxed());
+        return Ok(ReplyStream::new(call, response.body, reader, warnings).boxed());
     }
-    read_whole::<R>(call, response, warnings).await
+    read_whole(call, response, reader, warnings).await
 }
 
 async fn read_whole<'a, R: ReplyReader + 'a>(
     call: Call<'a>,
     response: HttpResponse,
+    mut reader: R,
     warnings: Vec<Warning>,
 ) -> Result<ModelStream<'a>, LlmError> {
     let status = response.status;
@@ -92,10 +103,10 @@ async fn read_whole<'a, R: ReplyReader + 'a>(
     }
     // Some servers give a stream another content type.
     if looks_like_events(&body) {
-        return Ok(ReplyStream::<R>::new(call, Body::whole(body), warnings).boxed());
+        return Ok(ReplyStream::new(call, Body::whole(body), reader, warnings).boxed());
     }
     let mut events = Events::new();
-    R::default().read_whole(&body, &mut events).map_err(|fault| call.error(fault))?;
+    reader.read_whole(&body, &mut events).map_err(|fault| call.error(fault))?;
     warn(&mut events, warnings);
     Ok(stream::iter(events.into_iter().map(Ok)).boxed())
 }
@@ -135,12 +146,12 @@ enum State {
 }
 
 impl<'a, R: ReplyReader> ReplyStream<'a, R> {
-    fn new(call: Call<'a>, body: Body, warnings: Vec<Warning>) -> Self {
+    fn new(call: Call<'a>, body: Body, reader: R, warnings: Vec<Warning>) -> Self {
         Self {
             call,
             body,
             framer: Framer::default(),
-            reader: R::default(),
+            reader,
             events: Events::new(),
             warnings,
             state: State::Reading,

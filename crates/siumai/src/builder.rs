@@ -1,7 +1,7 @@
 //! Which model a client talks to.
 use std::fmt;
 
-use siumai_core::LlmError;
+use siumai_core::{LlmError, model::layers::Retry};
 use siumai_providers::{OpenAiChat, OpenAiChatBuilder, offline::OfflineModel};
 
 use crate::Siumai;
@@ -33,6 +33,7 @@ pub struct SiumaiBuilder {
     api_key: Option<String>,
     model: Option<String>,
     base_url: Option<String>,
+    max_retries: Option<usize>,
 }
 
 impl SiumaiBuilder {
@@ -75,6 +76,12 @@ impl SiumaiBuilder {
         self
     }
 
+    /// How often a call that failed is made again: 2 times, if nothing is said. See [`Retry`].
+    pub fn max_retries(mut self, retries: usize) -> Self {
+        self.max_retries = Some(retries);
+        self
+    }
+
     /// The client.
     ///
     /// # Errors
@@ -105,7 +112,11 @@ impl SiumaiBuilder {
         if let Some(url) = self.base_url {
             chat = chat.base_url(url);
         }
-        chat.build().map(Siumai::new)
+        let retry = Retry::new(chat.build()?);
+        Ok(Siumai::new(match self.max_retries {
+            Some(retries) => retry.max_retries(retries),
+            None => retry,
+        }))
     }
 }
 

@@ -148,11 +148,13 @@ impl Assembler {
     /// # Errors
     ///
     /// As [`check_finished`](Self::check_finished).
-    pub fn finish(self) -> Result<ChatResponse, LlmError> {
+    pub fn finish(mut self) -> Result<ChatResponse, LlmError> {
+        // Sent back as it was on its wire, a message whose ids were changed would not match its results.
+        let origin = self.origin.take().filter(|_| !self.calls().any(CallBlock::is_renamed));
         let (finish_reason, usage) = self.finish.ok_or_else(broken_off)?;
         let parts = self.blocks.into_iter().map(|block| block.into_part(&finish_reason)).collect();
         let mut message = ChatMessage::new(Role::Assistant, parts);
-        if let Some(origin) = self.origin {
+        if let Some(origin) = origin {
             message = message.with_origin(origin);
         }
         let mut response = ChatResponse::new(message, finish_reason);
@@ -261,6 +263,11 @@ impl CallBlock {
         let id = delta.id.as_deref().unwrap_or_default();
         // Others send a fresh id with every piece, but the name with the first alone.
         is_named && !id.is_empty() && id != self.given_id
+    }
+
+    /// Whether the provider had given it an id, and has to be sent another.
+    fn is_renamed(&self) -> bool {
+        !self.given_id.is_empty() && self.given_id != self.id
     }
 
     fn into_call(self, finish_reason: &FinishReason) -> ToolCall {

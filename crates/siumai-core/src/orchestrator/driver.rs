@@ -20,7 +20,6 @@ use super::{
     approval::Judge,
     emitter::Emitter,
     execute::{Executed, execute, panic_text},
-    history,
     open_step::{Decision, ReadyCall},
     outcome::Outcome,
     run::{Action, Entry, Rules, Run},
@@ -338,8 +337,6 @@ fn failure(
 ) -> RunError {
     run.break_off(status);
     let (steps, messages, _) = run.into_parts();
-    // Calls that were left to the caller have no result yet; who goes on from an error is not told of them.
-    let (messages, _) = history::mend(messages);
     RunError::new(error, steps, messages, partial_reply)
 }
 

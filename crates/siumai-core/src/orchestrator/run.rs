@@ -44,7 +44,7 @@ enum State {
     /// The model has answered, and its calls are being seen to.
     Answering(Box<OpenStep>),
     /// The last step is finished but for calls that are the caller's.
-    Left(Vec<Arc<ToolCall>>),
+    Left(Box<OpenStep>),
 }
 
 /// Something that happened to a run.
@@ -194,13 +194,12 @@ impl Run {
 
     /// Ends what is under way: every call that is not finished gets a result that says `status`.
     pub(super) fn break_off(&mut self, status: ToolStatus) {
+        self.reopen();
         if let State::Answering(step) = &mut self.state {
             step.break_off(status);
             self.finish_step();
         }
-        if !matches!(self.state, State::Left(_)) {
-            self.state = State::Between;
-        }
+        self.state = State::Between;
     }
 
     /// The tools that may execute in the step under way; `None` means all.
@@ -236,7 +235,7 @@ impl Run {
     /// The last reply, and the calls that are left to the caller.
     pub(super) fn outcome(&self) -> (Option<ChatResponse>, Vec<Arc<ToolCall>>) {
         let pending = match &self.state {
-            State::Left(calls) => calls.clone(),
+            State::Left(step) => step.left().cloned().collect(),
             _ => Vec::new(),
         };
         (self.response.clone(), pending)
@@ -302,17 +301,20 @@ impl Run {
 
     /// Moves the open step to the finished ones if nothing in it is left to do here.
     fn finish_step(&mut self) -> Option<&StepResult> {
-        let State::Answering(step) = &mut self.state else { return None };
-        if !step.is_finished() {
-            return None;
-        }
+        let open = std::mem::replace(&mut self.state, State::Between);
+        let step = match open {
+            State::Answering(step) if step.is_finished() => step,
+            other => {
+                self.state = other;
+                return None;
+            }
+        };
         let results: Vec<_> = step.results().cloned().collect();
         let answers = results.iter().cloned().map(ChatMessage::tool);
         let mut messages = vec![step.response.message.clone()];
         messages.extend(answers);
         // Results came in finish order; the history wants call order.
         Arc::make_mut(&mut self.messages).extend(messages[1..].iter().cloned());
-        let left: Vec<_> = step.left().cloned().collect();
         self.steps.push(StepResult {
             step_number: self.steps.len(),
             messages,
@@ -322,8 +324,21 @@ impl Run {
             tool_results: results,
         });
         self.response = Some(step.response.clone());
-        self.state = if left.is_empty() { State::Between } else { State::Left(left) };
+        if step.left().next().is_some() {
+            self.state = State::Left(step);
+        }
         self.steps.last()
+    }
+
+    /// Takes the last step back from the finished ones if it left calls to the caller,
+    /// who does not hear of them when the run breaks off.
+    fn reopen(&mut self) {
+        let State::Left(step) = &self.state else { return };
+        let step = step.clone();
+        self.steps.pop();
+        let kept = self.messages.len() - step.results().count();
+        Arc::make_mut(&mut self.messages).truncate(kept);
+        self.state = State::Answering(step);
     }
 }
 

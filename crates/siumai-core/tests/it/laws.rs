@@ -158,7 +158,7 @@ impl ToolResolver for Deeds {
 }
 
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: 100, failure_persistence: None, ..Default::default() }
+    ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() }
 }
 
 fn in_paused_time<F: Future>(future: F) -> F::Output {
@@ -251,7 +251,7 @@ fn check_order(played: &Played) {
             }
             StreamEvent::StepFinish { step: finished, .. } => {
                 assert_eq!(finished.step_number as u64, step);
-                assert_eq!(**finished, played.steps()[finished.step_number]);
+                check_told_of(finished, played);
                 step += 1;
                 (stage, open) = (0, BTreeSet::new());
                 continue;
@@ -265,6 +265,17 @@ fn check_order(played: &Played) {
         );
         stage = next;
     }
+}
+
+/// A step is told of as it is given back, but for calls left to the caller of a run that then failed.
+fn check_told_of(finished: &StepResult, played: &Played) {
+    let mut step = played.steps()[finished.step_number].clone();
+    if played.ended.is_err() {
+        let was_open = |status| status == ToolStatus::Interrupted;
+        step.tool_results.retain(|it| !was_open(it.status));
+        step.messages.retain(|it| it.tool_results().all(|it| !was_open(it.status)));
+    }
+    assert_eq!(*finished, step);
 }
 
 /// The run's total is the sum of its steps, and unknown where one of them is.
@@ -316,9 +327,10 @@ fn check_cut_short(failed: &Failed, whole: &Played) {
     for (cut, step) in failed.steps.iter().zip(whole.steps()) {
         assert_eq!(cut.tool_calls, step.tool_calls);
         let is_last = cut.step_number + 1 == count;
-        for (result, full) in cut.tool_results.iter().zip(&step.tool_results) {
+        for result in &cut.tool_results {
+            let full = step.tool_results.iter().find(|it| it.call_id == result.call_id);
             let is_cancelled = is_last && result.status == ToolStatus::Cancelled;
-            assert!(is_cancelled || result == full || full.status == ToolStatus::Interrupted);
+            assert!(is_cancelled || full == Some(result), "{result:?} was {full:?}");
         }
     }
 }

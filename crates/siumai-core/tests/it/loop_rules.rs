@@ -11,7 +11,7 @@ use siumai_core::{
     },
     system,
     testing::{RecordingResolver, Reply, ScriptedModel},
-    types::{ChatMessage, ToolChoice, ToolResult, Usage},
+    types::{ChatMessage, FinishReason, Settings, ToolChoice, ToolResult, Usage},
     user,
 };
 
@@ -120,6 +120,19 @@ async fn l2_a_reply_without_tool_calls_ends_the_run() {
 async fn l2_an_answer_is_no_condition_even_where_one_holds() {
     let played = play(|_| Scene::new(script().reply("Done.")).stop(step_count_is(1))).await;
     assert_eq!(played.output().stopped_by, StoppedBy::Answer);
+}
+
+#[tokio::test(start_paused = true)]
+async fn l2_a_paused_turn_is_no_answer_and_is_sent_back() {
+    let played = play(|_| {
+        let paused = Reply::text("Searching").finish_reason(FinishReason::Paused);
+        Scene::new(script().then(paused).reply("Found.")).stop(has_text_response())
+    })
+    .await;
+    assert_eq!(played.output().stopped_by, StoppedBy::Answer);
+    let sent = [user!("go"), ChatMessage::assistant("Searching")];
+    assert_eq!(played.requests[1].messages, sent);
+    assert_eq!(played.steps().len(), 2);
 }
 
 #[test]
@@ -267,6 +280,19 @@ async fn l6_prepare_step_rules_one_step_alone_and_the_history_stays_whole() {
         [(both.clone(), None), (vec!["hear".into()], Some(ToolChoice::None)), (both, None)];
     assert_eq!(choices(&played), expected);
     assert_eq!(played.messages()[..3], [system!("Be brief."), system!("Be kind."), user!("go")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn l6_the_settings_of_the_run_hold_in_every_step() {
+    let settings = || Settings { temperature: Some(0.2), seed: Some(7), ..Default::default() };
+    let played = play(|_| {
+        let options = OrchestratorOptions { settings: settings(), ..Default::default() };
+        let scene = Scene::new(script().calls("look", json!({})).reply("Done."));
+        scene.echoing(["look"]).options(options)
+    })
+    .await;
+    let sent: Vec<_> = played.requests.into_iter().map(|it| it.settings).collect();
+    assert_eq!(sent, [settings(), settings()]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,8 +6,9 @@ use serde_json::json;
 use siumai_core::{
     ErrorKind, LlmError, async_trait,
     model::{Delta, LanguageModel, ModelEvent, ModelStream, ToolCallDelta},
+    orchestrator::OrchestratorOptions,
     testing::Reply,
-    types::{ChatMessage, ChatRequest, ContentPart, FinishReason, Role, Usage},
+    types::{ChatMessage, ChatRequest, ContentPart, FinishReason, Origin, Role, Usage, Warning},
     user,
 };
 
@@ -152,4 +153,38 @@ async fn m3_a_slow_model_is_waited_for() {
     .await;
     assert_eq!(played.output().response.content_text(), Some("Well, yes."));
     assert_eq!(played.took, Duration::from_secs(40));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_provider_could_not_do_is_reported_where_it_happened() {
+    let warning = || Warning::Unsupported { what: "it takes no seed; it was left out".into() };
+    let played = play(|_| {
+        Scene::new(Fixed(vec![
+            ModelEvent::Warning(warning()),
+            ModelEvent::content("One."),
+            ModelEvent::finish(FinishReason::Stop, None),
+        ]))
+    })
+    .await;
+    assert_eq!(played.output().warnings, [warning()]);
+    let expected = ["start", "step_start", "delta", "warning", "step_finish", "end"];
+    assert_eq!(played.event_types(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn h2_what_a_reply_was_on_its_wire_comes_back_unchanged_and_survives_json() {
+    let origin = r#"[{"type":"thinking","signature":"c2ln"}]"#;
+    let played = play(|_| {
+        Scene::new(Fixed(vec![
+            ModelEvent::content("One."),
+            ModelEvent::Origin(Origin::new("wire", origin)),
+            ModelEvent::finish(FinishReason::Paused, None),
+        ]))
+        .options(OrchestratorOptions { max_steps: 2, ..Default::default() })
+    })
+    .await;
+    assert_eq!(played.requests[1].messages[1].origin("wire"), Some(origin));
+    let text = serde_json::to_string(played.messages()).unwrap();
+    let back: Vec<ChatMessage> = serde_json::from_str(&text).unwrap();
+    assert_eq!(back[2].origin("wire"), Some(origin));
 }

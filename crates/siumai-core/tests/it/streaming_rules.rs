@@ -199,13 +199,11 @@ async fn s4_every_step_streams_and_not_only_the_first() {
     let mut stream = Scene::new(model).echoing(["look"]).stream().await.stream;
     let mut waited = Vec::new();
     loop {
-        let is_ready = stream.next().now_or_never();
-        let event = match is_ready {
-            Some(event) => event,
-            None => {
-                waited.push("waited".to_owned());
-                stream.next().await
-            }
+        let event = if let Some(event) = stream.next().now_or_never() {
+            event
+        } else {
+            waited.push("waited".to_owned());
+            stream.next().await
         };
         let Some(event) = event else { break };
         if let StreamEvent::Delta { delta, .. } = event.unwrap() {

@@ -341,7 +341,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
 ///
 /// It is `{"error": {…}}`, and with some servers `{"error": "…"}`, the error without
 /// anything around it, a list of one, or `{"detail": …}`.
-pub(super) fn error(body: &Value) -> Option<Reported> {
+pub(crate) fn error(body: &Value) -> Option<Reported> {
     let body = body.get(0).unwrap_or(body);
     let error = body.get("error").filter(|it| !it.is_null()).unwrap_or(body);
     let words = [error, &error["message"], &error["detail"]].into_iter().find_map(Value::as_str);

@@ -4,11 +4,17 @@ mod building;
 #[cfg(test)]
 mod conversations;
 #[cfg(test)]
+mod differences;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod loopback;
 #[cfg(test)]
 mod recorded;
+#[cfg(test)]
+mod responses;
+#[cfg(test)]
+mod responses_conversations;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]

@@ -73,16 +73,20 @@ fn boundaries(body: &[u8]) -> Vec<usize> {
     ends.filter(|at| *at <= marker).chain([0]).collect()
 }
 
-fn is_finish(event: &ModelEvent) -> bool {
+pub(crate) fn is_finish(event: &ModelEvent) -> bool {
     matches!(event, ModelEvent::Finish { .. })
 }
 
-fn told(error: Option<&LlmError>) -> Option<(ErrorKind, String)> {
+pub(crate) fn told(error: Option<&LlmError>) -> Option<(ErrorKind, String)> {
     error.map(|error| (error.kind(), error.to_string()))
 }
 
 /// What differs from `expected`.
-fn facts(expected: &Value, events: &[ModelEvent], error: Option<&LlmError>) -> Vec<String> {
+pub(crate) fn facts(
+    expected: &Value,
+    events: &[ModelEvent],
+    error: Option<&LlmError>,
+) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut compare = |fact: &str, read: Value, expected: &Value| {
         if read != *expected {

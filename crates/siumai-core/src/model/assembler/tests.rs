@@ -88,6 +88,23 @@ fn a_repeated_id_that_was_made_unique_is_still_known_as_repeated() {
 }
 
 #[test]
+fn what_a_reply_was_on_its_wire_is_kept_unless_its_ids_were_changed() {
+    let origin_with = |ids: [&str; 2]| {
+        let mut assembler = Assembler::new("call_3");
+        for (index, id) in ids.iter().enumerate() {
+            assembler.push(ModelEvent::Delta(tool_call(index, id, "look", "{}"))).unwrap();
+        }
+        assembler.push(ModelEvent::Origin(Origin::new("wire", "[]"))).unwrap();
+        assembler.push(ModelEvent::finish(FinishReason::ToolCalls, None)).unwrap();
+        assembler.finish().unwrap().message.origin("wire").map(str::to_owned)
+    };
+    let kept = Some("[]".to_owned());
+    assert_eq!(origin_with(["a", "b"]), kept);
+    assert_eq!(origin_with(["", ""]), kept, "a wire without ids is sent none");
+    assert_eq!(origin_with(["a", "a"]), None);
+}
+
+#[test]
 fn any_choice_of_ids_ends_up_unique() {
     let given = ["a", "a_2", "a", "a", "", "call_3_5", "", "a_2_6", "a_2"];
     let deltas = given.iter().enumerate().map(|(index, id)| tool_call(index, id, "look", ""));

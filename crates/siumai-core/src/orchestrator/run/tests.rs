@@ -110,11 +110,13 @@ fn an_entry_out_of_order_is_an_error_and_changes_nothing() {
 fn breaking_off_answers_what_is_open_and_leaves_the_rest_as_it_is() {
     let broken = in_every_state().map(|mut run| {
         run.break_off(ToolStatus::Interrupted);
+        let of_steps = run.steps.iter().flat_map(|it| it.messages.clone()).collect::<Vec<_>>();
+        assert_eq!(run.messages[1..], of_steps, "the history is what its steps hold");
         let results = run.messages.iter().flat_map(ChatMessage::tool_results);
         (run.steps.len(), results.map(|it| it.status).collect::<Vec<_>>())
     });
-    let interrupted = || vec![ToolStatus::Interrupted];
-    let expected = [(0, vec![]), (0, vec![]), (1, interrupted()), (1, interrupted()), (1, vec![])];
+    let answered = || (1, vec![ToolStatus::Interrupted]);
+    let expected = [(0, vec![]), (0, vec![]), answered(), answered(), answered()];
     assert_eq!(broken, expected);
 }
 
