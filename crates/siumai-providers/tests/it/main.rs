@@ -1,5 +1,7 @@
 //! The wires against recorded traffic, published schemas and a server on loopback.
 #[cfg(test)]
+mod anthropic;
+#[cfg(test)]
 mod building;
 #[cfg(test)]
 mod conversations;
