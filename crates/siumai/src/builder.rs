@@ -1,13 +1,16 @@
 //! Which model a client talks to.
 use std::fmt;
 
-use siumai_core::{LlmError, model::layers::Retry};
-use siumai_providers::{OpenAiChat, OpenAiChatBuilder, offline::OfflineModel};
+use siumai_core::{
+    LlmError,
+    model::{LanguageModel, layers::Retry},
+};
+use siumai_providers::{Anthropic, OfflineModel, OpenAiChat, OpenAiResponses};
 
 use crate::Siumai;
 
 /// The names of the providers that a client can talk to.
-pub const PROVIDERS: [&str; 3] = ["openai", "ollama", "offline"];
+pub const PROVIDERS: [&str; 5] = ["openai", "openai-responses", "anthropic", "ollama", "offline"];
 
 /// Says which model a client talks to. Mistakes show once, when it is built.
 ///
@@ -36,10 +39,39 @@ pub struct SiumaiBuilder {
     max_retries: Option<usize>,
 }
 
+/// Gives a provider's own builder what was said, and builds it. The builders are types of their
+/// own, with the same setters.
+macro_rules! configured {
+    ($said:ident, $builder:expr) => {{
+        let mut builder = $builder;
+        if let Some(key) = &$said.api_key {
+            builder = builder.api_key(key);
+        }
+        if let Some(model) = &$said.model {
+            builder = builder.model(model);
+        }
+        if let Some(url) = &$said.base_url {
+            builder = builder.base_url(url);
+        }
+        let model = builder.build()?;
+        Ok($said.with_retries(model))
+    }};
+}
+
 impl SiumaiBuilder {
     /// OpenAI's Chat Completions, or any server that speaks them, at its own [`base_url`](Self::base_url).
     pub fn openai(self) -> Self {
         self.provider("openai")
+    }
+
+    /// OpenAI's Responses, or any server that speaks them, at its own [`base_url`](Self::base_url).
+    pub fn openai_responses(self) -> Self {
+        self.provider("openai-responses")
+    }
+
+    /// Anthropic's Messages.
+    pub fn anthropic(self) -> Self {
+        self.provider("anthropic")
     }
 
     /// An Ollama server, by default on this machine. It needs no key.
@@ -89,34 +121,27 @@ impl SiumaiBuilder {
     /// If the provider is missing or unknown, its model or its key is missing, or the base URL is none.
     pub fn build(self) -> Result<Siumai, LlmError> {
         match self.provider.as_deref() {
-            Some("openai") => self.chat(OpenAiChat::openai()),
-            Some("ollama") => self.chat(OpenAiChat::ollama()),
+            Some("openai") => configured!(self, OpenAiChat::openai()),
+            Some("openai-responses") => configured!(self, OpenAiResponses::openai()),
+            Some("anthropic") => configured!(self, Anthropic::builder()),
+            Some("ollama") => configured!(self, OpenAiChat::ollama()),
             Some("offline") => Ok(Siumai::new(OfflineModel::new())),
             Some(name) => Err(LlmError::invalid_input(format!(
                 "no provider named `{name}`; there are {}",
                 PROVIDERS.map(|it| format!("`{it}`")).join(", ")
             ))),
             None => Err(LlmError::invalid_input(
-                "no provider was chosen; call `.openai()`, `.ollama()` or `.offline()` before `.build()`",
+                "no provider was chosen; call one of `.openai()`, `.anthropic()`, `.offline()` … before `.build()`",
             )),
         }
     }
 
-    fn chat(self, mut chat: OpenAiChatBuilder) -> Result<Siumai, LlmError> {
-        if let Some(key) = self.api_key {
-            chat = chat.api_key(key);
-        }
-        if let Some(model) = self.model {
-            chat = chat.model(model);
-        }
-        if let Some(url) = self.base_url {
-            chat = chat.base_url(url);
-        }
-        let retry = Retry::new(chat.build()?);
-        Ok(Siumai::new(match self.max_retries {
+    fn with_retries(self, model: impl LanguageModel + 'static) -> Siumai {
+        let retry = Retry::new(model);
+        Siumai::new(match self.max_retries {
             Some(retries) => retry.max_retries(retries),
             None => retry,
-        }))
+        })
     }
 }
 

@@ -12,8 +12,9 @@ impl Siumai {
     /// | variable | meaning |
     /// |---|---|
     /// | `SIUMAI_MODEL` | `provider:model`, such as `openai:gpt-4.1-mini`, `ollama:llama3.2` or `offline` |
-    /// | `OPENAI_API_KEY` | the key for `openai` |
-    /// | `OPENAI_BASE_URL` | another place for `openai` |
+    /// | `OPENAI_API_KEY` | the key for `openai` and `openai-responses` |
+    /// | `OPENAI_BASE_URL` | another place for these two |
+    /// | `ANTHROPIC_API_KEY` | the key for `anthropic` |
     ///
     /// Without `SIUMAI_MODEL`, a key of OpenAI, or a base URL, is enough.
     ///
@@ -58,13 +59,16 @@ impl Siumai {
     pub fn from_model(name: &str) -> Result<Self, LlmError> {
         let (provider, model) = name.split_once(':').unwrap_or((name, ""));
         let mut builder = Self::builder().provider(provider).model(model);
-        if provider == "openai" {
-            if let Some(key) = variable("OPENAI_API_KEY") {
-                builder = builder.api_key(key);
-            }
-            if let Some(url) = variable("OPENAI_BASE_URL") {
-                builder = builder.base_url(url);
-            }
+        let (key, base_url) = match provider {
+            "openai" | "openai-responses" => ("OPENAI_API_KEY", Some("OPENAI_BASE_URL")),
+            "anthropic" => ("ANTHROPIC_API_KEY", None),
+            _ => return builder.build(),
+        };
+        if let Some(key) = variable(key) {
+            builder = builder.api_key(key);
+        }
+        if let Some(url) = base_url.and_then(variable) {
+            builder = builder.base_url(url);
         }
         builder.build()
     }
