@@ -41,8 +41,8 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct RunArgs {
-    /// The task, in any number of words; `-` stands for what is piped in
-    #[arg(value_name = "PROMPT")]
+    /// The task, in any number of words; `-` before or behind them stands for what is piped in
+    #[arg(value_name = "PROMPT", allow_negative_numbers = true)]
     pub(crate) prompt: Vec<String>,
 
     #[command(flatten)]

@@ -130,33 +130,31 @@ fn messages(args: &RunArgs) -> Result<Vec<ChatMessage>, Failure> {
     Ok(system.chain([ChatMessage::user(prompt)]).collect())
 }
 
-/// The words in a line; `-` stands for what is piped in.
-fn prompt(words: &[String], mut piped: impl Read) -> Result<String, Failure> {
-    if !words.iter().any(|it| it == "-") {
-        return Ok(words.join(" "));
+/// The words in a line; a `-` before or behind them stands for what is piped in.
+fn prompt(words: &[String], piped: impl Read) -> Result<String, Failure> {
+    match words {
+        [dash] if dash == "-" => read_piped(piped),
+        [said @ .., dash] if dash == "-" => {
+            Ok(format!("{}\n\n{}", said.join(" "), read_piped(piped)?))
+        }
+        [dash, said @ ..] if dash == "-" => {
+            Ok(format!("{}\n\n{}", read_piped(piped)?, said.join(" ")))
+        }
+        // Elsewhere it is what it looks like: 5 - 3.
+        said => Ok(said.join(" ")),
     }
+}
+
+fn read_piped(mut piped: impl Read) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     piped.read_to_end(&mut bytes).map_err(|error| {
         Failure::failed(format!(
             "standard input can't be read: {error}; give the prompt as an argument"
         ))
     })?;
-    let piped = String::from_utf8(bytes)
+    let text = String::from_utf8(bytes)
         .map_err(|_| Failure::usage("standard input is not UTF-8; only text can be a prompt"))?;
-    let mut parts = Vec::new();
-    for group in words.split_inclusive(|it| it == "-") {
-        let (ends_piped, said) = match group {
-            [said @ .., last] if last == "-" => (true, said),
-            said => (false, said),
-        };
-        if !said.is_empty() {
-            parts.push(said.join(" "));
-        }
-        if ends_piped {
-            parts.push(piped.trim_end().to_owned());
-        }
-    }
-    Ok(parts.join("\n\n"))
+    Ok(text.trim_end().to_owned())
 }
 
 fn ask_for_prompt() -> Result<String, Failure> {

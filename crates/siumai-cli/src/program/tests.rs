@@ -5,15 +5,13 @@ fn words(prompt: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_dash_in_the_prompt_stands_for_what_is_piped_in() {
+fn a_dash_before_or_behind_the_prompt_stands_for_what_is_piped_in() {
     let piped = || "piped\n".as_bytes();
     assert_eq!(prompt(&words("what is this"), piped()), Ok("what is this".to_owned()));
     assert_eq!(prompt(&words("-"), piped()), Ok("piped".to_owned()));
     assert_eq!(prompt(&words("sum up: -"), piped()), Ok("sum up:\n\npiped".to_owned()));
-    assert_eq!(
-        prompt(&words("read - and say"), piped()),
-        Ok("read\n\npiped\n\nand say".to_owned())
-    );
+    assert_eq!(prompt(&words("- sum up"), piped()), Ok("piped\n\nsum up".to_owned()));
+    assert_eq!(prompt(&words("what is 5 - 3"), piped()), Ok("what is 5 - 3".to_owned()));
 }
 
 #[test]

@@ -35,7 +35,8 @@ impl BuiltIn for CurrentTime {
     fn definition(&self) -> Tool {
         Tool::function(
             "current_time",
-            "Get the current date, time and day of the week, now, here or in a city or time zone",
+            "Get the current date and time: which day it is today, what time it is now, here or in \
+             a city or time zone",
         )
         .parameter(
             "time_zone",
