@@ -348,6 +348,7 @@ pub(crate) fn error(body: &Value) -> Option<Reported> {
         code: word(&error["code"]),
         category: word(&error["type"]),
         message: words.map(str::to_owned).or_else(|| detail(&error["detail"])),
+        ..Reported::default()
     };
     (reported != Reported::default()).then_some(reported)
 }

@@ -8,6 +8,8 @@ mod conversations;
 #[cfg(test)]
 mod differences;
 #[cfg(test)]
+mod gemini;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod loopback;

@@ -222,6 +222,7 @@ fn an_error_in_a_stream_is_an_error_in_whatever_frame() {
         code: Some("429".into()),
         category: Some("rate_limit_error".into()),
         message: Some("too much".into()),
+        ..Reported::default()
     };
     for chunk in [framed, in_choice, bare] {
         let Err(Fault::Reported(said)) = read(&[chunk]).1 else { panic!("{chunk} is no error") };
