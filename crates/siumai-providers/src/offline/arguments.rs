@@ -29,6 +29,8 @@ pub(super) struct Filled {
     pub(super) used: Vec<bool>,
     /// Whether something of it came from an earlier result.
     pub(super) waits: bool,
+    /// Whether something of it is only what was left over.
+    pub(super) is_loose: bool,
 }
 
 impl Filled {
@@ -60,7 +62,8 @@ pub(super) fn fill(
 ) -> Filled {
     let mut reader = Reader::new(candidate, task, range, earlier);
     let values = reader.record(&candidate.slots);
-    Filled { values, used: reader.used, waits: reader.waits }
+    let Reader { used, waits, is_loose, .. } = reader;
+    Filled { values, used, waits, is_loose }
 }
 
 /// Reads one slot from `range`, where the task says it elsewhere than the wish itself.
@@ -87,6 +90,7 @@ struct Reader<'t> {
     earlier: Option<&'t Earlier>,
     used: Vec<bool>,
     waits: bool,
+    is_loose: bool,
     /// Whether the range belongs to another wish, so that only certain values count.
     is_elsewhere: bool,
 }
@@ -99,7 +103,7 @@ impl<'t> Reader<'t> {
         earlier: Option<&'t Earlier>,
     ) -> Self {
         let used = vec![false; task.text.tokens.len()];
-        Self { candidate, task, range, earlier, used, waits: false, is_elsewhere: false }
+        Self { candidate, task, range, earlier, used, waits: false, is_loose: false, is_elsewhere: false }
     }
 
     /// The values of some slots, in their order.
@@ -144,6 +148,7 @@ impl<'t> Reader<'t> {
             Meaning::Path => self.paths(slot),
             Meaning::Url => self.literals(slot, Kind::Url),
             Meaning::Email => self.literals(slot, Kind::Email),
+            Meaning::Unit => self.units(slot),
             Meaning::Date => self.dates(slot),
             Meaning::Time => self.times(slot),
             Meaning::Zone => self.zones(slot),
@@ -165,7 +170,8 @@ impl<'t> Reader<'t> {
         let earlier = self.earlier.and_then(Earlier::number);
         let mut written = Vec::new();
         for expression in &task.expressions {
-            if !self.covers(&expression.tokens) {
+            let is_known = !expression.is_conversion || self.candidate.likeness(&words::stem("convert")) > 0.5;
+            if !is_known || !self.covers(&expression.tokens) {
                 continue;
             }
             self.waits |= expression.refers();

@@ -42,7 +42,7 @@ impl Earlier {
             Meaning::Date => named.or_else(|| self.literal(Kind::Date)),
             Meaning::Time => self.literal(Kind::Time),
             Meaning::Identifier => named.or_else(|| self.literal(Kind::Identifier)),
-            Meaning::Zone | Meaning::Currency | Meaning::Language | Meaning::Symbol | Meaning::Place | Meaning::Person => named,
+            Meaning::Zone | Meaning::Unit | Meaning::Currency | Meaning::Language | Meaning::Symbol | Meaning::Place | Meaning::Person => named,
             Meaning::Expression => self.number().map(|it| it.to_string()),
             _ => Some(answer::plain(&self.output)),
         };

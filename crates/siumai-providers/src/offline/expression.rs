@@ -18,6 +18,8 @@ pub(super) struct Expression {
     pub(super) tokens: Range<usize>,
     /// Whether it is one beyond doubt; `24/7` and `1939-1945` may be something else.
     pub(super) is_firm: bool,
+    /// Whether it changes units, as in `5 miles to km`: not every calculator can.
+    pub(super) is_conversion: bool,
     written: String,
 }
 
@@ -43,6 +45,11 @@ pub(super) fn find(text: &Text<'_>) -> Vec<Expression> {
     let mut found: Vec<Expression> = Vec::new();
     let mut start = 0;
     while start < text.tokens.len() {
+        if let Some(conversion) = conversion(text, start) {
+            start = conversion.tokens.end;
+            found.push(conversion);
+            continue;
+        }
         let mut parser = Parser { text, at: start, depth: 0, words: false };
         let term = parser.command().or_else(|| {
             (parser.at, parser.words) = (start, false);
@@ -56,9 +63,19 @@ pub(super) fn find(text: &Text<'_>) -> Vec<Expression> {
         let tokens = start..parser.at.max(start + 1);
         start = tokens.end;
         let is_firm = parser.words || !may_be_range(&term.text);
-        found.push(Expression { tokens, is_firm, written: term.text });
+        found.push(Expression { tokens, is_firm, is_conversion: false, written: term.text });
     }
     found
+}
+
+/// `5 miles to km`.
+fn conversion(text: &Text<'_>, at: usize) -> Option<Expression> {
+    let Kind::Number(_) = text.tokens.get(at)?.kind else { return None };
+    let unit = |at: usize| facts::unit(text.word(at));
+    let (from, to) = (unit(at + 1)?, unit(at + 3)?);
+    let is_conversion = ["to", "in", "into", "as"].contains(&text.word(at + 2)) && from.quantity == to.quantity;
+    let written = format!("{} {} to {}", text.tokens[at].value, text.word(at + 1), text.word(at + 3));
+    is_conversion.then_some(Expression { tokens: at..at + 4, is_firm: true, is_conversion, written })
 }
 
 /// Stands where the result of something earlier belongs. Nothing a user writes gets here as it is.

@@ -9,6 +9,7 @@ use siumai_core::types::Tool;
 use super::{
     arguments::{self, Filled},
     earlier::Earlier,
+    facts,
     schema::{self, Meaning, Shape, Slot},
     task::Task,
     text::Kind,
@@ -119,7 +120,7 @@ impl<'a> Candidate<'a> {
         // A single word such as `now` or `file` says too little. Where any words would do for the
         // arguments, a literal says nothing either.
         const LEAST: f32 = 0.45;
-        let evidence = if takes_anything(self) { said } else { explained };
+        let evidence = if filled.is_loose || takes_anything(self) { said } else { explained };
         if evidence < LEAST {
             return 0.0;
         }
@@ -186,7 +187,7 @@ pub(super) fn fits(
     let rank = |fit: &Fit| {
         let missing = fit.filled.missing(&candidates[fit.candidate]).len();
         let tool = candidates[fit.candidate].tool;
-        fit.score * if missing == 0 { 1.0 } else { 0.8 } * if tool.is_destructive() { 0.8 } else { 1.0 }
+        fit.score * if missing == 0 { 1.0 } else { 0.7 } * if tool.is_destructive() { 0.8 } else { 1.0 }
     };
     fits.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
     fits
@@ -201,6 +202,12 @@ fn features(task: &Task<'_>, range: Range<usize>) -> Vec<Feature> {
         if !literal.is_empty() && !in_expression(at) {
             let stems = literal.split(' ').map(words::stem).collect();
             features.push(Feature { at, stems, weight: 0.5, is_literal: true });
+        } else if facts::language_code(&token.value).is_some() {
+            let stems = vec![token.stem.clone(), words::stem("language"), words::stem("translate")];
+            features.push(Feature { at, stems, weight: 0.5, is_literal: true });
+        } else if ["tell", "ask"].contains(&task.text.word(at)) && task.text.is_capitalised(at + 1) {
+            let stems = vec![words::stem("message"), words::stem("send")];
+            features.push(Feature { at, stems, weight: 1.0, is_literal: false });
         } else if token.kind == Kind::Word && !in_expression(at) && words::weight(&token.stem) > 0.0 && !token.stem.is_empty() {
             let weight = words::weight(&token.stem);
             features.push(Feature { at, stems: vec![token.stem.clone()], weight, is_literal: false });

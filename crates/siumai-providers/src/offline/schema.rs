@@ -16,6 +16,8 @@ pub(super) struct Slot<'a> {
     pub(super) words: Vec<String>,
     /// The stems of the description.
     pub(super) described: Vec<String>,
+    /// The stems of what it can be chosen from.
+    options: Vec<String>,
     pub(super) description: &'a str,
     pub(super) shape: Shape<'a>,
     pub(super) meaning: Meaning,
@@ -45,6 +47,7 @@ pub(super) enum Meaning {
     Expression,
     Url,
     Email,
+    Unit,
     Path,
     Date,
     Time,
@@ -115,7 +118,7 @@ impl Slot<'_> {
     /// Whether a word of its name or description is like this stem, and how much.
     pub(super) fn likeness(&self, stem: &str) -> f32 {
         let best = |words: &[String]| words.iter().map(|it| words::likeness(it, stem)).fold(0.0, f32::max);
-        best(&self.words).max(0.6 * best(&self.described))
+        best(&self.words).max(0.6 * best(&self.described)).max(best(&self.options))
     }
 
     pub(super) fn mentions(&self, any_of: &[&str]) -> bool {
@@ -155,11 +158,17 @@ fn slot<'a>(name: &'a str, property: &'a Value, root: &'a Value, depth: usize) -
     let limit = |keys: [&str; 2]| keys.iter().find_map(|key| schema.get(key)?.as_f64());
     let is_iso = format.starts_with("date")
         || ["YYYY", "ISO", "RFC 3339", "yyyy-"].iter().any(|it| description.contains(it));
+    let shape = shape(name, schema, root, depth);
+    let options = match &shape {
+        Shape::Choice(options) => options.iter().filter_map(|it| it.as_str()).flat_map(words::stems_of_name).collect(),
+        _ => Vec::new(),
+    };
     Slot {
         name,
+        options,
         meaning: meaning(&words, &described, format),
         role: role(&words),
-        shape: shape(name, schema, root, depth),
+        shape,
         required: false,
         default: [property, schema].into_iter().find_map(|it| it.get("default")),
         limits: (limit(["minimum", "exclusiveMinimum"]), limit(["maximum", "exclusiveMaximum"])),
@@ -258,6 +267,8 @@ fn meaning(words: &[String], described: &[String], format: &str) -> Meaning {
     let special = match () {
         () if is_any("zone timezone tz", words) => Some(Meaning::Zone),
         () if is_any("file folder directory", words) && is_any("name", last) => Some(Meaning::Path),
+        () if is_any("unit", words) => Some(Meaning::Unit),
+        () if is_any("recipient", words) && !is_any("email mail address", described) => Some(Meaning::Person),
         () if is_code => Some(Meaning::Code),
         () if is_any("id identifier number reference", last) => Some(Meaning::Identifier),
         () => None,

@@ -87,7 +87,17 @@ impl<'a> Task<'a> {
         if is_speech {
             return Some(self.end_of_speech(at + 1));
         }
+        if self.text.is_mark(at, ":") {
+            return self.end_of_block(at + 1);
+        }
         (self.text.word(at) == "between").then(|| self.end_of_pair(at + 1))
+    }
+
+    /// Past a quoted block that follows a colon on a line of its own.
+    fn end_of_block(&self, at: usize) -> Option<usize> {
+        let kind = |at: usize| self.text.tokens.get(at).map(|it| it.kind);
+        let blank = (at..self.text.tokens.len()).take_while(|it| kind(*it) == Some(Kind::Break)).count();
+        (blank > 0 && kind(at + blank) == Some(Kind::Quoted)).then_some(at + blank + 1)
     }
 
     /// A colon after `email`, `message`, `translate` and the like: what follows is content.
@@ -99,6 +109,9 @@ impl<'a> Task<'a> {
     }
 
     fn end_of_speech(&self, at: usize) -> usize {
+        if let Some(end) = self.end_of_block(at) {
+            return end;
+        }
         let ends = |at: usize| self.is_sentence_end(at) || self.text.tokens[at].kind == Kind::Break;
         let is_then = |at: usize| self.text.word(at) == "then" || (self.text.word(at) == "and" && self.text.word(at + 1) == "then");
         (at..self.text.tokens.len()).find(|it| ends(*it) || is_then(*it)).unwrap_or(self.text.tokens.len())

@@ -96,10 +96,16 @@ impl Finder<'_> {
     /// The tool that fits best, if one does.
     fn fit(&self, tokens: Range<usize>) -> Option<Fit> {
         let fits = matching::fits(self.candidates, self.task, tokens.clone(), None);
-        let is_statement = self.is_statement(tokens);
+        let is_statement = self.is_statement(tokens.clone());
+        let is_setting = ["it's", "its", "there's"].contains(&self.task.text.word(tokens.start)) && is_statement;
         fits.into_iter().find(|fit| {
-            let is_vague = is_statement && matching::takes_anything(&self.candidates[fit.candidate]);
-            fit.score * if is_vague { 0.5 } else { 1.0 } >= THRESHOLD
+            let is_vague = is_statement && (is_setting || matching::takes_anything(&self.candidates[fit.candidate]));
+            let doubt = match (is_vague, is_setting) {
+                (true, true) => 0.3,
+                (true, false) => 0.5,
+                (false, _) => 1.0,
+            };
+            fit.score * doubt >= THRESHOLD
         })
     }
 
@@ -123,7 +129,12 @@ impl Finder<'_> {
         let whole = first.tokens.start..clause.tokens.end;
         let together = self.fit(whole.clone())?;
         let alone = self.fit(clause.tokens.clone());
-        if alone.is_some_and(|it| it.candidate != together.candidate) {
+        let refers = clause.tokens.clone().any(|it| ["that", "it", "there", "this"].contains(&self.task.text.word(it)));
+        let used = |it: &Fit| it.filled.used.iter().filter(|it| **it).count();
+        let is_richer = |alone: &Fit| {
+            refers && together.filled.missing(&self.candidates[together.candidate]).is_empty() && used(&together) > used(alone)
+        };
+        if alone.is_some_and(|it| it.candidate != together.candidate && !is_richer(&it)) {
             return None;
         }
         self.wishes.truncate(start?);

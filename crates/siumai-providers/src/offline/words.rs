@@ -25,7 +25,7 @@ pub(super) fn is_in(group: &str, stem: &str) -> bool {
 
 /// What a word tells about the task: 0 nothing, 1 as much as any.
 pub(super) fn weight(stem: &str) -> f32 {
-    if STOP.contains(stem) {
+    if stem.is_empty() || STOP.contains(stem) {
         0.0
     } else if WEAK.contains(stem) {
         0.3
@@ -45,10 +45,10 @@ pub(super) fn stem(word: &str) -> String {
     let bare = ["ingly", "edly", "ly", "ing", "ation", "ator", "ion", "ed"]
         .iter()
         .find_map(|ending| word.strip_suffix(ending).filter(|it| it.len() > 2 && it.contains(['a', 'e', 'i', 'o', 'u', 'y'])))
-        .map_or(word.as_str(), undoubled);
+        .map_or(word.clone(), root);
     match bare.strip_suffix("at").or_else(|| bare.strip_suffix("ate")) {
         Some(root) if root.len() > 4 => root.to_owned(),
-        _ => bare.strip_suffix('e').filter(|it| it.len() > 2).unwrap_or(bare).to_owned(),
+        _ => bare.strip_suffix('e').filter(|it| it.len() > 3).unwrap_or(&bare).to_owned(),
     }
 }
 
@@ -109,14 +109,18 @@ fn singular(word: &str) -> String {
     }
 }
 
-/// `runn` of `running` is `run`; `call` and `miss` keep both letters.
-fn undoubled(root: &str) -> &str {
-    let mut letters = root.chars().rev();
-    match (letters.next(), letters.next()) {
-        (Some(last), Some(other)) if last == other && "bdgmnprt".contains(last) => {
-            &root[..root.len() - last.len_utf8()]
+/// What is left without its ending as it stands alone: `runn` is `run`, `sav` is `save`.
+fn root(rest: &str) -> String {
+    let letters: Vec<char> = rest.chars().collect();
+    let is_vowel = |letter: &char| "aeiou".contains(*letter);
+    match letters.as_slice() {
+        [.., other, last] if letters.len() > 3 && other == last && "bdgmnprt".contains(*last) => {
+            letters[..letters.len() - 1].iter().collect()
         }
-        _ => root,
+        [first, vowel, last] if !is_vowel(first) && is_vowel(vowel) && !is_vowel(last) && !"wxy".contains(*last) => {
+            format!("{rest}e")
+        }
+        _ => rest.to_owned(),
     }
 }
 
@@ -163,7 +167,7 @@ and or but nor so if then than as of in on at to from for by with about into ont
 what which who whom whose when where why how
 what's who's where's how's it's that's there's let's don't doesn't can't isn't
 not no yes please kindly thanks thank you hello hi hey ok okay just quickly also too very really again still even only
-need want like love know tell give let show help wondering wonder think guess hope say me going go get got
+need want like love know give let show help wondering wonder think guess hope me going somewhere go get got
 much many more most less another other same such like well sure maybe perhaps
 something anything everything thing things following using via per after before
 was ist sind der die das den dem des ein eine einen einem einer und oder aber wie wo wann wer warum im am zu von mit für
@@ -175,7 +179,7 @@ s'il te vous plaît moi je tu il elle nous fait fait-il
 /// Words that say a little: they go with many tasks.
 const WEAK_WORDS: &str = "
 now today tonight tomorrow yesterday current currently right moment week month year day next last
-fetch find check make use put take see look change start run call my new first latest
+fetch find check make use put take see look say tell change start run call my new first latest
 show display text file page name number value information data result detail item
 ";
 
@@ -194,15 +198,15 @@ const GROUPS: &[&str] = &[
     "date day datetime calendar now datum",
     "timer countdown alarm stopwatch ~remind reminder",
     "zone timezone tz",
-    "search find grep lookup query google look seek locate hunt mention contain research suche such finde cherche \
+    "search find grep lookup query google look seek locate hunt mention contain appear occur research suche such finde cherche \
      recherche occurrence ~browse",
     "research investigate explore study gather analyse analyze comprehensive",
     "web internet online wikipedia www google news wiki",
     "read open cat view print contents content display show load lies lire ~summarize ~summarise ~say",
     "summarize summarise summary tldr condense digest",
-    "file document doc source datei fichier",
+    "file document doc source ~code datei fichier",
     "folder directory dir path ordner dossier",
-    "list ls enumerate ~show ~display liste zeige tree",
+    "list ls enumerate ~show ~display ~contents liste zeige tree",
     "article page webpage website url link site post blog",
     "write save store overwrite put",
     "delete remove erase rm destroy drop",
@@ -215,7 +219,7 @@ const GROUPS: &[&str] = &[
     "currency money exchange forex rate dollar euro pound yen franc cash",
     "email mail e-mail message ~send ~write",
     "send deliver forward post mail email",
-    "message sms text chat dm slack",
+    "message sms text chat dm slack notify",
     "stock share ticker quote trading trade ~price ~market",
     "price cost quote rate fare preis prix",
     "flight fly plane airline airfare flug vol",
@@ -224,7 +228,7 @@ const GROUPS: &[&str] = &[
     "cancel annul storno",
     "light lamp bulb brightness lighting licht lampe",
     "set switch turn adjust dim",
-    "thermostat heating heat temperature",
+    "thermostat heating heat temperature warm warmer cold colder cool cooler",
     "music song play listen playlist track album",
     "shopping groceries grocery buy",
     "order purchase parcel package shipment delivery arrive ship deliver bestellung commande",
@@ -258,7 +262,9 @@ const PHRASES: &[(&str, &str)] = &[
     ("translate", "how do you say, how do i say, how would you say, how to say, what is the word for, wie sagt man, comment dit-on"),
     ("calculate", "work out, figure out"),
     ("track", "where is my, where's my, where are my"),
-    ("define", "what does, definition of, meaning of, what is the meaning of, what's the meaning of"),
+    ("timer", "wake me up, wake me"),
+    ("now", "is it today, is today, is it now, is it right now"),
+    ("define", "definition of, meaning of, what is the meaning of, what's the meaning of"),
     ("weather", "how hot is, how cold is, how warm is, quel temps, temps fait-il, how hot is it, how cold is it, how warm is it"),
     ("", "right now, a lot, as well, at least, at most, of course, what about, how about, would like"),
 ];

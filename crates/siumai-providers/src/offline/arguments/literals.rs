@@ -4,7 +4,7 @@ use std::ops::Range;
 use super::Reader;
 use crate::offline::{
     facts,
-    schema::{Role, Slot},
+    schema::{Meaning, Role, Slot},
     text::Kind,
     words,
 };
@@ -26,15 +26,20 @@ impl Reader<'_> {
 
     /// Paths, and the names of folders that only their place in the sentence tells.
     pub(super) fn paths(&mut self, slot: &Slot<'_>) -> Vec<String> {
+        // `*.rs` is a pattern where the tool has a slot for one.
+        let has_pattern = self.candidate.slots.iter().any(|it| it.meaning == Meaning::Pattern);
         let mut found = self.each(|reader, at| {
             let token = &reader.task.text.tokens[at];
             let raw = reader.task.text.raw(at);
+            if has_pattern && raw.contains('*') {
+                return None;
+            }
             let is_known = ["makefile", "dockerfile", "license", "readme", "changelog", "justfile"].contains(&raw.to_lowercase().as_str())
                 && raw.starts_with(char::is_uppercase);
             (token.kind == Kind::Path || is_known).then(|| (1, raw.to_owned()))
         });
         if found.is_empty() && !self.is_elsewhere {
-            found = self.each(|reader, at| reader.folder(at));
+            found = self.each(|reader, at| reader.folder(slot, at));
         }
         if found.is_empty() && slot.required {
             found = self.each(|reader, at| {
@@ -47,7 +52,7 @@ impl Reader<'_> {
     }
 
     /// `in src`, `the crates folder`, `folder docs`.
-    fn folder(&self, at: usize) -> Option<(usize, String)> {
+    fn folder(&self, slot: &Slot<'_>, at: usize) -> Option<(usize, String)> {
         let text = &self.task.text;
         let token = &text.tokens[at];
         let is_name = token.kind == Kind::Word
@@ -60,6 +65,10 @@ impl Reader<'_> {
         }
         let is_folder = |at: usize| text.tokens.get(at).is_some_and(|it| words::is_in("folder", &it.stem) && it.stem != words::stem("path"));
         let named = is_folder(at + 1) || (at > 0 && is_folder(at - 1));
+        // What is called a folder is nothing to a tool that wants a file.
+        if named && slot.mentions(&["file"]) && !slot.mentions(&["folder", "directory"]) {
+            return None;
+        }
         let before = text.word(at.wrapping_sub(1));
         let inside = ["in", "under", "inside", "within", "into"].contains(&before)
             && (at + 1 == self.range.end || !self.is_free(at + 1) || text.word(at + 1).is_empty() || words::weight(&text.tokens[at + 1].stem) < 1.0);
@@ -75,9 +84,24 @@ impl Reader<'_> {
             if token.kind == Kind::Date {
                 return (!slot.is_iso || is_iso(&token.value)).then(|| (1, token.value.clone()));
             }
-            (!slot.is_iso).then(|| reader.relative_day(at)).flatten()
+            let is_now = token.value == "now" && slot.mentions(&["now"]);
+            let named = || if is_now { Some((1, token.value.clone())) } else { reader.relative_day(at) };
+            (!slot.is_iso).then(named).flatten()
         });
-        self.pick(slot, found)
+        let values = self.pick(slot, found);
+        let takes_today = slot.required && !self.is_elsewhere && slot.description.contains("today");
+        if values.is_empty() && takes_today && self.says_from_now(slot) { vec!["today".to_owned()] } else { values }
+    }
+
+    /// `in 3 weeks`, `how many days until …`: what is not told is counted from today.
+    fn says_from_now(&self, slot: &Slot<'_>) -> bool {
+        let is_span = self.task.amounts.iter().any(|it| self.covers(&it.number) && it.unit.is_some());
+        let is_until = self.range.clone().any(|it| ["until", "till", "to", "before", "bis"].contains(&self.task.text.word(it)));
+        match slot.role {
+            Role::Source => is_until,
+            Role::Target => false,
+            Role::Any => is_span,
+        }
     }
 
     /// `tomorrow`, `next monday`, `next week`.
@@ -114,7 +138,33 @@ impl Reader<'_> {
             let named = |length: usize| facts::zone_of(&reader.joined(at, length)?).map(|it| (length, it.to_owned()));
             (1..=3).rev().find_map(named)
         });
-        self.pick(slot, found)
+        let takes_cities = slot.mentions(&["city"]);
+        if found.is_empty() && takes_cities && slot.role == Role::Any {
+            return self.places(slot);
+        }
+        // `3pm in New York … in Tokyo`: of two the first is where it comes from.
+        let are_two = found.len() > 1;
+        let rank = |it: &Candidate| match slot.role {
+            Role::Source if are_two => self.preposition_rank(slot.role, it.tokens.start).max(1),
+            role => self.preposition_rank(role, it.tokens.start),
+        };
+        let ranks: Vec<u8> = found.iter().map(rank).collect();
+        self.pick_ranked(slot, found, &ranks)
+    }
+
+    /// Units by their names: the one that a number has, and the one that is wanted.
+    pub(super) fn units(&mut self, slot: &Slot<'_>) -> Vec<String> {
+        let found = self.each(|reader, at| {
+            let raw = reader.task.text.raw(at);
+            facts::unit(&reader.bare(at)).map(|_| (1, raw.to_owned()))
+        });
+        let rank = |it: &Candidate| match (slot.role, self.task.text.number(it.tokens.start.wrapping_sub(1))) {
+            (Role::Source, Some(_)) => 4,
+            (Role::Target, Some(_)) => 0,
+            (role, _) => self.preposition_rank(role, it.tokens.start),
+        };
+        let ranks: Vec<u8> = found.iter().map(rank).collect();
+        self.pick_ranked(slot, found, &ranks)
     }
 
     pub(super) fn currencies(&mut self, slot: &Slot<'_>) -> Vec<String> {

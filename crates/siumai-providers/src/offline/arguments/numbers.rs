@@ -14,7 +14,7 @@ impl Reader<'_> {
     /// Gives each number to the slot that it fits best, then the rest in order to slots that need one.
     pub(super) fn numbers(&mut self, slots: &[Slot<'_>], values: &mut [Vec<Value>]) {
         let task = self.task;
-        let amounts: Vec<&Amount> = task.amounts.iter().filter(|it| self.covers(&it.tokens)).collect();
+        let amounts: Vec<&Amount> = task.amounts.iter().filter(|it| self.covers(&it.number)).collect();
         let mut taken = vec![false; amounts.len()];
         let mut pairs = Vec::new();
         for (at, slot) in slots.iter().enumerate() {
@@ -66,7 +66,7 @@ impl Reader<'_> {
         let task = self.task;
         let mut values = Vec::new();
         for amount in &task.amounts {
-            if self.covers(&amount.tokens)
+            if self.covers(&amount.number)
                 && let Some(value) = json_number(amount.value, whole)
             {
                 self.take(amount.tokens.clone());
@@ -78,14 +78,20 @@ impl Reader<'_> {
 
     /// `it` or `the result` in the place of a number, before the next one that is written.
     fn reference_before(&self, next: Option<usize>) -> Option<usize> {
+        let text = &self.task.text;
         let named = ["it", "that", "this", "result", "answer", "sum", "product", "total"];
-        self.free().find(|at| named.contains(&self.task.text.word(*at)) && next.is_none_or(|it| *at < it))
+        // The `it` of `what date is it` stands for nothing.
+        let is_empty = |at: usize| {
+            text.word(at) == "it" && (["is", "was", "will", "does"].contains(&text.word(at.wrapping_sub(1))) || text.word(at + 1) == "is")
+        };
+        self.free().find(|at| named.contains(&text.word(*at)) && !is_empty(*at) && next.is_none_or(|it| *at < it))
     }
 
     fn take_amount(&mut self, slot: &Slot<'_>, amount: &Amount) {
         let counted = amount.tokens.end;
         let is_named = self.is_free(counted) && self.name_likeness(slot, counted) > 0.5;
-        self.take_with_preposition(amount.tokens.start..counted + usize::from(is_named));
+        let end = (counted + usize::from(is_named)).min(self.range.end);
+        self.take_with_preposition(amount.tokens.start..end);
     }
 
     /// How much a word is one of the slot's.
@@ -141,7 +147,7 @@ fn bound(slot: &Slot<'_>, before: &str, further: &str) -> f32 {
     let is_first = ["top", "first"].contains(&before);
     let fits = (is_most && slot.mentions(&["max", "maximum", "most", "limit", "below"]))
         || (is_least && slot.mentions(&["min", "minimum", "least", "above"]))
-        || (is_first && slot.mentions(&["max", "limit", "count", "results", "top"]));
+        || (is_first && ["max", "limit", "count", "top", "n"].iter().any(|it| slot.words.contains(&words::stem(it))));
     if fits { 2.0 } else { 0.0 }
 }
 

@@ -131,6 +131,9 @@ impl Reader<'_> {
         if let Some(value) = self.labelled(slot) {
             return vec![value];
         }
+        if slot.meaning == Meaning::Pattern && let Some(value) = self.pattern() {
+            return vec![value];
+        }
         let takes_speech = matches!(slot.meaning, Meaning::Prose | Meaning::Title | Meaning::Code | Meaning::Command);
         if takes_speech && let Some(value) = self.speech(slot) {
             return vec![value];
@@ -138,17 +141,31 @@ impl Reader<'_> {
         if !slot.required {
             return self.purpose(slot).into_iter().collect();
         }
+        if slot.meaning == Meaning::Person {
+            return self.people(slot);
+        }
         if let Some(at) = self.quoted() {
             return self.quotes_from(at);
         }
         match slot.meaning {
-            Meaning::Person => self.people(slot),
             // What is sent to somebody is not made up from the words that ask for it.
             Meaning::Prose if slot.mentions(&["body", "content", "message"]) => Vec::new(),
             Meaning::Query | Meaning::Pattern | Meaning::Prose | Meaning::Title | Meaning::Command => self.rest_as_text(false),
             Meaning::Code => Vec::new(),
             _ => self.rest_as_list(),
         }
+    }
+
+    /// `*.md`, or the ending `.md`.
+    fn pattern(&mut self) -> Option<String> {
+        let is_pattern = |at: usize| {
+            let token = &self.task.text.tokens[at];
+            token.kind == Kind::Path && (token.value.contains('*') || (token.value.starts_with('.') && !token.value.contains('/')))
+        };
+        let at = self.free().find(|it| is_pattern(*it))?;
+        let value = self.task.text.tokens[at].value.clone();
+        self.take_with_preposition(at..at + 1);
+        Some(if value.starts_with('.') { format!("*{value}") } else { value })
     }
 
     /// Every text in quotes.
@@ -194,10 +211,18 @@ impl Reader<'_> {
             let mut next = at + 1;
             let is_set = text.is_mark(next, ":=") || text.word(next) == "is";
             next += usize::from(is_set);
+            next += (next..self.range.end).take_while(|it| text.tokens[*it].kind == Kind::Break).count();
             next += usize::from(["of", "as", "is"].contains(&text.word(next)) && !is_set);
             let token = text.tokens.get(next).filter(|_| self.is_free(next))?;
             if token.kind == Kind::Quoted {
                 return Some((at..next + 1, token.value.clone()));
+            }
+            if is_named && !is_set {
+                let mut end = next;
+                while end < self.range.end && self.is_free(end) && text.is_capitalised(end) {
+                    end += 1;
+                }
+                return (end > next).then(|| (at..end, text.written(next..end).to_owned()));
             }
             let end = self.clause_end(next);
             (is_set && end > next).then(|| (at..end, text.written(next..end).to_owned()))
@@ -222,6 +247,8 @@ impl Reader<'_> {
             _ => false,
         };
         let start = self.free().find(|it| is_start(*it))? + 1;
+        let blank = (start..self.range.end).take_while(|it| text.tokens[*it].kind == Kind::Break).count();
+        let start = start + blank;
         let start = start + usize::from(["that", "him", "her", "them"].contains(&text.word(start)));
         let value = match text.tokens.get(start) {
             Some(token) if token.kind == Kind::Quoted => token.value.clone(),
@@ -230,13 +257,14 @@ impl Reader<'_> {
         if value.is_empty() || start >= self.range.end {
             return None;
         }
-        self.take(start - 1..self.range.end);
+        self.take(start..self.range.end);
         Some(value)
     }
 
     /// `a timer for the roast`: what an optional label or reason is told by.
     fn purpose(&mut self, slot: &Slot<'_>) -> Option<String> {
-        let is_purpose = slot.mentions(&["label", "reason", "purpose", "note", "name"]) && slot.meaning != Meaning::Person;
+        let names = ["label", "reason", "purpose", "note", "title"].map(words::stem);
+        let is_purpose = names.iter().any(|it| slot.words.contains(it));
         let start = self.free().find(|it| is_purpose && self.task.text.word(*it) == "for")? + 1;
         let start = start + usize::from(["the", "my", "a", "an", "our"].contains(&self.task.text.word(start)));
         let end = (start..self.range.end).find(|it| !self.is_free(*it) || self.task.text.word(*it).is_empty()).unwrap_or(self.range.end);
@@ -264,6 +292,7 @@ impl Reader<'_> {
     fn rest_as_text(&mut self, is_strict: bool) -> Vec<String> {
         let Some(rest) = self.rest(is_strict) else { return Vec::new() };
         self.take(rest.clone());
+        self.is_loose = true;
         vec![self.task.text.written(rest).to_owned()]
     }
 
@@ -287,6 +316,7 @@ impl Reader<'_> {
             return Vec::new();
         }
         self.take(rest);
+        self.is_loose = true;
         pieces.into_iter().map(|it| self.task.text.written(it).to_owned()).collect()
     }
 
@@ -347,8 +377,8 @@ impl Reader<'_> {
     fn leading(&self, at: usize, end: usize, has_verb: &mut bool, is_object: &mut bool, is_strict: bool) -> usize {
         const QUESTIONS: &str = "who what when where why how which whose wer was wann wo warum";
         const FILLERS: &str = "mention occurrence use instance reference information info word phrase sentence text term line \
-             string news following";
-        const LINKS: [&str; 9] = ["of", "about", "on", "for", "regarding", "with", "containing", "that", "mentioning"];
+             string news following place spot file";
+        const LINKS: [&str; 10] = ["of", "about", "on", "for", "regarding", "with", "containing", "that", "mentioning", "where"];
         let text = &self.task.text;
         let token = &text.tokens[at];
         match token.kind {
@@ -359,7 +389,7 @@ impl Reader<'_> {
         let word = token.value.as_str();
         let is_own = !token.stem.is_empty() && self.candidate.likeness(&token.stem) >= 0.5;
         let is_in = |list: &str, word: &str| list.split_whitespace().any(|it| it == word);
-        if ["the", "a", "an", "some", "any", "all", "me", "us", "der", "die", "das", "my"].contains(&word) && (is_strict || word != "my") {
+        if ["the", "a", "an", "some", "any", "all", "me", "us", "every", "each", "der", "die", "das", "my"].contains(&word) && (is_strict || word != "my") {
             return 1;
         }
         // `mentions of`, `information about`: a word that only says that a thing follows.
@@ -405,9 +435,12 @@ impl Reader<'_> {
         }
         let is_polite = ["please", "thanks", "thank", "in", "to", "into", "for", "of", "on", "the", "and", "at", "from", "with", "bitte", "a", "an", "then", "ins", "auf"]
             .contains(&token.value.as_str());
+        let is_verb = ["appears", "appear", "occurs", "occur", "exist", "exists"].contains(&token.value.as_str());
         let is_own = !token.stem.is_empty() && self.candidate.likeness(&token.stem) >= 0.5;
         let is_place_of_search = words::is_in("web", &token.stem) && is_own;
-        is_polite || is_place_of_search || (is_strict && (is_own || words::weight(&token.stem) < 1.0))
+        let is_here = ["code", "codebase", "project", "repository", "repo", "workspace"].contains(&token.value.as_str())
+            && ["the", "this", "my", "our", "in"].contains(&text.word(at.wrapping_sub(1)));
+        is_polite || is_verb || is_here || is_place_of_search || (is_strict && (is_own || words::weight(&token.stem) < 1.0))
     }
 }
 
