@@ -30,7 +30,8 @@ pub(super) fn find(text: &Text<'_>) -> Vec<Amount> {
         at = amount.tokens.end;
         match found.last_mut() {
             Some(last) if continues(text, last, &amount) => {
-                let (unit, next) = (last.unit.map_or(1.0, |it| it.size), amount.unit.map_or(0.0, |it| it.size));
+                let (unit, next) =
+                    (last.unit.map_or(1.0, |it| it.size), amount.unit.map_or(0.0, |it| it.size));
                 last.value += amount.value * next / unit;
                 last.tokens.end = amount.tokens.end;
             }
@@ -44,8 +45,12 @@ pub(super) fn find(text: &Text<'_>) -> Vec<Amount> {
 fn continues(text: &Text<'_>, last: &Amount, next: &Amount) -> bool {
     let (Some(first), Some(second)) = (last.unit, next.unit) else { return false };
     let between = last.tokens.end..next.tokens.start;
-    let is_joined = between.len() <= 1 && between.clone().all(|it| text.word(it) == "and" || text.is_mark(it, ","));
-    is_joined && first.quantity == Quantity::Time && second.quantity == Quantity::Time && second.size < first.size
+    let is_joined = between.len() <= 1
+        && between.clone().all(|it| text.word(it) == "and" || text.is_mark(it, ","));
+    is_joined
+        && first.quantity == Quantity::Time
+        && second.quantity == Quantity::Time
+        && second.size < first.size
 }
 
 fn amount(text: &Text<'_>, at: usize) -> Option<Amount> {
@@ -71,7 +76,8 @@ fn amount(text: &Text<'_>, at: usize) -> Option<Amount> {
     let value = if is_minus { -value } else { value };
     let unit = if is_money { None } else { unit(text, end) };
     end += unit.as_ref().map_or(0, |(length, _)| *length);
-    let is_currency = text.tokens.get(end).is_some_and(|it| facts::currency_of(&it.value).is_some());
+    let is_currency =
+        text.tokens.get(end).is_some_and(|it| facts::currency_of(&it.value).is_some());
     end += usize::from(is_currency);
     let is_money = is_money || is_currency;
     Some(Amount { tokens: start..end, number, value, unit: unit.map(|(_, it)| it), is_money })

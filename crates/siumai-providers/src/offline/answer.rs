@@ -1,7 +1,7 @@
 //! What the model says: results in plain words, what is missing, and what it is.
-mod values;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::fmt::Write as _;
 
@@ -62,32 +62,47 @@ fn with_notes(results: String, notes: &[Note]) -> String {
 
 fn sentence(note: &Note) -> String {
     match note {
-        Note::Unknown(part) => format!("For “{part}” I found no tool that fits; no language model was involved."),
+        Note::Unknown(part) => {
+            format!("For “{part}” I found no tool that fits; no language model was involved.")
+        }
         Note::Destructive(tool) => format!(
             "`{tool}` would fit, but it is marked as one that can destroy something, and I never pick such a tool by myself."
         ),
         Note::Missing { tool, parameters } => {
             let named: Vec<String> = parameters.iter().map(|it| parameter(it)).collect();
-            format!("I would call `{tool}`, but the task does not say {}. Say it, and I will.", listed(&named))
+            format!(
+                "I would call `{tool}`, but the task does not say {}. Say it, and I will.",
+                listed(&named)
+            )
         }
         Note::Unfit(tool) => {
-            format!("I would call `{tool}`, but what the task says does not fit its parameters. Say it differently, and I will.")
+            format!(
+                "I would call `{tool}`, but what the task says does not fit its parameters. Say it differently, and I will."
+            )
         }
-        Note::Blocked(tool) => format!("I did not call `{tool}`: it needs the result of a call that failed."),
+        Note::Blocked(tool) => {
+            format!("I did not call `{tool}`: it needs the result of a call that failed.")
+        }
     }
 }
 
 fn parameter((name, description): &(String, String)) -> String {
     match description.as_str() {
         "" => format!("`{name}`"),
-        description => format!("`{name}` ({})", first_letter_lower(description.trim_end_matches('.'))),
+        description => {
+            format!("`{name}` ({})", first_letter_lower(description.trim_end_matches('.')))
+        }
     }
 }
 
 /// The model's account of itself, for a task that nothing here can do.
 fn introduction(tools: &[Tool], task: &str) -> String {
     const MOST_TOOLS: usize = 12;
-    let opening = if task.trim().is_empty() { "There is no task to work on." } else { "I found no tool that fits this." };
+    let opening = if task.trim().is_empty() {
+        "There is no task to work on."
+    } else {
+        "I found no tool that fits this."
+    };
     if tools.is_empty() {
         return format!(
             "I can't help with this: I have no tools here. {WHO} Offer me tools, or ask a language model of a provider."
@@ -95,7 +110,8 @@ fn introduction(tools: &[Tool], task: &str) -> String {
     }
     let mut said = format!("{opening} {WHO} What I can use here:\n");
     for tool in tools.iter().take(MOST_TOOLS) {
-        let mark = if tool.is_destructive() { " (only if you name it as the tool to call)" } else { "" };
+        let mark =
+            if tool.is_destructive() { " (only if you name it as the tool to call)" } else { "" };
         let description = tool.description().lines().next().unwrap_or("");
         let colon = if description.is_empty() { "" } else { ": " };
         // Writing to a string can't fail.
@@ -135,9 +151,15 @@ fn result(made: &Made<'_>) -> Option<String> {
     };
     match result.status {
         ToolStatus::Executed => values::shown(&title, arguments, &result.output),
-        ToolStatus::Denied => Some(format!("{title}: `{name}` was not run, because it was denied. {told}")),
-        ToolStatus::TimedOut => Some(format!("{title}: `{name}` took too long and was stopped. {told}")),
-        ToolStatus::Cancelled | ToolStatus::Interrupted => Some(format!("{title}: `{name}` did not finish. {told}")),
+        ToolStatus::Denied => {
+            Some(format!("{title}: `{name}` was not run, because it was denied. {told}"))
+        }
+        ToolStatus::TimedOut => {
+            Some(format!("{title}: `{name}` took too long and was stopped. {told}"))
+        }
+        ToolStatus::Cancelled | ToolStatus::Interrupted => {
+            Some(format!("{title}: `{name}` did not finish. {told}"))
+        }
         _ => Some(format!("{title}: `{name}` failed: {told}")),
     }
 }

@@ -36,7 +36,9 @@ pub(super) struct Filled {
 impl Filled {
     /// The slots that must be filled and are not.
     pub(super) fn missing<'c>(&self, candidate: &'c Candidate<'_>) -> Vec<usize> {
-        let is_missing = |(at, slot): (usize, &Slot<'_>)| (slot.required && self.values[at].is_empty()).then_some(at);
+        let is_missing = |(at, slot): (usize, &Slot<'_>)| {
+            (slot.required && self.values[at].is_empty()).then_some(at)
+        };
         candidate.slots.iter().enumerate().filter_map(is_missing).collect()
     }
 
@@ -47,7 +49,9 @@ impl Filled {
         let one = |call: usize| {
             let value = |values: &Vec<Value>| values.get(call).or(values.last()).cloned();
             let filled = candidate.slots.iter().zip(&self.values);
-            filled.filter_map(|(slot, values)| Some((slot.name.to_owned(), value(values)?))).collect()
+            filled
+                .filter_map(|(slot, values)| Some((slot.name.to_owned(), value(values)?)))
+                .collect()
         };
         (0..count).map(one).collect()
     }
@@ -103,7 +107,16 @@ impl<'t> Reader<'t> {
         earlier: Option<&'t Earlier>,
     ) -> Self {
         let used = vec![false; task.text.tokens.len()];
-        Self { candidate, task, range, earlier, used, waits: false, is_loose: false, is_elsewhere: false }
+        Self {
+            candidate,
+            task,
+            range,
+            earlier,
+            used,
+            waits: false,
+            is_loose: false,
+            is_elsewhere: false,
+        }
     }
 
     /// The values of some slots, in their order.
@@ -111,7 +124,8 @@ impl<'t> Reader<'t> {
         let mut values = vec![Vec::new(); slots.len()];
         let mut order: Vec<usize> = (0..slots.len()).collect();
         order.sort_by_key(|it| urgency(&slots[*it]));
-        let (exact, free): (Vec<usize>, Vec<usize>) = order.into_iter().partition(|it| slots[*it].meaning < Meaning::Title);
+        let (exact, free): (Vec<usize>, Vec<usize>) =
+            order.into_iter().partition(|it| slots[*it].meaning < Meaning::Title);
         for at in exact {
             if !matches!(slots[at].shape, Shape::Number { .. }) {
                 values[at] = self.slot(&slots[at]);
@@ -138,7 +152,9 @@ impl<'t> Reader<'t> {
             Shape::List(item) => self.list(slot, item).into_iter().collect(),
             Shape::Record(slots) => self.nested(slots).into_iter().collect(),
             Shape::Number { .. } => Vec::new(),
-            Shape::Text | Shape::Anything => self.texts(slot).into_iter().map(Value::String).collect(),
+            Shape::Text | Shape::Anything => {
+                self.texts(slot).into_iter().map(Value::String).collect()
+            }
         }
     }
 
@@ -157,8 +173,14 @@ impl<'t> Reader<'t> {
             Meaning::Symbol => self.symbols(slot),
             Meaning::Identifier => self.identifiers(slot),
             Meaning::Place => self.places(slot),
-            Meaning::Pattern | Meaning::Query | Meaning::Title | Meaning::Person | Meaning::Other | Meaning::Code
-            | Meaning::Command | Meaning::Prose => self.free_texts(slot),
+            Meaning::Pattern
+            | Meaning::Query
+            | Meaning::Title
+            | Meaning::Person
+            | Meaning::Other
+            | Meaning::Code
+            | Meaning::Command
+            | Meaning::Prose => self.free_texts(slot),
             // The final answer is known when everything else is done.
             Meaning::Answer => Vec::new(),
         }
@@ -170,7 +192,7 @@ impl<'t> Reader<'t> {
         let earlier = self.earlier.and_then(Earlier::number);
         let mut written = Vec::new();
         for expression in &task.expressions {
-            let is_known = !expression.is_conversion || self.candidate.likeness(&words::stem("convert")) > 0.5;
+            let is_known = !expression.is_conversion || self.candidate.says("convert");
             if !is_known || !self.covers(&expression.tokens) {
                 continue;
             }
@@ -204,18 +226,26 @@ impl<'t> Reader<'t> {
             return Some((1.0, named..named + 1));
         }
         let name = option.as_str()?;
-        let wanted = words::stems_of_name(name);
+        let wanted = words::stems(&words::words_of_name(name));
         let length = wanted.len();
         let likeness = |start: usize| {
-            let stem_at = |at: usize| self.task.text.tokens.get(at).map_or("", |it| it.stem.as_str());
-            let each = wanted.iter().enumerate().map(|(offset, word)| words::likeness(word, stem_at(start + offset)));
+            let stem_at = |at: usize| self.task.text.tokens.get(at).map(|it| &it.stem);
+            let each = wanted
+                .iter()
+                .enumerate()
+                .map(|(offset, word)| stem_at(start + offset).map_or(0.0, |it| it.likeness(word)));
             each.fold(1.0, f32::min)
         };
         let by_words = (length > 0)
-            .then(|| self.free().map(|it| (likeness(it), it..it + length)).filter(|it| it.0 > 0.8 && it.1.end <= self.range.end))
+            .then(|| {
+                self.free()
+                    .map(|it| (likeness(it), it..it + length))
+                    .filter(|it| it.0 > 0.8 && it.1.end <= self.range.end)
+            })
             .into_iter()
             .flatten();
-        let by_code = self.free().filter(|it| self.stands_for(*it, name)).map(|it| (0.95, it..it + 1));
+        let by_code =
+            self.free().filter(|it| self.stands_for(*it, name)).map(|it| (0.95, it..it + 1));
         by_words.chain(by_code).max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.start.cmp(&a.1.start)))
     }
 
@@ -224,14 +254,16 @@ impl<'t> Reader<'t> {
         let text = &self.task.text;
         let is_denied = |at: usize| {
             let before = (at.saturating_sub(2)..at).map(|it| text.word(it));
-            before.into_iter().any(|it| ["no", "not", "without", "don't", "never", "disable", "ohne"].contains(&it))
+            before.into_iter().any(|it| {
+                ["no", "not", "without", "don't", "never", "disable", "ohne"].contains(&it)
+            })
         };
         let named = self.free().find(|it| {
             let stem = &text.tokens[*it].stem;
-            !stem.is_empty() && words::weight(stem) > 0.0 && slot.words.contains(stem) && !self.candidate.name.contains(stem)
+            stem.weight() > 0.0 && slot.words.contains(stem) && !self.candidate.name.contains(stem)
         });
         let switch = self.free().find_map(|at| self.switched(at).map(|it| (at, it)));
-        let takes_switch = slot.mentions(&["on", "off", "state", "enabled", "enable", "power", "active"]);
+        let takes_switch = slot.mentions("on off state enabled enable power active");
         if let Some((at, is_on)) = switch.filter(|_| takes_switch) {
             self.take(at..at + 1);
             return Some(is_on);
@@ -246,10 +278,15 @@ impl<'t> Reader<'t> {
         let text = &self.task.text;
         match text.word(at) {
             "off" | "disable" | "aus" | "deactivate" => Some(false),
-            "enable" | "activate" | "an" | "ein" if at + 1 == self.range.end || text.word(at) == "enable" => Some(true),
+            "enable" | "activate" | "an" | "ein"
+                if at + 1 == self.range.end || text.word(at) == "enable" =>
+            {
+                Some(true)
+            }
             // `on` is a preposition more often than a state.
             "on" => {
-                let follows_switch = ["turn", "switch", "put", "lights", "light", "lamp", "it"].contains(&text.word(at.wrapping_sub(1)));
+                let follows_switch = ["turn", "switch", "put", "lights", "light", "lamp", "it"]
+                    .contains(&text.word(at.wrapping_sub(1)));
                 (follows_switch || at + 1 == self.range.end).then_some(true)
             }
             _ => None,
@@ -261,8 +298,10 @@ impl<'t> Reader<'t> {
         let values: Vec<Value> = match &item.shape {
             Shape::Number { whole } => self.all_numbers(*whole),
             Shape::Choice(options) => {
-                let mut named: Vec<_> =
-                    options.iter().filter_map(|it| self.option(it).map(|(_, at)| (at.start, *it))).collect();
+                let mut named: Vec<_> = options
+                    .iter()
+                    .filter_map(|it| self.option(it).map(|(_, at)| (at.start, *it)))
+                    .collect();
                 named.sort_by_key(|it| it.0);
                 named.into_iter().map(|(_, it)| it.clone()).collect()
             }
@@ -287,13 +326,15 @@ impl<'t> Reader<'t> {
     fn nested(&mut self, slots: &[Slot<'_>]) -> Option<Value> {
         let used = self.used.clone();
         let values = self.record(slots);
-        let is_whole = slots.iter().zip(&values).all(|(slot, values)| !slot.required || !values.is_empty());
+        let is_whole =
+            slots.iter().zip(&values).all(|(slot, values)| !slot.required || !values.is_empty());
         if !is_whole || values.iter().all(Vec::is_empty) {
             self.used = used;
             return None;
         }
         let named = slots.iter().zip(values);
-        let object = named.filter_map(|(slot, values)| Some((slot.name.to_owned(), values.into_iter().next()?)));
+        let object = named
+            .filter_map(|(slot, values)| Some((slot.name.to_owned(), values.into_iter().next()?)));
         Some(Value::Object(object.collect()))
     }
 
@@ -307,7 +348,9 @@ impl<'t> Reader<'t> {
     }
 
     fn covers(&self, tokens: &Range<usize>) -> bool {
-        self.range.start <= tokens.start && tokens.end <= self.range.end && !self.used[tokens.clone()].contains(&true)
+        self.range.start <= tokens.start
+            && tokens.end <= self.range.end
+            && !self.used[tokens.clone()].contains(&true)
     }
 
     fn take(&mut self, tokens: Range<usize>) {

@@ -55,7 +55,8 @@ pub(super) fn find(text: &Text<'_>) -> Vec<Expression> {
             (parser.at, parser.words) = (start, false);
             parser.sum()
         });
-        let term = term.filter(|it| it.operations > 0 && it.text.contains(|it: char| it.is_ascii_digit()));
+        let term =
+            term.filter(|it| it.operations > 0 && it.text.contains(|it: char| it.is_ascii_digit()));
         let Some(term) = term else {
             start += 1;
             continue;
@@ -73,9 +74,16 @@ fn conversion(text: &Text<'_>, at: usize) -> Option<Expression> {
     let Kind::Number(_) = text.tokens.get(at)?.kind else { return None };
     let unit = |at: usize| facts::unit(text.word(at));
     let (from, to) = (unit(at + 1)?, unit(at + 3)?);
-    let is_conversion = ["to", "in", "into", "as"].contains(&text.word(at + 2)) && from.quantity == to.quantity;
-    let written = format!("{} {} to {}", text.tokens[at].value, text.word(at + 1), text.word(at + 3));
-    is_conversion.then_some(Expression { tokens: at..at + 4, is_firm: true, is_conversion, written })
+    let is_conversion =
+        ["to", "in", "into", "as"].contains(&text.word(at + 2)) && from.quantity == to.quantity;
+    let written =
+        format!("{} {} to {}", text.tokens[at].value, text.word(at + 1), text.word(at + 3));
+    is_conversion.then_some(Expression {
+        tokens: at..at + 4,
+        is_firm: true,
+        is_conversion,
+        written,
+    })
 }
 
 /// Stands where the result of something earlier belongs. Nothing a user writes gets here as it is.
@@ -114,7 +122,8 @@ impl Term {
 
     /// As an operand of something that binds tighter.
     fn grouped(&self) -> String {
-        let is_atom = self.text.chars().all(|it| it.is_alphanumeric() || it == '.' || it == REFERENCE);
+        let is_atom =
+            self.text.chars().all(|it| it.is_alphanumeric() || it == '.' || it == REFERENCE);
         if is_atom { self.text.clone() } else { format!("({})", self.text) }
     }
 
@@ -122,7 +131,11 @@ impl Term {
         if !self.is_percentage {
             return self;
         }
-        Self { text: format!("({}/100)", self.text), operations: self.operations, is_percentage: false }
+        Self {
+            text: format!("({}/100)", self.text),
+            operations: self.operations,
+            is_percentage: false,
+        }
     }
 }
 
@@ -146,8 +159,12 @@ impl Parser<'_> {
                 let first = self.operand()?;
                 self.operands(first).map(|it| joined(&it, " + "))
             }
-            "multiply" | "product" | "multipliziere" => self.pair(&["by", "with", "and", "mit", "times"], " * "),
-            "divide" | "quotient" | "dividiere" | "split" => self.pair(&["by", "and", "durch"], " / "),
+            "multiply" | "product" | "multipliziere" => {
+                self.pair(&["by", "with", "and", "mit", "times"], " * ")
+            }
+            "divide" | "quotient" | "dividiere" | "split" => {
+                self.pair(&["by", "and", "durch"], " / ")
+            }
             "difference" => self.pair(&["and"], " - "),
             "subtract" | "deduct" => {
                 let less = self.operand()?;
@@ -163,7 +180,9 @@ impl Parser<'_> {
             }
             "increase" | "raise" => self.changed_by("+"),
             "decrease" | "reduce" | "lower" => self.changed_by("-"),
-            "double" | "twice" => self.operand().map(|it| Term::made(format!("{} * 2", it.grouped()))),
+            "double" | "twice" => {
+                self.operand().map(|it| Term::made(format!("{} * 2", it.grouped())))
+            }
             "triple" => self.operand().map(|it| Term::made(format!("{} * 3", it.grouped()))),
             "halve" => self.operand().map(|it| Term::made(format!("{} / 2", it.grouped()))),
             "square" => self.operand().map(|it| Term::made(format!("{}^2", it.grouped()))),
@@ -230,7 +249,11 @@ impl Parser<'_> {
             }
             let operations = left.operations + right.operations + 1;
             let (first, second) = (left.value().text, right.value().text);
-            let text = if tight { format!("{first}{sign}{second}") } else { format!("{first} {sign} {second}") };
+            let text = if tight {
+                format!("{first}{sign}{second}")
+            } else {
+                format!("{first} {sign} {second}")
+            };
             left = Term { text, operations, is_percentage: false };
         }
     }
@@ -318,9 +341,13 @@ impl Parser<'_> {
     fn atom(&mut self) -> Option<Term> {
         if self.skip_mark("(") {
             let inside = self.sum()?;
-            return self.skip_mark(")").then(|| Term { text: format!("({})", inside.text), ..inside });
+            return self
+                .skip_mark(")")
+                .then(|| Term { text: format!("({})", inside.text), ..inside });
         }
-        if self.text.is_mark(self.at, "-−") && self.text.tokens.get(self.at + 1).is_some_and(|it| !it.spaced) {
+        if self.text.is_mark(self.at, "-−")
+            && self.text.tokens.get(self.at + 1).is_some_and(|it| !it.spaced)
+        {
             self.at += 1;
             let inside = self.factor()?;
             return Some(Term { text: format!("-{}", inside.text), ..inside });
@@ -356,7 +383,8 @@ impl Parser<'_> {
              floor ceil min max";
         let token = self.text.tokens.get(self.at)?;
         let name = token.value.clone();
-        let is_name = matches!(token.kind, Kind::Word | Kind::Identifier) && FUNCTIONS.split_whitespace().any(|it| it == name);
+        let is_name = matches!(token.kind, Kind::Word | Kind::Identifier)
+            && FUNCTIONS.split_whitespace().any(|it| it == name);
         if !is_name || !self.text.is_mark(self.at + 1, "(") {
             return None;
         }
@@ -385,8 +413,13 @@ impl Parser<'_> {
         };
         self.words = true;
         let inside = inside.value();
-        let bare = inside.text.strip_prefix('(').and_then(|it| it.strip_suffix(')')).unwrap_or(&inside.text);
-        let text = if is_cube { format!("{}^(1/3)", inside.grouped()) } else { format!("sqrt({bare})") };
+        let bare = inside
+            .text
+            .strip_prefix('(')
+            .and_then(|it| it.strip_suffix(')'))
+            .unwrap_or(&inside.text);
+        let text =
+            if is_cube { format!("{}^(1/3)", inside.grouped()) } else { format!("sqrt({bare})") };
         Some(Term::made(text))
     }
 
@@ -415,7 +448,17 @@ impl Parser<'_> {
     fn reference(&mut self) -> Option<Term> {
         let before = self.at;
         self.skip_word(&["the", "this", "that", "das"]);
-        let named = ["result", "answer", "sum", "product", "total", "number", "ergebnis", "difference", "quotient"];
+        let named = [
+            "result",
+            "answer",
+            "sum",
+            "product",
+            "total",
+            "number",
+            "ergebnis",
+            "difference",
+            "quotient",
+        ];
         if self.skip_word(&named) {
             return Some(Term::plain(REFERENCE.to_string()));
         }

@@ -30,7 +30,11 @@ impl<'a> History<'a> {
     pub(super) fn new(messages: &'a [ChatMessage]) -> Self {
         let last_user = messages.iter().rposition(|it| it.role() == Role::User);
         let (before, since) = messages.split_at(last_user.unwrap_or(0));
-        let task = since.first().filter(|it| it.role() == Role::User).and_then(|it| it.text()).unwrap_or("");
+        let task = since
+            .first()
+            .filter(|it| it.role() == Role::User)
+            .and_then(|it| it.text())
+            .unwrap_or("");
         let last_turn = before.iter().rposition(|it| it.role() == Role::User).unwrap_or(0);
         let calls = messages.iter().map(|it| it.tool_calls().count()).sum();
         let answered = made(&before[last_turn..]).into_iter().filter(|it| it.is_done());
@@ -39,7 +43,10 @@ impl<'a> History<'a> {
 
     /// How often a call was made since the task was set.
     pub(super) fn attempts(&self, name: &str, arguments: &Value) -> impl Iterator<Item = Made<'a>> {
-        self.made.iter().copied().filter(move |it| it.call.name == name && it.call.arguments == *arguments)
+        self.made
+            .iter()
+            .copied()
+            .filter(move |it| it.call.name == name && it.call.arguments == *arguments)
     }
 
     pub(super) fn has_called(&self, name: &str) -> bool {
@@ -57,7 +64,8 @@ impl Made<'_> {
     pub(super) fn is_passing(&self) -> bool {
         let Some(result) = self.result else { return false };
         let text = result.output_text().to_lowercase();
-        let says = ["try again", "temporar", "timed out", "timeout", "unavailable", "busy", "rate limit"];
+        let says =
+            ["try again", "temporar", "timed out", "timeout", "unavailable", "busy", "rate limit"];
         match result.status {
             ToolStatus::TimedOut | ToolStatus::Interrupted => true,
             ToolStatus::Failed => says.iter().any(|it| text.contains(it)),
@@ -75,10 +83,15 @@ impl Made<'_> {
 fn made(messages: &[ChatMessage]) -> Vec<Made<'_>> {
     let mut made: Vec<Made<'_>> = Vec::new();
     for message in messages {
-        made.extend(message.tool_calls().map(|call| Made { call: Arc::as_ref(call), result: None }));
+        made.extend(
+            message.tool_calls().map(|call| Made { call: Arc::as_ref(call), result: None }),
+        );
         for result in message.tool_results() {
             // Ids are scoped to their step: the last call of that id is the one that is answered.
-            let open = made.iter_mut().rev().find(|it| it.call.id == result.call_id && it.result.is_none());
+            let open = made
+                .iter_mut()
+                .rev()
+                .find(|it| it.call.id == result.call_id && it.result.is_none());
             if let Some(open) = open {
                 open.result = Some(Arc::as_ref(result));
             }

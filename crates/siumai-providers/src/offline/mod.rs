@@ -123,7 +123,9 @@ fn events(request: &ChatRequest) -> Vec<ModelEvent> {
     let (deltas, reason) = match next {
         Next::Say(text) if request.is_whole() => (vec![Delta::content(text)], FinishReason::Stop),
         Next::Say(text) => (word_by_word(&text), FinishReason::Stop),
-        Next::Call(calls) => (called(&calls, history.calls, request.is_whole()), FinishReason::ToolCalls),
+        Next::Call(calls) => {
+            (called(&calls, history.calls, request.is_whole()), FinishReason::ToolCalls)
+        }
     };
     let deltas = deltas.into_iter().map(ModelEvent::Delta);
     [start].into_iter().chain(deltas).chain([ModelEvent::finish(reason, Some(usage))]).collect()
@@ -151,7 +153,8 @@ fn word_by_word(text: &str) -> Vec<Delta> {
 fn called(calls: &[Planned], made: usize, is_whole: bool) -> Vec<Delta> {
     let mut deltas = Vec::new();
     for (index, call) in calls.iter().enumerate() {
-        let begin = ToolCallDelta::begin(index, format!("offline_{}", made + index + 1), &call.name);
+        let begin =
+            ToolCallDelta::begin(index, format!("offline_{}", made + index + 1), &call.name);
         let arguments = Value::Object(call.arguments.clone()).to_string();
         if is_whole {
             deltas.push(Delta::tool_call(ToolCallDelta { arguments, ..begin }));
@@ -166,8 +169,12 @@ fn called(calls: &[Planned], made: usize, is_whole: bool) -> Vec<Delta> {
 
 /// Four bytes a token is near enough for English and JSON; it is marked as an estimate.
 fn estimated(request: &ChatRequest, next: &Next) -> Usage {
-    let messages = request.system().iter().chain(request.messages()).map(bytes_of_message).sum::<usize>();
-    let tools = request.tools().iter().map(|it| it.name().len() + it.description().len() + bytes_of(it.parameters()));
+    let messages =
+        request.system().iter().chain(request.messages()).map(bytes_of_message).sum::<usize>();
+    let tools = request
+        .tools()
+        .iter()
+        .map(|it| it.name().len() + it.description().len() + bytes_of(it.parameters()));
     let written = match next {
         Next::Say(text) => text.len(),
         Next::Call(calls) => calls.iter().map(|it| it.name.len() + bytes_of(&it.arguments)).sum(),
@@ -184,7 +191,9 @@ fn tokens(bytes: usize) -> u64 {
 
 fn bytes_of_message(message: &ChatMessage) -> usize {
     let bytes_of_part = |part: &ContentPart| match part {
-        ContentPart::Text { text, .. } | ContentPart::Reasoning { text, .. } | ContentPart::Refusal { text, .. } => text.len(),
+        ContentPart::Text { text, .. }
+        | ContentPart::Reasoning { text, .. }
+        | ContentPart::Refusal { text, .. } => text.len(),
         ContentPart::ToolCall(call) => call.name.len() + bytes_of(&call.arguments),
         ContentPart::ToolResult(result) => bytes_of(&result.output),
         _ => 0,

@@ -18,7 +18,6 @@ use super::{
     schema::{self, Meaning, Slot},
     task::{Joint, Task},
     wishes::{self, Goal, Wish},
-    words,
 };
 
 /// The next reply.
@@ -49,13 +48,15 @@ pub(super) fn next(request: &ChatRequest, history: &History<'_>) -> Next {
     let task = Task::new(history.task);
     let wishes = wishes::find(&task, &candidates, history.before);
     let is_chosen = matches!(choice, ToolChoice::Specific { .. });
-    let planner = Planner { task: &task, candidates: &candidates, history, wishes: &wishes, is_chosen };
+    let planner =
+        Planner { task: &task, candidates: &candidates, history, wishes: &wishes, is_chosen };
     let walk = planner.walk();
     if !walk.pending.is_empty() {
         return Next::Call(walk.pending);
     }
     let must_call = matches!(choice, ToolChoice::Required | ToolChoice::Specific { .. });
-    if let Some(call) = planner.follow_up().or_else(|| planner.final_answer(&walk.notes, must_call)) {
+    if let Some(call) = planner.follow_up().or_else(|| planner.final_answer(&walk.notes, must_call))
+    {
         return Next::Call(vec![call]);
     }
     if must_call && let Some(call) = planner.forced() {
@@ -98,7 +99,9 @@ impl Planner<'_> {
         for (at, wish) in self.wishes.iter().enumerate() {
             match &wish.goal {
                 Goal::Context => {}
-                Goal::Unknown => walk.notes.push(Note::Unknown(self.task.text.written(wish.tokens.clone()).to_owned())),
+                Goal::Unknown => walk
+                    .notes
+                    .push(Note::Unknown(self.task.text.written(wish.tokens.clone()).to_owned())),
                 Goal::Call { candidate, given } => {
                     if wish.joint == Joint::Then && matches!(walk.last, Some(Outcome::Pending)) {
                         break;
@@ -118,13 +121,20 @@ impl Planner<'_> {
     }
 
     /// Plans the calls of one wish; `false` if it, and what follows, has to wait.
-    fn grant(&self, at: usize, candidate: &Candidate<'_>, given: &Map<String, Value>, walk: &mut Walk) -> bool {
+    fn grant(
+        &self,
+        at: usize,
+        candidate: &Candidate<'_>,
+        given: &Map<String, Value>,
+        walk: &mut Walk,
+    ) -> bool {
         let earlier = match &walk.last {
             Some(Outcome::Done(earlier)) => Some(earlier.clone()),
             Some(Outcome::Pending | Outcome::Failed) => None,
             None => self.history.before.and_then(|it| it.earlier()),
         };
-        let mut filled = arguments::fill(candidate, self.task, self.wishes[at].tokens.clone(), earlier.as_ref());
+        let mut filled =
+            arguments::fill(candidate, self.task, self.wishes[at].tokens.clone(), earlier.as_ref());
         for (slot, values) in candidate.slots.iter().zip(&mut filled.values) {
             if values.is_empty() {
                 values.extend(given.get(slot.name).cloned());
@@ -154,18 +164,27 @@ impl Planner<'_> {
         match &walk.last {
             // What is missing may be in a result that is not there yet.
             Some(Outcome::Pending) => return false,
-            Some(Outcome::Failed) => walk.notes.push(Note::Blocked(candidate.tool.name().to_owned())),
+            Some(Outcome::Failed) => {
+                walk.notes.push(Note::Blocked(candidate.tool.name().to_owned()))
+            }
             _ => {
                 let named = missing.iter().map(|it| &candidate.slots[*it]);
-                let parameters = named.map(|it| (it.name.to_owned(), it.description.to_owned())).collect();
-                walk.notes.push(Note::Missing { tool: candidate.tool.name().to_owned(), parameters });
+                let parameters =
+                    named.map(|it| (it.name.to_owned(), it.description.to_owned())).collect();
+                walk.notes
+                    .push(Note::Missing { tool: candidate.tool.name().to_owned(), parameters });
             }
         }
         true
     }
 
     /// Makes a call pending, unless it was made already.
-    fn plan(&self, candidate: &Candidate<'_>, arguments: Map<String, Value>, walk: &mut Walk) -> Outcome {
+    fn plan(
+        &self,
+        candidate: &Candidate<'_>,
+        arguments: Map<String, Value>,
+        walk: &mut Walk,
+    ) -> Outcome {
         let planned = Planned { name: candidate.tool.name().to_owned(), arguments };
         let arguments = Value::Object(planned.arguments.clone());
         let attempts: Vec<Made<'_>> = self.history.attempts(&planned.name, &arguments).collect();
@@ -186,7 +205,13 @@ impl Planner<'_> {
     }
 
     /// Fills what the wish itself leaves out: from the other clauses, from calls like it, from the result before.
-    fn complete(&self, at: usize, candidate: &Candidate<'_>, filled: &mut Filled, earlier: Option<&Earlier>) {
+    fn complete(
+        &self,
+        at: usize,
+        candidate: &Candidate<'_>,
+        filled: &mut Filled,
+        earlier: Option<&Earlier>,
+    ) {
         for (number, slot) in candidate.slots.iter().enumerate() {
             if !filled.values[number].is_empty() {
                 continue;
@@ -199,21 +224,30 @@ impl Planner<'_> {
             let found = alike
                 .or_else(|| self.from_others(at, candidate, slot))
                 .or_else(|| self.question_before(at, slot))
-                .or_else(|| earlier.and_then(|it| it.value_for(slot).or_else(|| it.argument_for(slot))));
+                .or_else(|| {
+                    earlier.and_then(|it| it.value_for(slot).or_else(|| it.argument_for(slot)))
+                });
             filled.values[number].extend(found);
         }
     }
 
     /// What a neighbouring wish for the same tool says: `the kitchen and the hallway lights off`.
     fn from_alike(&self, at: usize, candidate: &Candidate<'_>, slot: usize) -> Option<Value> {
-        let of = |wish: usize| self.wishes[wish].candidate().map(|it| self.candidates[it].tool.name());
+        let of =
+            |wish: usize| self.wishes[wish].candidate().map(|it| self.candidates[it].tool.name());
         let is_alike = |wish: &usize| *wish != at && of(*wish) == Some(candidate.tool.name());
-        let joined = |from: usize, to: usize| self.wishes[from + 1..=to].iter().all(|it| it.joint == Joint::And);
+        let joined = |from: usize, to: usize| {
+            self.wishes[from + 1..=to].iter().all(|it| it.joint == Joint::And)
+        };
         let before = (0..at).rev().filter(|it| joined(*it, at));
         let after = (at + 1..self.wishes.len()).filter(|it| joined(at, *it));
         let value = |wish: usize| {
             let tokens = self.wishes[wish].tokens.clone();
-            arguments::fill(candidate, self.task, tokens, None).values.swap_remove(slot).into_iter().next_back()
+            arguments::fill(candidate, self.task, tokens, None)
+                .values
+                .swap_remove(slot)
+                .into_iter()
+                .next_back()
         };
         before.chain(after).filter(is_alike).find_map(value)
     }
@@ -221,7 +255,9 @@ impl Planner<'_> {
     /// What another clause says, the nearest before first: `I'm flying to Lisbon. … the weather there?`
     fn from_others(&self, at: usize, candidate: &Candidate<'_>, slot: &Slot<'_>) -> Option<Value> {
         let mut others = (0..at).rev().chain(at + 1..self.wishes.len());
-        others.find_map(|it| arguments::borrow(candidate, slot, self.task, self.wishes[it].tokens.clone()))
+        others.find_map(|it| {
+            arguments::borrow(candidate, slot, self.task, self.wishes[it].tokens.clone())
+        })
     }
 
     /// `Can bees count? Research it.`: the clause before is what is asked about.
@@ -233,25 +269,33 @@ impl Planner<'_> {
         let before = self.wishes.get(at.checked_sub(1)?)?;
         let is_question = before.candidate().is_none() && refers(&self.wishes[at]);
         let takes_text = matches!(slot.meaning, Meaning::Query | Meaning::Prose | Meaning::Title);
-        (is_question && takes_text).then(|| Value::from(self.task.text.written(before.tokens.clone())))
+        (is_question && takes_text)
+            .then(|| Value::from(self.task.text.written(before.tokens.clone())))
     }
 
     /// After a search in a task that asks for more than a search: read what was found.
     fn follow_up(&self) -> Option<Planned> {
-        let asks_for_more = self.task.text.tokens.iter().any(|it| words::is_in("investigate", &it.stem));
+        let asks_for_more = self.task.text.tokens.iter().any(|it| it.stem.is_in("investigate"));
         let searched = self.history.made.iter().rev().find(|made| {
             let of = |it: &&Candidate<'_>| it.tool.name() == made.call.name;
             made.is_done() && self.candidates.iter().find(of).is_some_and(Candidate::searches_web)
         })?;
         let reader = self.candidates.iter().find(|it| {
-            it.reads_pages() && !it.searches_web() && !it.is_final_answer() && !it.tool.is_destructive() && !self.history.has_called(it.tool.name())
+            it.reads_pages()
+                && !it.searches_web()
+                && !it.is_final_answer()
+                && !it.tool.is_destructive()
+                && !self.history.has_called(it.tool.name())
         })?;
         if !asks_for_more {
             return None;
         }
         let earlier = searched.earlier()?;
         let needed = reader.slots.iter().filter(|it| it.required);
-        let arguments = needed.map(|it| Some((it.name.to_owned(), earlier.value_for(it)?))).collect::<Option<Map<_, _>>>()?;
-        schema::fits(reader.tool, &arguments).then(|| Planned { name: reader.tool.name().to_owned(), arguments })
+        let arguments = needed
+            .map(|it| Some((it.name.to_owned(), earlier.value_for(it)?)))
+            .collect::<Option<Map<_, _>>>()?;
+        schema::fits(reader.tool, &arguments)
+            .then(|| Planned { name: reader.tool.name().to_owned(), arguments })
     }
 }

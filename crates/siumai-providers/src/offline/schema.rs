@@ -6,18 +6,20 @@ use boon::{Compiler, Schemas, UrlLoader};
 use serde_json::{Map, Value};
 use siumai_core::types::Tool;
 
-use super::words;
+use super::words::{self, Stem};
 
 /// One parameter of a tool.
 #[derive(Debug)]
 pub(super) struct Slot<'a> {
     pub(super) name: &'a str,
     /// The stems of the name.
-    pub(super) words: Vec<String>,
+    pub(super) words: Vec<Stem>,
     /// The stems of the description.
-    pub(super) described: Vec<String>,
+    described: Vec<Stem>,
     /// The stems of what it can be chosen from.
-    options: Vec<String>,
+    options: Vec<Stem>,
+    /// The words of name and description, in lower case.
+    said: Vec<String>,
     pub(super) description: &'a str,
     pub(super) shape: Shape<'a>,
     pub(super) meaning: Meaning,
@@ -115,20 +117,28 @@ impl Slot<'_> {
         [self.limits.0, self.limits.1].into_iter().flatten()
     }
 
-    /// Whether a word of its name or description is like this stem, and how much.
-    pub(super) fn likeness(&self, stem: &str) -> f32 {
-        let best = |words: &[String]| words.iter().map(|it| words::likeness(it, stem)).fold(0.0, f32::max);
-        best(&self.words).max(0.6 * best(&self.described)).max(best(&self.options))
+    /// Whether a word of its name or description is like this one, and how much.
+    pub(super) fn likeness(&self, stem: &Stem) -> f32 {
+        let by_name = stem.nearest(&self.words).max(stem.nearest(&self.options));
+        by_name.max(0.6 * stem.nearest(&self.described))
     }
 
-    pub(super) fn mentions(&self, any_of: &[&str]) -> bool {
-        any_of.iter().map(|it| words::stem(it)).any(|it| self.words.contains(&it) || self.described.contains(&it))
+    /// Whether its name or description has one of some words, parted by blanks.
+    pub(super) fn mentions(&self, any_of: &str) -> bool {
+        words::any_of(any_of, &self.said)
+    }
+
+    /// Whether its name has one of some words, parted by blanks.
+    pub(super) fn is_named(&self, any_of: &str) -> bool {
+        words::any_of(any_of, &words::words_of_name(self.name))
     }
 }
 
 fn record<'a>(schema: &'a Value, root: &'a Value, depth: usize) -> Vec<Slot<'a>> {
     const MAX_DEPTH: usize = 4;
-    let Some(properties) = schema.get("properties").and_then(Value::as_object).filter(|_| depth < MAX_DEPTH) else {
+    let Some(properties) =
+        schema.get("properties").and_then(Value::as_object).filter(|_| depth < MAX_DEPTH)
+    else {
         return Vec::new();
     };
     let required: Vec<&str> = match schema.get("required").and_then(Value::as_array) {
@@ -153,27 +163,33 @@ fn slot<'a>(name: &'a str, property: &'a Value, root: &'a Value, depth: usize) -
     let text_of = |key| [property, schema].into_iter().find_map(|it| it.get(key)?.as_str());
     let description = text_of("description").unwrap_or("");
     let format = text_of("format").unwrap_or("");
-    let words = words::stems_of_name(name);
-    let described = words::stems_of_prose(description);
+    let named = words::words_of_name(name);
+    let described = words::words_of_prose(description);
     let limit = |keys: [&str; 2]| keys.iter().find_map(|key| schema.get(key)?.as_f64());
     let is_iso = format.starts_with("date")
         || ["YYYY", "ISO", "RFC 3339", "yyyy-"].iter().any(|it| description.contains(it));
     let shape = shape(name, schema, root, depth);
     let options = match &shape {
-        Shape::Choice(options) => options.iter().filter_map(|it| it.as_str()).flat_map(words::stems_of_name).collect(),
+        Shape::Choice(options) => options
+            .iter()
+            .filter_map(|it| it.as_str())
+            .flat_map(words::words_of_name)
+            .map(|it| Stem::new(&it))
+            .collect(),
         _ => Vec::new(),
     };
     Slot {
         name,
         options,
-        meaning: meaning(&words, &described, format),
-        role: role(&words),
+        meaning: meaning(&named, &described, format),
+        role: role(&named),
         shape,
         required: false,
         default: [property, schema].into_iter().find_map(|it| it.get("default")),
         limits: (limit(["minimum", "exclusiveMinimum"]), limit(["maximum", "exclusiveMaximum"])),
-        words,
-        described,
+        words: words::stems(&named),
+        described: words::stems(&described),
+        said: named.into_iter().chain(described).collect(),
         description,
         is_iso,
     }
@@ -187,7 +203,8 @@ fn shape<'a>(name: &'a str, schema: &'a Value, root: &'a Value, depth: usize) ->
         return Shape::Choice(vec![only]);
     }
     // Variants of an enumeration with their own descriptions come as alternatives of constants.
-    if let Some(options) = alternatives(schema).map(|all| all.iter().filter_map(|it| it.get("const")).collect::<Vec<_>>())
+    if let Some(options) = alternatives(schema)
+        .map(|all| all.iter().filter_map(|it| it.get("const")).collect::<Vec<_>>())
         && !options.is_empty()
     {
         return Shape::Choice(options);
@@ -231,7 +248,9 @@ fn alternatives(schema: &Value) -> Option<&Vec<Value>> {
 fn type_of(schema: &Value) -> &str {
     let named = match schema.get("type") {
         Some(Value::String(name)) => Some(name.as_str()),
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).find(|it| *it != "null"),
+        Some(Value::Array(names)) => {
+            names.iter().filter_map(Value::as_str).find(|it| *it != "null")
+        }
         _ => None,
     };
     let implied = || if schema.get("properties").is_some() { "object" } else { "" };
@@ -239,10 +258,9 @@ fn type_of(schema: &Value) -> &str {
 }
 
 fn role(words: &[String]) -> Role {
-    let is_any = |names: &str| words.iter().any(|it| names.split(' ').any(|name| words::stem(name) == *it));
-    if is_any("from source origin start departure base sender") {
+    if words::any_of("from source origin start departure base sender", words) {
         Role::Source
-    } else if is_any("to target destination dest end arrival into recipient") {
+    } else if words::any_of("to target destination dest end arrival into recipient", words) {
         Role::Target
     } else {
         Role::Any
@@ -257,32 +275,46 @@ fn meaning(words: &[String], described: &[String], format: &str) -> Meaning {
         "time" => Some(Meaning::Time),
         _ => None,
     };
-    let is_any = |names: &str, stems: &[String]| {
-        names.split_whitespace().any(|it| stems.contains(&words::stem(it)))
-    };
+    let is_any = words::any_of;
     let last = words.last().map(std::slice::from_ref).unwrap_or_default();
     let is_code = words.len() == 1
         && is_any("code", words)
-        && !is_any("coupon promo discount country postal zip area access verification airport booking", described);
+        && !is_any(
+            "coupon promo discount country postal zip area access verification airport booking",
+            described,
+        );
     let special = match () {
         () if is_any("zone timezone tz", words) => Some(Meaning::Zone),
         () if is_any("file folder directory", words) && is_any("name", last) => Some(Meaning::Path),
         () if is_any("unit", words) => Some(Meaning::Unit),
-        () if is_any("recipient", words) && !is_any("email mail address", described) => Some(Meaning::Person),
+        () if is_any("recipient", words) && !is_any("email mail address", described) => {
+            Some(Meaning::Person)
+        }
         () if is_code => Some(Meaning::Code),
         () if is_any("id identifier number reference", last) => Some(Meaning::Identifier),
         () => None,
     };
     let by_name = || MEANINGS.iter().find(|(_, names, _)| is_any(names, words)).map(|(it, ..)| *it);
-    let by_description = || MEANINGS.iter().find(|(.., names)| is_any(names, described)).map(|(it, ..)| *it);
-    let says_nothing = is_any("input value argument data string to from target source start end", words) && words.len() == 1;
-    let general = if says_nothing { by_description().or_else(by_name) } else { by_name().or_else(by_description) };
+    let by_description =
+        || MEANINGS.iter().find(|(.., names)| is_any(names, described)).map(|(it, ..)| *it);
+    let says_nothing =
+        is_any("input value argument data string to from target source start end", words)
+            && words.len() == 1;
+    let general = if says_nothing {
+        by_description().or_else(by_name)
+    } else {
+        by_name().or_else(by_description)
+    };
     by_format.or(special).or(general).unwrap_or(Meaning::Other)
 }
 
 /// What a slot means by the words of its name, or else of its description.
 const MEANINGS: &[(Meaning, &str, &str)] = &[
-    (Meaning::Expression, "expression expr formula equation calculation math", "expression formula equation arithmetic"),
+    (
+        Meaning::Expression,
+        "expression expr formula equation calculation math",
+        "expression formula equation arithmetic",
+    ),
     (Meaning::Zone, "timezone tz zone", "timezone zone iana"),
     (Meaning::Currency, "currency", "currency"),
     (Meaning::Language, "language lang locale", "language"),
@@ -303,7 +335,15 @@ const MEANINGS: &[(Meaning, &str, &str)] = &[
     (Meaning::Pattern, "pattern glob regex regexp", ""),
     (Meaning::Query, "query q search term keyword topic question", "search query question topic"),
     (Meaning::Title, "title subject label headline reason purpose", ""),
-    (Meaning::Answer, "answer conclusion response report summary result output", "answer conclusion"),
-    (Meaning::Prose, "text content body message sentence note comment input prompt phrase description", ""),
+    (
+        Meaning::Answer,
+        "answer conclusion response report summary result output",
+        "answer conclusion",
+    ),
+    (
+        Meaning::Prose,
+        "text content body message sentence note comment input prompt phrase description",
+        "",
+    ),
     (Meaning::Person, "name person contact user customer guest attendee author", ""),
 ];

@@ -57,7 +57,8 @@ impl<'a> Task<'a> {
                 at = after;
                 continue;
             }
-            let Some((length, next)) = self.cut(start, at).filter(|_| clauses.len() < MAX_CLAUSES) else {
+            let Some((length, next)) = self.cut(start, at).filter(|_| clauses.len() < MAX_CLAUSES)
+            else {
                 at += 1;
                 continue;
             };
@@ -79,11 +80,13 @@ impl<'a> Task<'a> {
     /// Where a stretch ends that begins here and must stay whole.
     fn uncut(&self, at: usize) -> Option<usize> {
         let expressions = self.expressions.iter().map(|it| &it.tokens);
-        let whole = expressions.chain(self.amounts.iter().map(|it| &it.tokens)).find(|it| it.start == at);
+        let whole =
+            expressions.chain(self.amounts.iter().map(|it| &it.tokens)).find(|it| it.start == at);
         if let Some(whole) = whole {
             return Some(whole.end);
         }
-        let is_speech = ["saying", "says", "telling"].contains(&self.text.word(at)) || self.is_colon_of_speech(at);
+        let is_speech = ["saying", "says", "telling"].contains(&self.text.word(at))
+            || self.is_colon_of_speech(at);
         if is_speech {
             return Some(self.end_of_speech(at + 1));
         }
@@ -96,7 +99,8 @@ impl<'a> Task<'a> {
     /// Past a quoted block that follows a colon on a line of its own.
     fn end_of_block(&self, at: usize) -> Option<usize> {
         let kind = |at: usize| self.text.tokens.get(at).map(|it| it.kind);
-        let blank = (at..self.text.tokens.len()).take_while(|it| kind(*it) == Some(Kind::Break)).count();
+        let blank =
+            (at..self.text.tokens.len()).take_while(|it| kind(*it) == Some(Kind::Break)).count();
         (blank > 0 && kind(at + blank) == Some(Kind::Quoted)).then_some(at + blank + 1)
     }
 
@@ -105,7 +109,8 @@ impl<'a> Task<'a> {
         const BEFORE: &str = "email message mail text translate say note remind post tweet ticket body content titled \
              write summarize summarise subject";
         self.text.is_mark(at, ":")
-            && (at.saturating_sub(8)..at).any(|it| BEFORE.split_whitespace().any(|word| word == self.text.word(it)))
+            && (at.saturating_sub(8)..at)
+                .any(|it| BEFORE.split_whitespace().any(|word| word == self.text.word(it)))
     }
 
     fn end_of_speech(&self, at: usize) -> usize {
@@ -113,8 +118,13 @@ impl<'a> Task<'a> {
             return end;
         }
         let ends = |at: usize| self.is_sentence_end(at) || self.text.tokens[at].kind == Kind::Break;
-        let is_then = |at: usize| self.text.word(at) == "then" || (self.text.word(at) == "and" && self.text.word(at + 1) == "then");
-        (at..self.text.tokens.len()).find(|it| ends(*it) || is_then(*it)).unwrap_or(self.text.tokens.len())
+        let is_then = |at: usize| {
+            self.text.word(at) == "then"
+                || (self.text.word(at) == "and" && self.text.word(at + 1) == "then")
+        };
+        (at..self.text.tokens.len())
+            .find(|it| ends(*it) || is_then(*it))
+            .unwrap_or(self.text.tokens.len())
     }
 
     /// Past the `and` of `between … and …`, if it is near.
@@ -137,10 +147,14 @@ impl<'a> Task<'a> {
             return Some((1, Joint::And));
         }
         match self.text.word(at) {
-            "then" | "afterwards" | "dann" | "danach" | "puis" | "ensuite" | "finally" if at == start => {
+            "then" | "afterwards" | "dann" | "danach" | "puis" | "ensuite" | "finally"
+                if at == start =>
+            {
                 Some((1, Joint::Then))
             }
-            "then" | "afterwards" | "dann" | "danach" | "puis" | "ensuite" => Some((1, Joint::Then)),
+            "then" | "afterwards" | "dann" | "danach" | "puis" | "ensuite" => {
+                Some((1, Joint::Then))
+            }
             "after" if self.text.word(at + 1) == "that" => Some((2, Joint::Then)),
             "and" | "und" | "et" | "also" | "plus" => Some((1, Joint::And)),
             _ => None,
@@ -148,13 +162,15 @@ impl<'a> Task<'a> {
     }
 
     fn is_sentence_end(&self, at: usize) -> bool {
-        self.text.is_mark(at, ".!?;。？！") && self.text.tokens.get(at + 1).is_none_or(|it| it.spaced || it.kind == Kind::Break)
+        self.text.is_mark(at, ".!?;。？！")
+            && self.text.tokens.get(at + 1).is_none_or(|it| it.spaced || it.kind == Kind::Break)
     }
 
     /// `1.`, `2)`, `-` and `*` at the start of a line.
     fn is_list_marker(&self, at: usize) -> bool {
         let begins_line = at == 0 || self.text.tokens[at - 1].kind == Kind::Break;
-        let is_number = matches!(self.text.tokens[at].kind, Kind::Number(_)) && self.text.is_mark(at + 1, ".)");
+        let is_number =
+            matches!(self.text.tokens[at].kind, Kind::Number(_)) && self.text.is_mark(at + 1, ".)");
         begins_line && (is_number || self.text.is_mark(at, "-*•"))
     }
 }

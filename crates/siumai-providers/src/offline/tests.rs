@@ -14,7 +14,8 @@ use super::OfflineModel;
 /// The reply to a request.
 fn reply(request: ChatRequest) -> ChatResponse {
     let model = OfflineModel::new();
-    let stream = futures_util::FutureExt::now_or_never(model.stream(request)).expect("it never waits");
+    let stream =
+        futures_util::FutureExt::now_or_never(model.stream(request)).expect("it never waits");
     let reply = futures_util::FutureExt::now_or_never(collect(stream.expect("it never fails")));
     reply.expect("it never waits").expect("its stream is whole")
 }
@@ -29,7 +30,12 @@ fn ask(task: &str, tools: &[Tool]) -> ChatResponse {
 }
 
 fn weather() -> Tool {
-    Tool::function("get_weather", "Get weather for a city").parameter("city", "string", "City name", true)
+    Tool::function("get_weather", "Get weather for a city").parameter(
+        "city",
+        "string",
+        "City name",
+        true,
+    )
 }
 
 fn city(name: &str) -> (String, Value) {

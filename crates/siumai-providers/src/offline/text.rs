@@ -6,7 +6,10 @@ mod tests;
 use std::ops::Range;
 
 use self::scan::Scanner;
-use super::{facts, words};
+use super::{
+    facts,
+    words::{self, Stem},
+};
 
 /// A text and its tokens.
 #[derive(Debug)]
@@ -24,7 +27,7 @@ pub(super) struct Token {
     /// The bare value: a word in lower case, the inside of quotes, an ISO date, the digits of a number.
     pub(super) value: String,
     /// What a word is compared by; empty for everything else.
-    pub(super) stem: String,
+    pub(super) stem: Stem,
     /// Whether white space comes before it.
     pub(super) spaced: bool,
 }
@@ -84,7 +87,9 @@ impl<'a> Text<'a> {
     }
 
     pub(super) fn is_mark(&self, at: usize, marks: &str) -> bool {
-        self.tokens.get(at).is_some_and(|it| it.kind == Kind::Mark && marks.contains(it.value.as_str()))
+        self.tokens
+            .get(at)
+            .is_some_and(|it| it.kind == Kind::Mark && marks.contains(it.value.as_str()))
     }
 
     /// Whether a word begins with a capital letter.
@@ -111,7 +116,7 @@ impl<'a> Text<'a> {
                 let span = self.tokens[at].span.start..self.tokens[at + length - 1].span.end;
                 let value = value.unwrap_or_else(|| self.source[span.clone()].to_owned());
                 let spaced = self.tokens[at].spaced;
-                let date = Token { span, kind: Kind::Date, value, stem: String::new(), spaced };
+                let date = Token { span, kind: Kind::Date, value, stem: Stem::default(), spaced };
                 self.tokens.splice(at..at + length, [date]);
             }
             at += 1;
@@ -120,7 +125,9 @@ impl<'a> Text<'a> {
 
     /// How many tokens make up the date that begins here, and its ISO form if the year is told.
     fn written_date(&self, at: usize) -> Option<(usize, Option<String>)> {
-        let is_ordinal = |at: usize| ["st", "nd", "rd", "th"].contains(&self.word(at)) && !self.tokens[at].spaced;
+        let is_ordinal = |at: usize| {
+            ["st", "nd", "rd", "th"].contains(&self.word(at)) && !self.tokens[at].spaced
+        };
         let day_at = |at: usize| {
             let whole = |value: f64| (1.0..=31.0).contains(&value) && value.fract() == 0.0;
             self.tokens.get(at).and_then(|token| match token.kind {
@@ -146,7 +153,9 @@ impl<'a> Text<'a> {
         };
         let year_at = end + usize::from(self.is_mark(end, ","));
         let year = self.tokens.get(year_at).and_then(|token| match token.kind {
-            Kind::Number(value) if (1000.0..=2999.0).contains(&value) && value.fract() == 0.0 => Some(value),
+            Kind::Number(value) if (1000.0..=2999.0).contains(&value) && value.fract() == 0.0 => {
+                Some(value)
+            }
             _ => None,
         });
         let Some(year) = year else { return Some((end - at, None)) };
@@ -157,16 +166,19 @@ impl<'a> Text<'a> {
     fn join_phrases(&mut self) {
         let mut at = 0;
         while at < self.tokens.len() {
-            let following: Vec<&str> =
-                (at..self.tokens.len()).take(6).map(|it| self.word(it)).take_while(|it| !it.is_empty()).collect();
+            let following: Vec<&str> = (at..self.tokens.len())
+                .take(6)
+                .map(|it| self.word(it))
+                .take_while(|it| !it.is_empty())
+                .collect();
             let Some((length, meaning)) = words::phrase(&following) else {
                 at += 1;
                 continue;
             };
             for token in &mut self.tokens[at..at + length] {
-                token.stem.clear();
+                token.stem = Stem::default();
             }
-            self.tokens[at].stem = words::stem(meaning);
+            self.tokens[at].stem = Stem::new(meaning);
             at += length;
         }
     }

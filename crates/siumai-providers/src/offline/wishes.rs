@@ -43,10 +43,15 @@ impl Wish {
 }
 
 /// All wishes of a task, in order. `before` is the last call of the turn before.
-pub(super) fn find(task: &Task<'_>, candidates: &[Candidate<'_>], before: Option<Made<'_>>) -> Vec<Wish> {
+pub(super) fn find(
+    task: &Task<'_>,
+    candidates: &[Candidate<'_>],
+    before: Option<Made<'_>>,
+) -> Vec<Wish> {
     let mut finder = Finder { task, candidates, wishes: Vec::new() };
     for (number, clause) in task.clauses().into_iter().enumerate() {
-        let goes_on = if number == 0 { before.and_then(|it| finder.goes_on_with(&clause, it)) } else { None };
+        let goes_on =
+            if number == 0 { before.and_then(|it| finder.goes_on_with(&clause, it)) } else { None };
         match goes_on {
             Some(wish) if finder.fit(clause.tokens.clone()).is_none() => finder.wishes.push(wish),
             _ => finder.add(clause),
@@ -67,7 +72,7 @@ impl Finder<'_> {
             return self.wishes.push(wish);
         }
         // Another path or number alone is for the tool before.
-        let is_bare = clause.tokens.clone().all(|it| words::weight(&self.task.text.tokens[it].stem) < 1.0 || self.task.text.tokens[it].stem.is_empty());
+        let is_bare = clause.tokens.clone().all(|it| !self.task.text.tokens[it].stem.is_telling());
         if is_bare && self.extend(&clause, true) {
             return;
         }
@@ -97,9 +102,11 @@ impl Finder<'_> {
     fn fit(&self, tokens: Range<usize>) -> Option<Fit> {
         let fits = matching::fits(self.candidates, self.task, tokens.clone(), None);
         let is_statement = self.is_statement(tokens.clone());
-        let is_setting = ["it's", "its", "there's"].contains(&self.task.text.word(tokens.start)) && is_statement;
+        let is_setting =
+            ["it's", "its", "there's"].contains(&self.task.text.word(tokens.start)) && is_statement;
         fits.into_iter().find(|fit| {
-            let is_vague = is_statement && (is_setting || matching::takes_anything(&self.candidates[fit.candidate]));
+            let is_vague = is_statement
+                && (is_setting || matching::takes_anything(&self.candidates[fit.candidate]));
             let doubt = match (is_vague, is_setting) {
                 (true, true) => 0.3,
                 (true, false) => 0.5,
@@ -129,10 +136,15 @@ impl Finder<'_> {
         let whole = first.tokens.start..clause.tokens.end;
         let together = self.fit(whole.clone())?;
         let alone = self.fit(clause.tokens.clone());
-        let refers = clause.tokens.clone().any(|it| ["that", "it", "there", "this"].contains(&self.task.text.word(it)));
+        let refers = clause
+            .tokens
+            .clone()
+            .any(|it| ["that", "it", "there", "this"].contains(&self.task.text.word(it)));
         let used = |it: &Fit| it.filled.used.iter().filter(|it| **it).count();
         let is_richer = |alone: &Fit| {
-            refers && together.filled.missing(&self.candidates[together.candidate]).is_empty() && used(&together) > used(alone)
+            refers
+                && together.filled.missing(&self.candidates[together.candidate]).is_empty()
+                && used(&together) > used(alone)
         };
         if alone.is_some_and(|it| it.candidate != together.candidate && !is_richer(&it)) {
             return None;
@@ -167,7 +179,8 @@ impl Finder<'_> {
         let filled = arguments::fill(tool, self.task, clause.tokens.clone(), None);
         let is_whole = filled.missing(tool).is_empty() && tool.slots.iter().any(|it| it.required);
         let is_sure = !matching::takes_anything(tool);
-        (is_whole && is_sure && self.is_used_up(candidate, clause.tokens.clone(), &filled)).then_some(candidate)
+        (is_whole && is_sure && self.is_used_up(candidate, clause.tokens.clone(), &filled))
+            .then_some(candidate)
     }
 
     /// `And in Osaka?`: the last call again, with what is said anew.
@@ -193,7 +206,8 @@ impl Finder<'_> {
             match token.kind {
                 Kind::Mark | Kind::Break => true,
                 Kind::Word => {
-                    words::weight(&token.stem) < 1.0 || self.candidates[candidate].likeness(&token.stem) > 0.5
+                    !token.stem.is_telling()
+                        || self.candidates[candidate].likeness(&token.stem) > 0.5
                 }
                 _ => false,
             }
@@ -204,17 +218,22 @@ impl Finder<'_> {
 
     /// A question about the world, for whoever can search it.
     fn asks_the_web(&self, clause: &Clause) -> bool {
-        const QUESTIONS: [&str; 9] = ["who", "what", "when", "where", "why", "which", "how", "who's", "what's"];
+        const QUESTIONS: [&str; 9] =
+            ["who", "what", "when", "where", "why", "which", "how", "who's", "what's"];
         let text = &self.task.text;
         let mut words = clause.tokens.clone().map(|it| text.word(it)).filter(|it| !it.is_empty());
-        let first = words.find(|it| !["so", "hey", "hi", "hello", "please", "and"].contains(it)).unwrap_or("");
+        let first = words
+            .find(|it| !["so", "hey", "hi", "hello", "please", "and"].contains(it))
+            .unwrap_or("");
         let rest: Vec<&str> = words.collect();
         let is_question = QUESTIONS.contains(&first)
             || (first == "tell" && rest.contains(&"about"))
             || first == "explain"
             || rest.first().is_some_and(|_| first == "latest" || first == "news");
-        let is_about_us = rest.iter().any(|it| ["you", "your", "my", "i", "me", "we", "our"].contains(it)) && first != "tell";
-        let says_something = clause.tokens.clone().any(|it| words::weight(&text.tokens[it].stem) == 1.0 && !text.tokens[it].stem.is_empty());
+        let is_about_us =
+            rest.iter().any(|it| ["you", "your", "my", "i", "me", "we", "our"].contains(it))
+                && first != "tell";
+        let says_something = clause.tokens.clone().any(|it| text.tokens[it].stem.is_telling());
         let has_reference = rest.iter().any(|it| ["it", "that", "this", "there"].contains(it));
         is_question && says_something && !is_about_us && !has_reference && rest.len() > 1
     }
@@ -228,12 +247,16 @@ impl Finder<'_> {
              conclusion everything detail compare comparison table overview findings";
         let text = &self.task.text;
         let mut words = tokens.clone().map(|it| text.word(it)).filter(|it| !it.is_empty());
-        let opens = words.find(|it| !["please", "and", "then", "also", "so"].contains(it)).unwrap_or("");
-        let opens = OPENERS.split_whitespace().any(|it| it == opens.strip_suffix("'s").unwrap_or(opens));
-        let sums_up = |stem: &str| SUMMING_UP.split_whitespace().any(|it| words::stem(it) == stem);
+        let opens =
+            words.find(|it| !["please", "and", "then", "also", "so"].contains(it)).unwrap_or("");
+        let opens =
+            OPENERS.split_whitespace().any(|it| it == opens.strip_suffix("'s").unwrap_or(opens));
+        let sums_up = |word: &String| words::any_of(SUMMING_UP, std::slice::from_ref(word));
         let says_something = tokens.into_iter().any(|it| {
             let token = &text.tokens[it];
-            token.kind != Kind::Mark && (token.kind != Kind::Word || words::weight(&token.stem) == 1.0) && !sums_up(&token.stem)
+            token.kind != Kind::Mark
+                && (token.kind != Kind::Word || token.stem.is_telling())
+                && !sums_up(&token.value)
         });
         opens && says_something
     }
@@ -244,8 +267,15 @@ impl Finder<'_> {
         let is_question = text.is_mark(tokens.end, "?");
         let word = |offset: usize| text.word(tokens.start + offset);
         let is_wish = matches!(word(0), "i" | "i'd" | "we" | "i'm")
-            && (1..4).any(|it| ["want", "need", "like", "wonder", "wondering", "looking", "must"].contains(&word(it)));
-        let is_subject = ["my", "our", "his", "her", "their", "i", "we", "they", "it", "this", "that", "the", "i'm", "it's"].contains(&word(0));
+            && (1..4).any(|it| {
+                ["want", "need", "like", "wonder", "wondering", "looking", "must"]
+                    .contains(&word(it))
+            });
+        let is_subject = [
+            "my", "our", "his", "her", "their", "i", "we", "they", "it", "this", "that", "the",
+            "i'm", "it's",
+        ]
+        .contains(&word(0));
         is_subject && !is_wish && !is_question
     }
 }

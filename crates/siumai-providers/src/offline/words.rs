@@ -6,36 +6,77 @@ use std::{
     sync::LazyLock,
 };
 
-/// How alike two stems are: 1 for the same, less for words of one group, 0 for strangers.
-pub(super) fn likeness(a: &str, b: &str) -> f32 {
-    if a == b {
-        return 1.0;
+/// A word without its ending, in lower case: those of `cities` and `city`, `writing` and `write` are the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stem {
+    text: String,
+    /// The groups of words that mean the same, and how firmly it is in each.
+    groups: &'static [(usize, f32)],
+    weight: f32,
+}
+
+impl Stem {
+    pub(super) fn new(word: &str) -> Self {
+        let text = bare(word);
+        let groups = GROUPS_OF.get(&text).map_or(&[] as &[_], Vec::as_slice);
+        let weight = match text.as_str() {
+            "" => 0.0,
+            stop if STOP.contains(stop) => 0.0,
+            weak if WEAK.contains(weak) => 0.3,
+            _ => 1.0,
+        };
+        Self { text, groups, weight }
     }
-    let (Some(of_a), Some(of_b)) = (GROUPS_OF.get(a), GROUPS_OF.get(b)) else { return 0.0 };
-    let shared = of_a.iter().flat_map(|(group, weight)| {
-        of_b.iter().filter(move |(other, _)| other == group).map(move |(_, it)| weight.min(*it))
-    });
-    0.9 * shared.fold(0.0, f32::max)
-}
 
-/// Whether a stem belongs to the group that is named by its first word.
-pub(super) fn is_in(group: &str, stem: &str) -> bool {
-    likeness(&self::stem(group), stem) > 0.5
-}
+    /// What no word stands for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
 
-/// What a word tells about the task: 0 nothing, 1 as much as any.
-pub(super) fn weight(stem: &str) -> f32 {
-    if stem.is_empty() || STOP.contains(stem) {
-        0.0
-    } else if WEAK.contains(stem) {
-        0.3
-    } else {
-        1.0
+    /// What it tells about a task: 0 nothing, 1 as much as any word.
+    pub(super) fn weight(&self) -> f32 {
+        self.weight
+    }
+
+    /// Whether it tells as much as any word, rather than that it goes with most tasks.
+    pub(super) fn is_telling(&self) -> bool {
+        self.weight > 0.9
+    }
+
+    /// How alike two words are: 1 for the same, less for words of one group, 0 for strangers.
+    pub(super) fn likeness(&self, other: &Self) -> f32 {
+        if self.text == other.text {
+            return 1.0;
+        }
+        let shared = self.groups.iter().flat_map(|(group, weight)| {
+            other
+                .groups
+                .iter()
+                .filter(move |(it, _)| it == group)
+                .map(move |(_, it)| weight.min(*it))
+        });
+        0.9 * shared.fold(0.0, f32::max)
+    }
+
+    /// The likeness to the nearest of some words.
+    pub(super) fn nearest(&self, words: &[Self]) -> f32 {
+        words.iter().map(|it| it.likeness(self)).fold(0.0, f32::max)
+    }
+
+    /// Whether it is firmly in the group that is named by its first word.
+    pub(super) fn is_in(&self, group: &str) -> bool {
+        let is_named = |at: usize| GROUPS[at].split_whitespace().next() == Some(group);
+        self.groups.iter().any(|(at, weight)| *weight > 0.6 && is_named(*at))
     }
 }
 
-/// A word without its ending, in lower case: `cities` and `city`, `writing` and `write` become alike.
-pub(super) fn stem(word: &str) -> String {
+impl PartialEq for Stem {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+fn bare(word: &str) -> String {
     let lower = word.to_lowercase().replace('’', "'");
     let word = ["'s", "'re", "'ll", "'d", "'ve", "'m"]
         .iter()
@@ -44,7 +85,10 @@ pub(super) fn stem(word: &str) -> String {
     let word = singular(word);
     let bare = ["ingly", "edly", "ly", "ing", "ation", "ator", "ion", "ed"]
         .iter()
-        .find_map(|ending| word.strip_suffix(ending).filter(|it| it.len() > 2 && it.contains(['a', 'e', 'i', 'o', 'u', 'y'])))
+        .find_map(|ending| {
+            word.strip_suffix(ending)
+                .filter(|it| it.len() > 2 && it.contains(['a', 'e', 'i', 'o', 'u', 'y']))
+        })
         .map_or(word.clone(), root);
     match bare.strip_suffix("at").or_else(|| bare.strip_suffix("ate")) {
         Some(root) if root.len() > 4 => root.to_owned(),
@@ -52,8 +96,8 @@ pub(super) fn stem(word: &str) -> String {
     }
 }
 
-/// The stems of a name such as `get_weather`, `finalAnswer` or `read-file`.
-pub(super) fn stems_of_name(name: &str) -> Vec<String> {
+/// The words of a name such as `get_weather`, `finalAnswer` or `read-file`, in lower case.
+pub(super) fn words_of_name(name: &str) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     let mut after_lower = false;
     for letter in name.chars() {
@@ -70,15 +114,26 @@ pub(super) fn stems_of_name(name: &str) -> Vec<String> {
             part.push(letter);
         }
     }
-    parts.iter().filter(|it| !it.is_empty()).map(|it| stem(it)).collect()
+    parts.iter().filter(|it| !it.is_empty()).map(|it| it.to_lowercase()).collect()
 }
 
-/// The stems of all words of a text.
-pub(super) fn stems_of_prose(text: &str) -> Vec<String> {
+/// The words of a text, in lower case.
+pub(super) fn words_of_prose(text: &str) -> Vec<String> {
     text.split(|it: char| !(it.is_alphanumeric() || it == '\'' || it == '’'))
         .filter(|it| !it.is_empty())
-        .map(stem)
+        .map(str::to_lowercase)
         .collect()
+}
+
+/// The stems of some words.
+pub(super) fn stems(words: &[String]) -> Vec<Stem> {
+    words.iter().map(|it| Stem::new(it)).collect()
+}
+
+/// Whether one of `words` is one of a list, parted by blanks, or its plural.
+pub(super) fn any_of(list: &str, words: &[String]) -> bool {
+    let mut list = list.split_whitespace();
+    list.any(|it| words.iter().any(|word| word == it || word.strip_suffix('s') == Some(it)))
 }
 
 /// The longest known phrase that `words` (lower case) begin with: how many words, and the word it stands for.
@@ -86,19 +141,22 @@ pub(super) fn phrase(words: &[&str]) -> Option<(usize, &'static str)> {
     let candidates = PHRASES_OF.get(words.first()?)?;
     candidates
         .iter()
-        .filter(|(phrase, _)| words.len() >= phrase.len() && words.iter().zip(phrase).all(|(a, b)| a == b))
+        .filter(|(phrase, _)| {
+            words.len() >= phrase.len() && words.iter().zip(phrase).all(|(a, b)| a == b)
+        })
         .max_by_key(|(phrase, _)| phrase.len())
         .map(|(phrase, meaning)| (phrase.len(), *meaning))
 }
 
 /// The value of a number that is written as a word.
 pub(super) fn number_word(lower: &str) -> Option<f64> {
-    let found = NUMBER_WORDS.iter().find(|(words, _)| words.split(' ').any(|it| it == lower));
-    found.map(|(_, value)| *value)
+    NUMBERS.get(lower).copied()
 }
 
 fn singular(word: &str) -> String {
-    for (ending, instead) in [("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x")] {
+    for (ending, instead) in
+        [("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x")]
+    {
         if let Some(root) = word.strip_suffix(ending).filter(|it| it.len() > 1) {
             return format!("{root}{instead}");
         }
@@ -117,15 +175,25 @@ fn root(rest: &str) -> String {
         [.., other, last] if letters.len() > 3 && other == last && "bdgmnprt".contains(*last) => {
             letters[..letters.len() - 1].iter().collect()
         }
-        [first, vowel, last] if !is_vowel(first) && is_vowel(vowel) && !is_vowel(last) && !"wxy".contains(*last) => {
+        [first, vowel, last]
+            if !is_vowel(first) && is_vowel(vowel) && !is_vowel(last) && !"wxy".contains(*last) =>
+        {
             format!("{rest}e")
         }
         _ => rest.to_owned(),
     }
 }
 
-static STOP: LazyLock<HashSet<String>> = LazyLock::new(|| stems(STOP_WORDS));
-static WEAK: LazyLock<HashSet<String>> = LazyLock::new(|| stems(WEAK_WORDS));
+static STOP: LazyLock<HashSet<String>> =
+    LazyLock::new(|| STOP_WORDS.split_whitespace().map(bare).collect());
+static WEAK: LazyLock<HashSet<String>> =
+    LazyLock::new(|| WEAK_WORDS.split_whitespace().map(bare).collect());
+
+static NUMBERS: LazyLock<HashMap<&'static str, f64>> = LazyLock::new(|| {
+    let named =
+        NUMBER_WORDS.iter().flat_map(|(words, value)| words.split(' ').map(|it| (it, *value)));
+    named.collect()
+});
 
 /// For each stem, the groups it is in and how firmly.
 static GROUPS_OF: LazyLock<HashMap<String, Vec<(usize, f32)>>> = LazyLock::new(|| {
@@ -133,7 +201,7 @@ static GROUPS_OF: LazyLock<HashMap<String, Vec<(usize, f32)>>> = LazyLock::new(|
     for (number, words) in GROUPS.iter().enumerate() {
         for word in words.split_whitespace() {
             let (word, weight) = word.strip_prefix('~').map_or((word, 1.0), |it| (it, 0.5));
-            groups.entry(stem(word)).or_default().push((number, weight));
+            groups.entry(bare(word)).or_default().push((number, weight));
         }
     }
     groups
@@ -153,10 +221,6 @@ static PHRASES_OF: LazyLock<Phrases> = LazyLock::new(|| {
     }
     phrases
 });
-
-fn stems(words: &str) -> HashSet<String> {
-    words.split_whitespace().map(stem).collect()
-}
 
 /// Words that say nothing about what is wanted.
 const STOP_WORDS: &str = "
@@ -200,7 +264,7 @@ const GROUPS: &[&str] = &[
     "zone timezone tz",
     "search find grep lookup query google look seek locate hunt mention contain appear occur research suche such finde cherche \
      recherche occurrence ~browse",
-    "research investigate explore study gather analyse analyze comprehensive",
+    "investigate research explore study gather analyse analyze comprehensive",
     "web internet online wikipedia www google news wiki",
     "read open cat view print contents content display show load lies lire ~summarize ~summarise ~say",
     "summarize summarise summary tldr condense digest",
@@ -255,18 +319,36 @@ const GROUPS: &[&str] = &[
 
 /// Several words that stand for one.
 const PHRASES: &[(&str, &str)] = &[
-    ("search", "look up, look for, search for, looking for, find out, look it up, find all, find me, suche nach, find information"),
-    ("contents", "what is in, what's in, whats in, what is inside, what's inside, contents of, content of, what does it say, was steht in"),
+    (
+        "search",
+        "look up, look for, search for, looking for, find out, look it up, find all, find me, suche nach, find information",
+    ),
+    (
+        "contents",
+        "what is in, what's in, whats in, what is inside, what's inside, contents of, content of, what does it say, was steht in",
+    ),
     ("list", "what files, which files are, what is under, what's under"),
-    ("contain", "which files mention, which files contain, what files mention, what files contain, which file contains, which files use"),
-    ("translate", "how do you say, how do i say, how would you say, how to say, what is the word for, wie sagt man, comment dit-on"),
+    (
+        "contain",
+        "which files mention, which files contain, what files mention, what files contain, which file contains, which files use",
+    ),
+    (
+        "translate",
+        "how do you say, how do i say, how would you say, how to say, what is the word for, wie sagt man, comment dit-on",
+    ),
     ("calculate", "work out, figure out"),
     ("track", "where is my, where's my, where are my"),
     ("timer", "wake me up, wake me"),
     ("now", "is it today, is today, is it now, is it right now"),
     ("define", "definition of, meaning of, what is the meaning of, what's the meaning of"),
-    ("weather", "how hot is, how cold is, how warm is, quel temps, temps fait-il, how hot is it, how cold is it, how warm is it"),
-    ("", "right now, a lot, as well, at least, at most, of course, what about, how about, would like"),
+    (
+        "weather",
+        "how hot is, how cold is, how warm is, quel temps, temps fait-il, how hot is it, how cold is it, how warm is it",
+    ),
+    (
+        "",
+        "right now, a lot, as well, at least, at most, of course, what about, how about, would like",
+    ),
 ];
 
 const NUMBER_WORDS: &[(&str, f64)] = &[

@@ -19,8 +19,10 @@ pub(super) fn title(name: &str, arguments: &Value) -> String {
     const MOST_LETTERS: usize = 48;
     const MOST_ARGUMENTS: usize = 3;
     let values = arguments.as_object().into_iter().flat_map(Map::values);
-    let scalars: Vec<String> = values.filter(|it| it.is_string() || it.is_number()).map(|it| inline(it, 0)).collect();
-    let short = scalars.into_iter().filter(|it| !it.is_empty() && !it.contains('\n')).take(MOST_ARGUMENTS);
+    let scalars: Vec<String> =
+        values.filter(|it| it.is_string() || it.is_number()).map(|it| inline(it, 0)).collect();
+    let short =
+        scalars.into_iter().filter(|it| !it.is_empty() && !it.contains('\n')).take(MOST_ARGUMENTS);
     let joined = short.collect::<Vec<_>>().join(", ");
     let is_short = !joined.is_empty() && joined.chars().count() <= MOST_LETTERS;
     if is_short { format!("**{joined}**") } else { format!("**{}**", spaced(name)) }
@@ -36,10 +38,14 @@ pub(super) fn shown(title: &str, arguments: &Value, output: &Value) -> Option<St
         Value::Object(fields) if fields.is_empty() => None,
         Value::Null => Some(format!("{title}: done, without a result")),
         Value::String(text) if text.trim().is_empty() => Some(format!("{title}: it is empty")),
-        Value::String(text) if text.trim().contains('\n') => Some(long_text(title, arguments, text)),
+        Value::String(text) if text.trim().contains('\n') => {
+            Some(long_text(title, arguments, text))
+        }
         Value::Array(items) if items.is_empty() => Some(format!("{title}: nothing found")),
         Value::Array(items) => Some(format!("{title}:\n\n{}", bullets(items))),
-        Value::Object(fields) if is_long(fields) => Some(format!("{title}:\n\n{}", field_list(fields, 0))),
+        Value::Object(fields) if is_long(fields) => {
+            Some(format!("{title}:\n\n{}", field_list(fields, 0)))
+        }
         Value::Object(fields) => Some(format!("{title}: {}", inline_fields(fields, 0))),
         scalar => Some(format!("{title}: {}", inline(scalar, 0))),
     }
@@ -57,22 +63,27 @@ fn without_echo(output: &Value, arguments: &Value) -> Value {
 fn equation(arguments: &Value, output: &Value) -> Option<String> {
     let arguments = arguments.as_object()?;
     let (key, expression) = arguments.iter().next().filter(|_| arguments.len() == 1)?;
-    let is_expression = ["expression", "expr", "formula", "equation", "calculation"].contains(&key.as_str());
+    let is_expression =
+        ["expression", "expr", "formula", "equation", "calculation"].contains(&key.as_str());
     let result = match output {
         Value::Object(fields) if fields.len() == 1 => fields.values().next()?,
         other => other,
     };
     let is_scalar = result.is_number() || result.as_str().is_some_and(|it| !it.contains('\n'));
-    (is_expression && is_scalar).then(|| format!("{} = {}", inline(expression, 0), inline(result, 0)))
+    (is_expression && is_scalar)
+        .then(|| format!("{} = {}", inline(expression, 0), inline(result, 0)))
 }
 
 /// A text of several lines: what was read from a file stands as it is.
 fn long_text(title: &str, arguments: &Value, text: &str) -> String {
     const MOST_BYTES: usize = 8_000;
-    let end = (0..=MOST_BYTES.min(text.len())).rev().find(|it| text.is_char_boundary(*it)).unwrap_or(0);
+    let end =
+        (0..=MOST_BYTES.min(text.len())).rev().find(|it| text.is_char_boundary(*it)).unwrap_or(0);
     let (kept, rest) = text.split_at(end);
-    let cut = if rest.is_empty() { String::new() } else { format!("\n\n({} more bytes)", rest.len()) };
-    let is_file = ["path", "file", "filename", "file_path"].iter().any(|it| arguments.get(it).is_some());
+    let cut =
+        if rest.is_empty() { String::new() } else { format!("\n\n({} more bytes)", rest.len()) };
+    let is_file =
+        ["path", "file", "filename", "file_path"].iter().any(|it| arguments.get(it).is_some());
     if !is_file {
         return format!("{title}:\n\n{}{cut}", kept.trim_end());
     }
@@ -85,7 +96,8 @@ fn long_text(title: &str, arguments: &Value, text: &str) -> String {
 
 fn bullets(items: &[Value]) -> String {
     const MOST_ITEMS: usize = 30;
-    let mut lines: Vec<String> = items.iter().take(MOST_ITEMS).map(|it| format!("- {}", item(it))).collect();
+    let mut lines: Vec<String> =
+        items.iter().take(MOST_ITEMS).map(|it| format!("- {}", item(it))).collect();
     if items.len() > MOST_ITEMS {
         lines.push(format!("- … and {} more", items.len() - MOST_ITEMS));
     }
@@ -95,8 +107,12 @@ fn bullets(items: &[Value]) -> String {
 /// An item of a list; an object begins with what it is called.
 fn item(value: &Value) -> String {
     let Value::Object(fields) = value else { return inline(value, 0) };
-    let name = ["name", "title", "path", "id"].iter().find_map(|it| Some((*it, fields.get(*it)?.as_str()?)));
-    let Some((key, name)) = name.filter(|_| fields.len() > 1) else { return inline_fields(fields, 0) };
+    let name = ["name", "title", "path", "id"]
+        .iter()
+        .find_map(|it| Some((*it, fields.get(*it)?.as_str()?)));
+    let Some((key, name)) = name.filter(|_| fields.len() > 1) else {
+        return inline_fields(fields, 0);
+    };
     let rest = fields.iter().filter(|(it, _)| it.as_str() != key);
     let rest: Map<String, Value> = rest.map(|(key, value)| (key.clone(), value.clone())).collect();
     format!("**{}**: {}", one_line(name), inline_fields(&rest, 0))
@@ -122,7 +138,8 @@ fn field_list(fields: &Map<String, Value>, depth: usize) -> String {
 }
 
 fn inline_fields(fields: &Map<String, Value>, depth: usize) -> String {
-    let field = |(key, value): (&String, &Value)| format!("{}: {}", spaced(key), inline(value, depth + 1));
+    let field =
+        |(key, value): (&String, &Value)| format!("{}: {}", spaced(key), inline(value, depth + 1));
     fields.iter().map(field).collect::<Vec<_>>().join(", ")
 }
 
@@ -138,7 +155,8 @@ fn inline(value: &Value, depth: usize) -> String {
         Value::String(text) => one_line(text),
         Value::Array(_) | Value::Object(_) if depth > MAX_DEPTH => "…".to_owned(),
         Value::Array(items) => {
-            let shown: Vec<String> = items.iter().take(MOST_ITEMS).map(|it| inline(it, depth + 1)).collect();
+            let shown: Vec<String> =
+                items.iter().take(MOST_ITEMS).map(|it| inline(it, depth + 1)).collect();
             let more = if items.len() > MOST_ITEMS { ", …" } else { "" };
             format!("{}{more}", shown.join(", "))
         }

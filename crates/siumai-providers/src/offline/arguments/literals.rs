@@ -6,7 +6,6 @@ use crate::offline::{
     facts,
     schema::{Meaning, Role, Slot},
     text::Kind,
-    words,
 };
 
 /// A value and where it stands.
@@ -34,7 +33,8 @@ impl Reader<'_> {
             if has_pattern && raw.contains('*') {
                 return None;
             }
-            let is_known = ["makefile", "dockerfile", "license", "readme", "changelog", "justfile"].contains(&raw.to_lowercase().as_str())
+            let is_known = ["makefile", "dockerfile", "license", "readme", "changelog", "justfile"]
+                .contains(&raw.to_lowercase().as_str())
                 && raw.starts_with(char::is_uppercase);
             (token.kind == Kind::Path || is_known).then(|| (1, raw.to_owned()))
         });
@@ -44,7 +44,8 @@ impl Reader<'_> {
         if found.is_empty() && slot.required {
             found = self.each(|reader, at| {
                 let token = &reader.task.text.tokens[at];
-                let is_name = token.kind == Kind::Quoted && !token.value.contains(char::is_whitespace);
+                let is_name =
+                    token.kind == Kind::Quoted && !token.value.contains(char::is_whitespace);
                 is_name.then(|| (1, token.value.clone()))
             });
         }
@@ -56,47 +57,65 @@ impl Reader<'_> {
         let text = &self.task.text;
         let token = &text.tokens[at];
         let is_name = token.kind == Kind::Word
-            && words::weight(&token.stem) == 1.0
+            && token.stem.is_telling()
             && !text.word(at).contains('\'')
-            && !words::is_in("folder", &token.stem)
-            && !words::is_in("file", &token.stem);
+            && !token.stem.is_in("folder")
+            && !token.stem.is_in("file");
         if !is_name {
             return None;
         }
-        let is_folder = |at: usize| text.tokens.get(at).is_some_and(|it| words::is_in("folder", &it.stem) && it.stem != words::stem("path"));
+        let is_folder = |at: usize| {
+            text.tokens.get(at).is_some_and(|it| it.stem.is_in("folder") && it.value != "path")
+        };
         let named = is_folder(at + 1) || (at > 0 && is_folder(at - 1));
         // What is called a folder is nothing to a tool that wants a file.
-        if named && slot.mentions(&["file"]) && !slot.mentions(&["folder", "directory"]) {
+        if named && slot.mentions("file") && !slot.mentions("folder directory") {
             return None;
         }
         let before = text.word(at.wrapping_sub(1));
         let inside = ["in", "under", "inside", "within", "into"].contains(&before)
-            && (at + 1 == self.range.end || !self.is_free(at + 1) || text.word(at + 1).is_empty() || words::weight(&text.tokens[at + 1].stem) < 1.0);
+            && (at + 1 == self.range.end
+                || !self.is_free(at + 1)
+                || text.word(at + 1).is_empty()
+                || !text.tokens[at + 1].stem.is_telling());
         let raw = text.raw(at);
         let is_plain = raw.chars().all(|it| it.is_alphanumeric() || it == '_');
         (is_plain && (named || inside)).then(|| (1, raw.to_owned()))
     }
 
     pub(super) fn dates(&mut self, slot: &Slot<'_>) -> Vec<String> {
-        let is_iso = |value: &str| value.len() >= 10 && value.as_bytes()[..4].iter().all(u8::is_ascii_digit) && value.as_bytes()[4] == b'-';
+        let is_iso = |value: &str| {
+            value.len() >= 10
+                && value.as_bytes()[..4].iter().all(u8::is_ascii_digit)
+                && value.as_bytes()[4] == b'-'
+        };
         let found = self.each(|reader, at| {
             let token = &reader.task.text.tokens[at];
             if token.kind == Kind::Date {
                 return (!slot.is_iso || is_iso(&token.value)).then(|| (1, token.value.clone()));
             }
-            let is_now = token.value == "now" && slot.mentions(&["now"]);
-            let named = || if is_now { Some((1, token.value.clone())) } else { reader.relative_day(at) };
+            let is_now = token.value == "now" && slot.mentions("now");
+            let named =
+                || if is_now { Some((1, token.value.clone())) } else { reader.relative_day(at) };
             (!slot.is_iso).then(named).flatten()
         });
         let values = self.pick(slot, found);
         let takes_today = slot.required && !self.is_elsewhere && slot.description.contains("today");
-        if values.is_empty() && takes_today && self.says_from_now(slot) { vec!["today".to_owned()] } else { values }
+        if values.is_empty() && takes_today && self.says_from_now(slot) {
+            vec!["today".to_owned()]
+        } else {
+            values
+        }
     }
 
     /// `in 3 weeks`, `how many days until …`: what is not told is counted from today.
     fn says_from_now(&self, slot: &Slot<'_>) -> bool {
-        let is_span = self.task.amounts.iter().any(|it| self.covers(&it.number) && it.unit.is_some());
-        let is_until = self.range.clone().any(|it| ["until", "till", "to", "before", "bis"].contains(&self.task.text.word(it)));
+        let is_span =
+            self.task.amounts.iter().any(|it| self.covers(&it.number) && it.unit.is_some());
+        let is_until = self
+            .range
+            .clone()
+            .any(|it| ["until", "till", "to", "before", "bis"].contains(&self.task.text.word(it)));
         match slot.role {
             Role::Source => is_until,
             Role::Target => false,
@@ -135,10 +154,12 @@ impl Reader<'_> {
             if token.kind == Kind::Zone {
                 return Some((1, token.value.clone()));
             }
-            let named = |length: usize| facts::zone_of(&reader.joined(at, length)?).map(|it| (length, it.to_owned()));
+            let named = |length: usize| {
+                facts::zone_of(&reader.joined(at, length)?).map(|it| (length, it.to_owned()))
+            };
             (1..=3).rev().find_map(named)
         });
-        let takes_cities = slot.mentions(&["city"]);
+        let takes_cities = slot.mentions("city");
         if found.is_empty() && takes_cities && slot.role == Role::Any {
             return self.places(slot);
         }
@@ -158,7 +179,10 @@ impl Reader<'_> {
             let raw = reader.task.text.raw(at);
             facts::unit(&reader.bare(at)).map(|_| (1, raw.to_owned()))
         });
-        let rank = |it: &Candidate| match (slot.role, self.task.text.number(it.tokens.start.wrapping_sub(1))) {
+        let rank = |it: &Candidate| match (
+            slot.role,
+            self.task.text.number(it.tokens.start.wrapping_sub(1)),
+        ) {
             (Role::Source, Some(_)) => 4,
             (Role::Target, Some(_)) => 0,
             (role, _) => self.preposition_rank(role, it.tokens.start),
@@ -172,7 +196,8 @@ impl Reader<'_> {
             let text = &reader.task.text;
             let raw = text.raw(at);
             let is_code = raw.len() == 3 && raw.chars().all(|it| it.is_ascii_uppercase());
-            let is_placed = reader.is_by_number(at) || ["to", "into", "in", "from"].contains(&text.word(at.wrapping_sub(1)));
+            let is_placed = reader.is_by_number(at)
+                || ["to", "into", "in", "from"].contains(&text.word(at.wrapping_sub(1)));
             let unknown = || (is_code && is_placed).then_some(raw);
             facts::currency_of(&text.tokens[at].value).or_else(unknown).map(|it| (1, it.to_owned()))
         });
@@ -195,18 +220,21 @@ impl Reader<'_> {
     fn is_by_number(&self, at: usize) -> bool {
         let text = &self.task.text;
         let is_sign = text.is_mark(at, "$€£¥₹");
-        text.number(at.wrapping_sub(1)).is_some() && !is_sign || is_sign && text.number(at + 1).is_some()
+        text.number(at.wrapping_sub(1)).is_some() && !is_sign
+            || is_sign && text.number(at + 1).is_some()
     }
 
     pub(super) fn languages(&mut self, slot: &Slot<'_>) -> Vec<String> {
-        let wants_code = slot.described.iter().any(|it| ["code", "cod", "iso", "639"].contains(&it.as_str()));
+        let wants_code = slot.mentions("code iso 639");
         let found = self.each(|reader, at| {
             let code = facts::language_code(&reader.bare(at))?;
-            let value = if wants_code { code.to_owned() } else { reader.task.text.raw(at).to_owned() };
+            let value =
+                if wants_code { code.to_owned() } else { reader.task.text.raw(at).to_owned() };
             Some((1, value))
         });
         // The language that comes last is the one to translate into, unless a preposition says so.
-        let ranks: Vec<u8> = found.iter().map(|it| self.preposition_rank(slot.role, it.tokens.start)).collect();
+        let ranks: Vec<u8> =
+            found.iter().map(|it| self.preposition_rank(slot.role, it.tokens.start)).collect();
         self.pick_ranked(slot, found, &ranks)
     }
 
@@ -231,14 +259,18 @@ impl Reader<'_> {
             let text = &reader.task.text;
             let token = &text.tokens[at];
             let raw = text.raw(at);
-            let is_listed = ["and", "or"].contains(&text.word(at.wrapping_sub(1))) || text.is_mark(at.wrapping_sub(1), ",");
+            let is_listed = ["and", "or"].contains(&text.word(at.wrapping_sub(1)))
+                || text.is_mark(at.wrapping_sub(1), ",");
             let label = (at.saturating_sub(if is_listed { 3 } else { 2 })..at).any(|it| {
                 let stem = &text.tokens[it].stem;
                 let is_named = ["number", "no", "nr", "id", "nummer"].contains(&text.word(it));
-                is_named || (!stem.is_empty() && words::weight(stem) > 0.0 && reader.candidate.likeness(stem) > 0.6)
+                is_named || (stem.weight() > 0.0 && reader.candidate.likeness(stem) > 0.6)
             });
             let is_number = matches!(token.kind, Kind::Number(_)) && label;
-            let is_capitals = token.kind == Kind::Word && label && raw.len() > 2 && raw.chars().all(|it| it.is_ascii_uppercase());
+            let is_capitals = token.kind == Kind::Word
+                && label
+                && raw.len() > 2
+                && raw.chars().all(|it| it.is_ascii_uppercase());
             let is_quoted = token.kind == Kind::Quoted && !token.value.contains(' ') && label;
             let is_one = token.kind == Kind::Identifier || is_number || is_capitals || is_quoted;
             is_one.then(|| (1, if is_capitals { raw.to_owned() } else { token.value.clone() }))
@@ -249,8 +281,11 @@ impl Reader<'_> {
     /// Whether a word at a place stands for a code: a currency's name, a language's.
     pub(super) fn stands_for(&self, at: usize, code: &str) -> bool {
         let word = self.bare(at);
-        let is_language = facts::language_code(&word).is_some_and(|it| it.eq_ignore_ascii_case(code));
-        is_language || facts::currency_of(&word).is_some_and(|it| it == code.to_uppercase() && code.len() == 3)
+        let is_language =
+            facts::language_code(&word).is_some_and(|it| it.eq_ignore_ascii_case(code));
+        is_language
+            || facts::currency_of(&word)
+                .is_some_and(|it| it == code.to_uppercase() && code.len() == 3)
     }
 
     /// A word in lower case without `'s`.
@@ -262,7 +297,9 @@ impl Reader<'_> {
     /// Some words from a place on, in lower case; `None` if they are not all free words.
     pub(super) fn joined(&self, at: usize, length: usize) -> Option<String> {
         let words: Vec<String> = (at..at + length)
-            .map(|it| (self.is_free(it) && !self.task.text.word(it).is_empty()).then(|| self.bare(it)))
+            .map(|it| {
+                (self.is_free(it) && !self.task.text.word(it).is_empty()).then(|| self.bare(it))
+            })
             .collect::<Option<_>>()?;
         Some(words.join(" "))
     }
@@ -281,14 +318,17 @@ impl Reader<'_> {
     }
 
     fn pick(&mut self, slot: &Slot<'_>, found: Vec<Candidate>) -> Vec<String> {
-        let ranks: Vec<u8> = found.iter().map(|it| self.preposition_rank(slot.role, it.tokens.start)).collect();
+        let ranks: Vec<u8> =
+            found.iter().map(|it| self.preposition_rank(slot.role, it.tokens.start)).collect();
         self.pick_ranked(slot, found, &ranks)
     }
 
     /// The best of what was found, and what is listed with it.
     fn pick_ranked(&mut self, slot: &Slot<'_>, found: Vec<Candidate>, ranks: &[u8]) -> Vec<String> {
         let best = ranks.iter().copied().max().filter(|it| *it > 0);
-        let Some(first) = best.and_then(|best| ranks.iter().position(|it| *it == best)) else { return Vec::new() };
+        let Some(first) = best.and_then(|best| ranks.iter().position(|it| *it == best)) else {
+            return Vec::new();
+        };
         // Of two dates or places that are listed, the second is where it goes to.
         let is_single = slot.role == Role::Source && self.has_counterpart(slot);
         let mut values = Vec::new();
@@ -306,9 +346,12 @@ impl Reader<'_> {
 
     /// How well the preposition before a value fits a role; 0 if it says the opposite.
     pub(super) fn preposition_rank(&self, role: Role, at: usize) -> u8 {
-        const SOURCE: [&str; 9] = ["from", "between", "since", "of", "von", "aus", "de", "ab", "after"];
-        const TARGET: [&str; 14] =
-            ["to", "into", "in", "until", "till", "through", "and", "nach", "zu", "ins", "auf", "en", "à", "as"];
+        const SOURCE: [&str; 9] =
+            ["from", "between", "since", "of", "von", "aus", "de", "ab", "after"];
+        const TARGET: [&str; 14] = [
+            "to", "into", "in", "until", "till", "through", "and", "nach", "zu", "ins", "auf",
+            "en", "à", "as",
+        ];
         let text = &self.task.text;
         let mut before = at.wrapping_sub(1);
         while ["the", "a", "an", "der", "die", "das"].contains(&text.word(before)) {
@@ -330,7 +373,8 @@ impl Reader<'_> {
     pub(super) fn is_listing(&self, between: Range<usize>) -> bool {
         let text = &self.task.text;
         let is_joint = |at: usize| {
-            text.is_mark(at, ",&") || ["and", "or", "und", "oder", "et", "ou", "the", "then"].contains(&text.word(at))
+            text.is_mark(at, ",&")
+                || ["and", "or", "und", "oder", "et", "ou", "the", "then"].contains(&text.word(at))
         };
         !between.is_empty() && between.into_iter().all(is_joint)
     }
@@ -340,8 +384,11 @@ impl Reader<'_> {
         let mut start = tokens.start;
         for _ in 0..2 {
             let before = start.wrapping_sub(1);
-            let is_little = ["in", "at", "for", "of", "to", "from", "into", "on", "the", "a", "an", "under", "inside", "within", "für", "von", "nach", "à", "auf"]
-                .contains(&self.task.text.word(before));
+            let is_little = [
+                "in", "at", "for", "of", "to", "from", "into", "on", "the", "a", "an", "under",
+                "inside", "within", "für", "von", "nach", "à", "auf",
+            ]
+            .contains(&self.task.text.word(before));
             if !is_little || !self.is_free(before) {
                 break;
             }

@@ -7,14 +7,14 @@ use crate::offline::{
     earlier::Earlier,
     facts::{self, Quantity, Unit},
     schema::{Shape, Slot},
-    words,
 };
 
 impl Reader<'_> {
     /// Gives each number to the slot that it fits best, then the rest in order to slots that need one.
     pub(super) fn numbers(&mut self, slots: &[Slot<'_>], values: &mut [Vec<Value>]) {
         let task = self.task;
-        let amounts: Vec<&Amount> = task.amounts.iter().filter(|it| self.covers(&it.number)).collect();
+        let amounts: Vec<&Amount> =
+            task.amounts.iter().filter(|it| self.covers(&it.number)).collect();
         let mut taken = vec![false; amounts.len()];
         let mut pairs = Vec::new();
         for (at, slot) in slots.iter().enumerate() {
@@ -50,7 +50,9 @@ impl Reader<'_> {
             let refers = self.reference_before(next.as_ref().map(|it| amounts[it.0].tokens.start));
             if let Some(place) = refers {
                 self.waits = true;
-                if let Some(value) = self.earlier.and_then(Earlier::number).and_then(|it| json_number(it, whole)) {
+                if let Some(value) =
+                    self.earlier.and_then(Earlier::number).and_then(|it| json_number(it, whole))
+                {
                     self.take(place..place + 1);
                     values[at].push(value);
                 }
@@ -82,9 +84,13 @@ impl Reader<'_> {
         let named = ["it", "that", "this", "result", "answer", "sum", "product", "total"];
         // The `it` of `what date is it` stands for nothing.
         let is_empty = |at: usize| {
-            text.word(at) == "it" && (["is", "was", "will", "does"].contains(&text.word(at.wrapping_sub(1))) || text.word(at + 1) == "is")
+            text.word(at) == "it"
+                && (["is", "was", "will", "does"].contains(&text.word(at.wrapping_sub(1)))
+                    || text.word(at + 1) == "is")
         };
-        self.free().find(|at| named.contains(&text.word(*at)) && !is_empty(*at) && next.is_none_or(|it| *at < it))
+        self.free().find(|at| {
+            named.contains(&text.word(*at)) && !is_empty(*at) && next.is_none_or(|it| *at < it)
+        })
     }
 
     fn take_amount(&mut self, slot: &Slot<'_>, amount: &Amount) {
@@ -96,8 +102,8 @@ impl Reader<'_> {
 
     /// How much a word is one of the slot's.
     fn name_likeness(&self, slot: &Slot<'_>, at: usize) -> f32 {
-        let stem = self.task.text.tokens.get(at).map_or("", |it| it.stem.as_str());
-        if stem.is_empty() || words::weight(stem) == 0.0 { 0.0 } else { slot.likeness(stem) }
+        let stem = self.task.text.tokens.get(at).map(|it| &it.stem).filter(|it| it.weight() > 0.0);
+        stem.map_or(0.0, |it| slot.likeness(it))
     }
 
     /// How much the words around a number say that it belongs to a slot.
@@ -107,7 +113,7 @@ impl Reader<'_> {
         if let (Some(unit), Some(of_slot)) = (amount.unit, unit_of(slot)) {
             evidence = if unit.quantity == of_slot.quantity { 3.0 } else { return 0.0 };
         }
-        if amount.is_money && slot.mentions(&["amount", "price", "cost", "budget", "money", "currency"]) {
+        if amount.is_money && slot.mentions("amount price cost budget money currency") {
             evidence += 2.0;
         }
         // What follows a number is what is counted; what precedes it, up to a little word, names it.
@@ -115,7 +121,8 @@ impl Reader<'_> {
         evidence += 3.0 * self.name_likeness(slot, after);
         let before = amount.tokens.start.wrapping_sub(1);
         let little = ["to", "of", "at", "is", "by", "auf"].contains(&text.word(before));
-        let label = if little || text.is_mark(before, ":=") { before.wrapping_sub(1) } else { before };
+        let label =
+            if little || text.is_mark(before, ":=") { before.wrapping_sub(1) } else { before };
         evidence += 2.5 * self.name_likeness(slot, label);
         evidence + bound(slot, text.word(before), text.word(before.wrapping_sub(1)))
     }
@@ -123,7 +130,9 @@ impl Reader<'_> {
     /// The number in the slot's unit, if the slot can take it.
     fn measured(&self, slot: &Slot<'_>, amount: &Amount, whole: bool) -> Option<Value> {
         let factor = match (amount.unit, unit_of(slot)) {
-            (Some(unit), Some(of_slot)) if unit.quantity == of_slot.quantity => unit.size / of_slot.size,
+            (Some(unit), Some(of_slot)) if unit.quantity == of_slot.quantity => {
+                unit.size / of_slot.size
+            }
             // A day is no price: a number of one quantity is none of another.
             (Some(unit), Some(_)) if unit.quantity != Quantity::Share => return None,
             _ => 1.0,
@@ -132,7 +141,8 @@ impl Reader<'_> {
         let value = (exact * 1e9).round() / 1e9;
         let value = if value.is_finite() { value } else { exact };
         let back = ["before", "ago", "earlier", "subtract", "minus", "back", "vor"];
-        let is_back = slot.mentions(&["negative"]) && self.range.clone().any(|it| back.contains(&self.task.text.word(it)));
+        let is_back = slot.mentions("negative")
+            && self.range.clone().any(|it| back.contains(&self.task.text.word(it)));
         let value = if is_back { -value.abs() } else { value };
         slot.allows(value).then(|| json_number(value, whole)).flatten()
     }
@@ -141,24 +151,33 @@ impl Reader<'_> {
 /// `under 150`, `at least 4`, `top 5`: a bound tells which slot a number is for.
 fn bound(slot: &Slot<'_>, before: &str, further: &str) -> f32 {
     let is_most = ["under", "below", "maximum", "max"].contains(&before)
-        || matches!((further, before), ("at", "most") | ("less" | "cheaper", "than") | ("up", "to"));
+        || matches!(
+            (further, before),
+            ("at", "most") | ("less" | "cheaper", "than") | ("up", "to")
+        );
     let is_least = ["above", "over", "minimum", "min"].contains(&before)
         || matches!((further, before), ("at", "least") | ("more", "than"));
     let is_first = ["top", "first"].contains(&before);
-    let fits = (is_most && slot.mentions(&["max", "maximum", "most", "limit", "below"]))
-        || (is_least && slot.mentions(&["min", "minimum", "least", "above"]))
-        || (is_first && ["max", "limit", "count", "top", "n"].iter().any(|it| slot.words.contains(&words::stem(it))));
+    let fits = (is_most && slot.mentions("max maximum most limit below"))
+        || (is_least && slot.mentions("min minimum least above"))
+        || (is_first && slot.is_named("max limit count top n"));
     if fits { 2.0 } else { 0.0 }
 }
 
 /// What a slot measures, by the words of its name, or else of its description.
 fn unit_of(slot: &Slot<'_>) -> Option<Unit> {
     let parts = |text: &str| {
-        text.to_lowercase().split(|it: char| !it.is_alphanumeric()).map(str::to_owned).collect::<Vec<_>>()
+        text.to_lowercase()
+            .split(|it: char| !it.is_alphanumeric())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     let named = |words: Vec<String>| {
         // `min` in a name is a minimum more often than minutes.
-        words.into_iter().filter(|it| it.len() > 1 && it != "min" && it != "sec").find_map(|it| facts::unit(&it))
+        words
+            .into_iter()
+            .filter(|it| it.len() > 1 && it != "min" && it != "sec")
+            .find_map(|it| facts::unit(&it))
     };
     named(parts(slot.name)).or_else(|| named(parts(slot.description)))
 }
@@ -166,7 +185,10 @@ fn unit_of(slot: &Slot<'_>) -> Option<Unit> {
 pub(in crate::offline) fn json_number(value: f64, whole: bool) -> Option<Value> {
     const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
     if value.fract() == 0.0 && value.abs() <= LARGEST_EXACT {
-        #[expect(clippy::cast_possible_truncation, reason = "it is whole and within the range of exact integers")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "it is whole and within the range of exact integers"
+        )]
         return Some(Value::from(value as i64));
     }
     if whole { None } else { Number::from_f64(value).map(Value::Number) }

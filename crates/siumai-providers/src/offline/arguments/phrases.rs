@@ -28,15 +28,21 @@ impl Reader<'_> {
 
     /// Whether the tool has a slot of the same meaning with the opposite role.
     pub(super) fn has_counterpart(&self, slot: &Slot<'_>) -> bool {
-        self.candidate.slots.iter().any(|it| it.meaning == slot.meaning && it.role != slot.role && it.role != Role::Any)
+        self.candidate
+            .slots
+            .iter()
+            .any(|it| it.meaning == slot.meaning && it.role != slot.role && it.role != Role::Any)
     }
 
     fn place_anywhere(&self, slot: &Slot<'_>) -> Option<Range<usize>> {
         let known = |at: usize| {
-            let named = |length: usize| self.joined(at, length).filter(|it| facts::is_place(it)).map(|_| at..at + length);
+            let named = |length: usize| {
+                self.joined(at, length).filter(|it| facts::is_place(it)).map(|_| at..at + length)
+            };
             (1..=3).rev().find_map(named)
         };
-        let in_capitals = |at: usize| self.place_at(at, false).filter(|_| !self.begins_sentence(at));
+        let in_capitals =
+            |at: usize| self.place_at(at, false).filter(|_| !self.begins_sentence(at));
         let named = self.free().find_map(known).or_else(|| self.free().find_map(in_capitals));
         if named.is_some() || !slot.required || self.is_elsewhere {
             return named;
@@ -50,7 +56,8 @@ impl Reader<'_> {
     fn begins_sentence(&self, at: usize) -> bool {
         let before = at.wrapping_sub(1);
         let text = &self.task.text;
-        text.tokens.get(before).is_none_or(|it| it.kind == Kind::Break) || text.is_mark(before, ".!?;:")
+        text.tokens.get(before).is_none_or(|it| it.kind == Kind::Break)
+            || text.is_mark(before, ".!?;:")
     }
 
     /// The place whose name begins here; in small letters only where a preposition led to it.
@@ -58,14 +65,16 @@ impl Reader<'_> {
         let text = &self.task.text;
         let at = at + usize::from(["the", "der", "die", "das"].contains(&text.word(at)));
         let is_name = |at: usize| {
-            let stem = text.tokens.get(at).map_or("", |it| it.stem.as_str());
-            text.is_capitalised(at) && self.is_free(at) && words::weight(stem) > 0.5 && self.can_be_place(at)
+            let is_telling = text.tokens.get(at).is_some_and(|it| it.stem.is_telling());
+            text.is_capitalised(at) && self.is_free(at) && is_telling && self.can_be_place(at)
         };
         let mut end = at;
         while is_name(end) {
             end += 1;
             // `Rio de Janeiro`, `Stratford-upon-Avon`, `St. Louis`
-            let link = ["de", "da", "do", "la", "of", "am", "an", "upon", "del"].contains(&text.word(end)) || text.is_mark(end, "-");
+            let link = ["de", "da", "do", "la", "of", "am", "an", "upon", "del"]
+                .contains(&text.word(end))
+                || text.is_mark(end, "-");
             if link && is_name(end + 1) {
                 end += 1;
             }
@@ -80,10 +89,13 @@ impl Reader<'_> {
             return Some(at..if is_country { country.end } else { end });
         }
         if !may_be_small {
-            let known = |length: usize| self.joined(at, length).filter(|it| facts::is_place(it)).map(|_| at..at + length);
+            let known = |length: usize| {
+                self.joined(at, length).filter(|it| facts::is_place(it)).map(|_| at..at + length)
+            };
             return (1..=3).rev().find_map(known);
         }
-        while end < at + 3 && self.is_free(end) && self.is_plain_word(end) && self.can_be_place(end) {
+        while end < at + 3 && self.is_free(end) && self.is_plain_word(end) && self.can_be_place(end)
+        {
             end += 1;
         }
         (end > at).then_some(at..end)
@@ -95,23 +107,41 @@ impl Reader<'_> {
             && facts::language_code(&word).is_none()
             && facts::month(&word).is_none()
             && !facts::is_relative_day(&word)
-            && !["week", "month", "year", "moment", "case", "total", "detail", "fahrenheit", "advance", "general"].contains(&word.as_str())
+            && ![
+                "week",
+                "month",
+                "year",
+                "moment",
+                "case",
+                "total",
+                "detail",
+                "fahrenheit",
+                "advance",
+                "general",
+            ]
+            .contains(&word.as_str())
     }
 
     /// A word that says something and that is not one of the tool's own.
     fn is_plain_word(&self, at: usize) -> bool {
         let Some(token) = self.task.text.tokens.get(at) else { return false };
         token.kind == Kind::Word
-            && words::weight(&token.stem) == 1.0
+            && token.stem.is_telling()
             && self.candidate.likeness(&token.stem) < 0.5
     }
 
     /// A value, and those that are listed after it.
-    fn listed(&mut self, first: Range<usize>, next_at: impl Fn(&Self, usize) -> Option<Range<usize>>) -> Vec<String> {
+    fn listed(
+        &mut self,
+        first: Range<usize>,
+        next_at: impl Fn(&Self, usize) -> Option<Range<usize>>,
+    ) -> Vec<String> {
         let mut ranges = vec![first];
         while let Some(last) = ranges.last().map(|it| it.end) {
-            let joint = (last..self.range.end).take_while(|it| self.is_listing(last..*it + 1)).last();
-            let next = joint.and_then(|it| next_at(self, it + 1)).filter(|it| it.end <= self.range.end);
+            let joint =
+                (last..self.range.end).take_while(|it| self.is_listing(last..*it + 1)).last();
+            let next =
+                joint.and_then(|it| next_at(self, it + 1)).filter(|it| it.end <= self.range.end);
             let Some(next) = next else { break };
             ranges.push(next);
         }
@@ -131,10 +161,15 @@ impl Reader<'_> {
         if let Some(value) = self.labelled(slot) {
             return vec![value];
         }
-        if slot.meaning == Meaning::Pattern && let Some(value) = self.pattern() {
+        if slot.meaning == Meaning::Pattern
+            && let Some(value) = self.pattern()
+        {
             return vec![value];
         }
-        let takes_speech = matches!(slot.meaning, Meaning::Prose | Meaning::Title | Meaning::Code | Meaning::Command);
+        let takes_speech = matches!(
+            slot.meaning,
+            Meaning::Prose | Meaning::Title | Meaning::Code | Meaning::Command
+        );
         if takes_speech && let Some(value) = self.speech(slot) {
             return vec![value];
         }
@@ -149,8 +184,12 @@ impl Reader<'_> {
         }
         match slot.meaning {
             // What is sent to somebody is not made up from the words that ask for it.
-            Meaning::Prose if slot.mentions(&["body", "content", "message"]) => Vec::new(),
-            Meaning::Query | Meaning::Pattern | Meaning::Prose | Meaning::Title | Meaning::Command => self.rest_as_text(false),
+            Meaning::Prose if slot.mentions("body content message") => Vec::new(),
+            Meaning::Query
+            | Meaning::Pattern
+            | Meaning::Prose
+            | Meaning::Title
+            | Meaning::Command => self.rest_as_text(false),
             Meaning::Code => Vec::new(),
             _ => self.rest_as_list(),
         }
@@ -160,7 +199,9 @@ impl Reader<'_> {
     fn pattern(&mut self) -> Option<String> {
         let is_pattern = |at: usize| {
             let token = &self.task.text.tokens[at];
-            token.kind == Kind::Path && (token.value.contains('*') || (token.value.starts_with('.') && !token.value.contains('/')))
+            token.kind == Kind::Path
+                && (token.value.contains('*')
+                    || (token.value.starts_with('.') && !token.value.contains('/')))
         };
         let at = self.free().find(|it| is_pattern(*it))?;
         let value = self.task.text.tokens[at].value.clone();
@@ -188,7 +229,10 @@ impl Reader<'_> {
         let mut end = first;
         for at in first..self.range.end {
             let token = &self.task.text.tokens[at];
-            if token.kind != Kind::Quoted || self.used[at] || (at > first && !self.is_listing(end..at)) {
+            if token.kind != Kind::Quoted
+                || self.used[at]
+                || (at > first && !self.is_listing(end..at))
+            {
                 continue;
             }
             values.push(token.value.clone());
@@ -203,15 +247,19 @@ impl Reader<'_> {
         let text = &self.task.text;
         let label = self.free().find_map(|at| {
             let stem = &text.tokens[at].stem;
-            let is_label = !stem.is_empty() && slot.words.last() == Some(stem) && stem.len() > 2;
-            let is_named = ["titled", "named", "called"].contains(&text.word(at)) && matches!(slot.meaning, Meaning::Title | Meaning::Person);
+            let is_label =
+                !stem.is_empty() && slot.words.last() == Some(stem) && text.word(at).len() > 2;
+            let is_named = ["titled", "named", "called"].contains(&text.word(at))
+                && matches!(slot.meaning, Meaning::Title | Meaning::Person);
             if !is_label && !is_named {
                 return None;
             }
             let mut next = at + 1;
             let is_set = text.is_mark(next, ":=") || text.word(next) == "is";
             next += usize::from(is_set);
-            next += (next..self.range.end).take_while(|it| text.tokens[*it].kind == Kind::Break).count();
+            next += (next..self.range.end)
+                .take_while(|it| text.tokens[*it].kind == Kind::Break)
+                .count();
             next += usize::from(["of", "as", "is"].contains(&text.word(next)) && !is_set);
             let token = text.tokens.get(next).filter(|_| self.is_free(next))?;
             if token.kind == Kind::Quoted {
@@ -234,7 +282,11 @@ impl Reader<'_> {
 
     /// Where a value without quotes ends: at the next comma, full stop or taken token.
     fn clause_end(&self, from: usize) -> usize {
-        let ends = |at: &usize| !self.is_free(*at) || self.task.text.is_mark(*at, ",;.!?") || self.task.text.word(*at) == "and";
+        let ends = |at: &usize| {
+            !self.is_free(*at)
+                || self.task.text.is_mark(*at, ",;.!?")
+                || self.task.text.word(*at) == "and"
+        };
         (from..self.range.end).find(ends).unwrap_or(self.range.end)
     }
 
@@ -247,7 +299,8 @@ impl Reader<'_> {
             _ => false,
         };
         let start = self.free().find(|it| is_start(*it))? + 1;
-        let blank = (start..self.range.end).take_while(|it| text.tokens[*it].kind == Kind::Break).count();
+        let blank =
+            (start..self.range.end).take_while(|it| text.tokens[*it].kind == Kind::Break).count();
         let start = start + blank;
         let start = start + usize::from(["that", "him", "her", "them"].contains(&text.word(start)));
         let value = match text.tokens.get(start) {
@@ -263,12 +316,14 @@ impl Reader<'_> {
 
     /// `a timer for the roast`: what an optional label or reason is told by.
     fn purpose(&mut self, slot: &Slot<'_>) -> Option<String> {
-        let names = ["label", "reason", "purpose", "note", "title"].map(words::stem);
-        let is_purpose = names.iter().any(|it| slot.words.contains(it));
+        let is_purpose = slot.is_named("label reason purpose note title");
         let start = self.free().find(|it| is_purpose && self.task.text.word(*it) == "for")? + 1;
-        let start = start + usize::from(["the", "my", "a", "an", "our"].contains(&self.task.text.word(start)));
-        let end = (start..self.range.end).find(|it| !self.is_free(*it) || self.task.text.word(*it).is_empty()).unwrap_or(self.range.end);
-        let says_something = (start..end).any(|it| words::weight(&self.task.text.tokens[it].stem) > 0.0);
+        let start = start
+            + usize::from(["the", "my", "a", "an", "our"].contains(&self.task.text.word(start)));
+        let end = (start..self.range.end)
+            .find(|it| !self.is_free(*it) || self.task.text.word(*it).is_empty())
+            .unwrap_or(self.range.end);
+        let says_something = (start..end).any(|it| self.task.text.tokens[it].stem.weight() > 0.0);
         let is_amount = self.task.amounts.iter().any(|it| it.tokens.start == start);
         if start >= end || !says_something || is_amount {
             return None;
@@ -279,9 +334,14 @@ impl Reader<'_> {
 
     fn people(&mut self, slot: &Slot<'_>) -> Vec<String> {
         let leading = ["to", "for", "with", "named", "called", "by", "is", "an", "für"];
-        let after = self.range.clone().find(|it| leading.contains(&self.task.text.word(*it)) && self.place_at(it + 1, false).is_some());
+        let after = self.range.clone().find(|it| {
+            leading.contains(&self.task.text.word(*it)) && self.place_at(it + 1, false).is_some()
+        });
         let named = after.and_then(|it| self.place_at(it + 1, false));
-        let named = named.or_else(|| self.free().find_map(|it| self.place_at(it, false).filter(|_| !self.begins_sentence(it))));
+        let named = named.or_else(|| {
+            self.free()
+                .find_map(|it| self.place_at(it, false).filter(|_| !self.begins_sentence(it)))
+        });
         match named {
             Some(name) => self.listed(name, |reader, at| reader.place_at(at, false)),
             None if slot.required => self.rest_as_list(),
@@ -310,7 +370,8 @@ impl Reader<'_> {
             }
         }
         pieces.push(start..rest.end);
-        let pieces = pieces.into_iter().map(|it| self.without_articles(it)).filter(|it| !it.is_empty());
+        let pieces =
+            pieces.into_iter().map(|it| self.without_articles(it)).filter(|it| !it.is_empty());
         let pieces: Vec<_> = pieces.collect();
         if pieces.iter().any(|it| it.len() > MOST_WORDS) {
             return Vec::new();
@@ -321,7 +382,10 @@ impl Reader<'_> {
     }
 
     fn without_articles(&self, range: Range<usize>) -> Range<usize> {
-        let is_article = |at: usize| ["the", "a", "an", "some", "my", "our", "any", "der", "die", "das", "in"].contains(&self.task.text.word(at));
+        let is_article = |at: usize| {
+            ["the", "a", "an", "some", "my", "our", "any", "der", "die", "das", "in"]
+                .contains(&self.task.text.word(at))
+        };
         let start = range.clone().find(|it| !is_article(*it)).unwrap_or(range.end);
         start..range.end
     }
@@ -342,13 +406,19 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        let trimmed = stretches.into_iter().map(|it| self.trimmed(it, is_strict)).filter(|it| !it.is_empty());
+        let trimmed =
+            stretches.into_iter().map(|it| self.trimmed(it, is_strict)).filter(|it| !it.is_empty());
         let trimmed = trimmed.filter(|it| self.says_something(it.clone()));
-        trimmed.max_by_key(|it| (self.task.text.written(it.clone()).len(), std::cmp::Reverse(it.start)))
+        trimmed.max_by_key(|it| {
+            (self.task.text.written(it.clone()).len(), std::cmp::Reverse(it.start))
+        })
     }
 
     fn says_something(&self, range: Range<usize>) -> bool {
-        let is_reference = |at: usize| ["it", "that", "this", "them", "result", "results", "there"].contains(&self.task.text.word(at));
+        let is_reference = |at: usize| {
+            ["it", "that", "this", "them", "result", "results", "there"]
+                .contains(&self.task.text.word(at))
+        };
         range.clone().any(|it| {
             let token = &self.task.text.tokens[it];
             !matches!(token.kind, Kind::Mark | Kind::Break) && !is_reference(it)
@@ -374,11 +444,29 @@ impl Reader<'_> {
     }
 
     /// How many tokens from a place on only lead to the value.
-    fn leading(&self, at: usize, end: usize, has_verb: &mut bool, is_object: &mut bool, is_strict: bool) -> usize {
+    fn leading(
+        &self,
+        at: usize,
+        end: usize,
+        has_verb: &mut bool,
+        is_object: &mut bool,
+        is_strict: bool,
+    ) -> usize {
         const QUESTIONS: &str = "who what when where why how which whose wer was wann wo warum";
         const FILLERS: &str = "mention occurrence use instance reference information info word phrase sentence text term line \
              string news following place spot file";
-        const LINKS: [&str; 10] = ["of", "about", "on", "for", "regarding", "with", "containing", "that", "mentioning", "where"];
+        const LINKS: [&str; 10] = [
+            "of",
+            "about",
+            "on",
+            "for",
+            "regarding",
+            "with",
+            "containing",
+            "that",
+            "mentioning",
+            "where",
+        ];
         let text = &self.task.text;
         let token = &text.tokens[at];
         match token.kind {
@@ -389,14 +477,28 @@ impl Reader<'_> {
         let word = token.value.as_str();
         let is_own = !token.stem.is_empty() && self.candidate.likeness(&token.stem) >= 0.5;
         let is_in = |list: &str, word: &str| list.split_whitespace().any(|it| it == word);
-        if ["the", "a", "an", "some", "any", "all", "me", "us", "every", "each", "der", "die", "das", "my"].contains(&word) && (is_strict || word != "my") {
+        if [
+            "the", "a", "an", "some", "any", "all", "me", "us", "every", "each", "der", "die",
+            "das", "my",
+        ]
+        .contains(&word)
+            && (is_strict || word != "my")
+        {
             return 1;
         }
         // `mentions of`, `information about`: a word that only says that a thing follows.
-        let is_filler = FILLERS.split_whitespace().any(|it| words::stem(it) == token.stem);
+        let is_filler = words::any_of(FILLERS, std::slice::from_ref(&token.value));
         let next = text.word(at + 1);
-        let next_is_value = text.tokens.get(at + 1).is_some_and(|it| it.kind != Kind::Mark && it.kind != Kind::Break);
-        if *has_verb && is_filler && next_is_value && (LINKS.contains(&next) || ["word", "phrase", "sentence", "text", "term", "string"].contains(&word)) {
+        let next_is_value = text
+            .tokens
+            .get(at + 1)
+            .is_some_and(|it| it.kind != Kind::Mark && it.kind != Kind::Break);
+        if *has_verb
+            && is_filler
+            && next_is_value
+            && (LINKS.contains(&next)
+                || ["word", "phrase", "sentence", "text", "term", "string"].contains(&word))
+        {
             return 1 + usize::from(LINKS.contains(&next));
         }
         if *is_object && !is_strict {
@@ -422,8 +524,10 @@ impl Reader<'_> {
         if token.stem.is_empty() {
             return 1;
         }
-        let is_small = words::weight(&token.stem) < if is_strict { 1.0 } else { 0.1 };
-        let is_kept = *has_verb && !is_strict && !is_in("for about on of to up please out in into from whether if", word);
+        let is_small = token.stem.weight() < if is_strict { 1.0 } else { 0.1 };
+        let is_kept = *has_verb
+            && !is_strict
+            && !is_in("for about on of to up please out in into from whether if", word);
         usize::from(is_small && !is_kept)
     }
 
@@ -433,14 +537,23 @@ impl Reader<'_> {
         if token.kind != Kind::Word {
             return matches!(token.kind, Kind::Mark | Kind::Break) && !text.is_mark(at, ")%+#*");
         }
-        let is_polite = ["please", "thanks", "thank", "in", "to", "into", "for", "of", "on", "the", "and", "at", "from", "with", "bitte", "a", "an", "then", "ins", "auf"]
+        let is_polite = [
+            "please", "thanks", "thank", "in", "to", "into", "for", "of", "on", "the", "and", "at",
+            "from", "with", "bitte", "a", "an", "then", "ins", "auf",
+        ]
+        .contains(&token.value.as_str());
+        let is_verb = ["appears", "appear", "occurs", "occur", "exist", "exists"]
             .contains(&token.value.as_str());
-        let is_verb = ["appears", "appear", "occurs", "occur", "exist", "exists"].contains(&token.value.as_str());
         let is_own = !token.stem.is_empty() && self.candidate.likeness(&token.stem) >= 0.5;
-        let is_place_of_search = words::is_in("web", &token.stem) && is_own;
-        let is_here = ["code", "codebase", "project", "repository", "repo", "workspace"].contains(&token.value.as_str())
+        let is_place_of_search = token.stem.is_in("web") && is_own;
+        let is_here = ["code", "codebase", "project", "repository", "repo", "workspace"]
+            .contains(&token.value.as_str())
             && ["the", "this", "my", "our", "in"].contains(&text.word(at.wrapping_sub(1)));
-        is_polite || is_verb || is_here || is_place_of_search || (is_strict && (is_own || words::weight(&token.stem) < 1.0))
+        is_polite
+            || is_verb
+            || is_here
+            || is_place_of_search
+            || (is_strict && (is_own || !token.stem.is_telling()))
     }
 }
 
@@ -450,7 +563,8 @@ fn prepositions(role: Role, has_counterpart: bool) -> &'static [&'static str] {
         (Role::Target, true) => &["to", "into", "nach"],
         (Role::Target, false) => &["to", "into", "nach", "in", "at", "for", "of", "near"],
         (Role::Any, _) => &[
-            "in", "at", "near", "around", "for", "of", "to", "from", "für", "à", "au", "nach", "visiting", "von", "über", "pour", "de",
+            "in", "at", "near", "around", "for", "of", "to", "from", "für", "à", "au", "nach",
+            "visiting", "von", "über", "pour", "de",
         ],
     }
 }

@@ -14,7 +14,10 @@ impl Planner<'_> {
     pub(super) fn final_answer(&self, notes: &[Note], must_call: bool) -> Option<Planned> {
         let candidate = self.candidates.iter().find(|it| it.is_final_answer())?;
         let has_worked = !self.history.made.is_empty() || must_call;
-        if !has_worked || self.history.has_called(candidate.tool.name()) || (candidate.tool.is_destructive() && !self.is_chosen) {
+        if !has_worked
+            || self.history.has_called(candidate.tool.name())
+            || (candidate.tool.is_destructive() && !self.is_chosen)
+        {
             return None;
         }
         let gathered = answer::gathered(self.history, notes);
@@ -72,7 +75,11 @@ impl Planner<'_> {
         match &slot.shape {
             Shape::Text | Shape::Anything => Value::from(self.task.text.source.trim()),
             Shape::Number { whole } => {
-                let least = [0.0, 1.0].into_iter().chain(slot.limits()).find(|it| slot.allows(*it)).unwrap_or(0.0);
+                let least = [0.0, 1.0]
+                    .into_iter()
+                    .chain(slot.limits())
+                    .find(|it| slot.allows(*it))
+                    .unwrap_or(0.0);
                 arguments::json_number(least, *whole).unwrap_or_else(|| json!(0))
             }
             Shape::Flag => Value::Bool(false),

@@ -46,13 +46,16 @@ struct Definition {
 #[test]
 fn every_task_of_the_table_is_done_but_the_known_misses() {
     let rows: Vec<Row> = serde_json::from_str(include_str!("../tasks.json")).unwrap();
-    let boxes: BTreeMap<String, Vec<Definition>> = serde_json::from_str(include_str!("../toolboxes.json")).unwrap();
+    let boxes: BTreeMap<String, Vec<Definition>> =
+        serde_json::from_str(include_str!("../toolboxes.json")).unwrap();
     let mut wrong = String::new();
     let mut done = 0;
     for row in &rows {
         match (play(row, &boxes[&row.tools]), &row.known_miss) {
             (Ok(()), None) => done += 1,
-            (Ok(()), Some(_)) => writeln!(wrong, "{:?}: no miss any more, take the mark away", row.task).unwrap(),
+            (Ok(()), Some(_)) => {
+                writeln!(wrong, "{:?}: no miss any more, take the mark away", row.task).unwrap()
+            }
             (Err(_), Some(_)) => {}
             (Err(why), None) => writeln!(wrong, "{:?}: {why}", row.task).unwrap(),
         }
@@ -60,7 +63,11 @@ fn every_task_of_the_table_is_done_but_the_known_misses() {
     println!("offline: {done} of {} tasks", rows.len());
     let misses = rows.iter().filter(|it| it.known_miss.is_some()).count();
     assert!(wrong.is_empty(), "{wrong}");
-    assert!(misses * 10 <= rows.len(), "{misses} known misses of {} tasks are too many", rows.len());
+    assert!(
+        misses * 10 <= rows.len(),
+        "{misses} known misses of {} tasks are too many",
+        rows.len()
+    );
 }
 
 fn play(row: &Row, tools: &[Definition]) -> Result<(), String> {
@@ -71,12 +78,18 @@ fn play(row: &Row, tools: &[Definition]) -> Result<(), String> {
     let (steps, answer) = turn(&mut messages, &row.task, tools, row)?;
     let is_alike = steps.len() == row.steps.len()
         && steps.iter().zip(&row.steps).all(|(made, wanted)| {
-            made.len() == wanted.len() && made.iter().zip(wanted).all(|(made, wanted)| is_wanted(made, wanted))
+            made.len() == wanted.len()
+                && made.iter().zip(wanted).all(|(made, wanted)| is_wanted(made, wanted))
         });
     if !is_alike {
         let shown: Vec<String> = steps
             .iter()
-            .map(|step| step.iter().map(|it| format!("{}{}", it.name, it.arguments)).collect::<Vec<_>>().join(" + "))
+            .map(|step| {
+                step.iter()
+                    .map(|it| format!("{}{}", it.name, it.arguments))
+                    .collect::<Vec<_>>()
+                    .join(" + ")
+            })
             .collect();
         return Err(format!("it called [{}] and said {answer:?}", shown.join("; ")));
     }
@@ -141,7 +154,9 @@ fn is_wanted(made: &ToolCall, (name, arguments): &(String, Map<String, Value>)) 
         }
         (given, wanted) => given == Some(wanted),
     };
-    made.name == *name && given.len() == arguments.len() && arguments.iter().all(|(key, wanted)| is_alike(key, wanted))
+    made.name == *name
+        && given.len() == arguments.len()
+        && arguments.iter().all(|(key, wanted)| is_alike(key, wanted))
 }
 
 impl Definition {
@@ -159,6 +174,7 @@ impl Definition {
 }
 
 pub(super) fn tools(toolbox: &str) -> Vec<Tool> {
-    let boxes: BTreeMap<String, Vec<Definition>> = serde_json::from_str(include_str!("../toolboxes.json")).unwrap();
+    let boxes: BTreeMap<String, Vec<Definition>> =
+        serde_json::from_str(include_str!("../toolboxes.json")).unwrap();
     boxes[toolbox].iter().map(Definition::tool).collect()
 }

@@ -1,6 +1,6 @@
 //! Cuts a text into tokens, one at a time, always at character boundaries.
 use super::{Kind, Token};
-use crate::offline::words;
+use crate::offline::words::Stem;
 
 pub(super) struct Scanner<'a> {
     source: &'a str,
@@ -23,7 +23,8 @@ impl<'a> Scanner<'a> {
         let rest = self.source.get(self.at..)?;
         let first = rest.chars().next()?;
         let chunk = rest.split(char::is_whitespace).next().unwrap_or(rest);
-        let after_number = last.is_some_and(|it| matches!(it.kind, Kind::Number(_)) || it.value == ")");
+        let after_number =
+            last.is_some_and(|it| matches!(it.kind, Kind::Number(_)) || it.value == ")");
         let (length, kind, value) = line_break(rest)
             .or_else(|| quoted(rest, spaced || last.is_some_and(|it| it.kind == Kind::Mark)))
             .or_else(|| url(chunk))
@@ -38,7 +39,7 @@ impl<'a> Scanner<'a> {
             .unwrap_or_else(|| (first.len_utf8(), Kind::Mark, first.to_string()));
         let span = self.at..self.at + length;
         self.at = span.end;
-        let stem = if kind == Kind::Word { words::stem(&value) } else { String::new() };
+        let stem = if kind == Kind::Word { Stem::new(&value) } else { Stem::default() };
         Some(Token { span, kind, value, stem, spaced })
     }
 
@@ -59,7 +60,10 @@ fn quoted(rest: &str, may_open: bool) -> Found {
         let length = inside.find("```")?;
         let code = &inside[..length];
         // What stands on the opening line names the language.
-        let code = code.split_once('\n').filter(|(first, _)| !first.contains(' ')).map_or(code, |(_, it)| it);
+        let code = code
+            .split_once('\n')
+            .filter(|(first, _)| !first.contains(' '))
+            .map_or(code, |(_, it)| it);
         return Some((length + 6, Kind::Quoted, code.trim_end_matches('\n').to_owned()));
     }
     let open = rest.chars().next()?;
@@ -75,7 +79,9 @@ fn quoted(rest: &str, may_open: bool) -> Found {
     let inside = &rest[open.len_utf8()..];
     let ends_word = |at: usize| !inside[at + close.len_utf8()..].starts_with(char::is_alphanumeric);
     let is_close = |it: char| it == close || (open == '„' && it == '“');
-    let end = inside.char_indices().find(|(at, it)| is_close(*it) && ("\"`".contains(open) || ends_word(*at)));
+    let end = inside
+        .char_indices()
+        .find(|(at, it)| is_close(*it) && ("\"`".contains(open) || ends_word(*at)));
     let (end, closing) = end?;
     let inside = &inside[..end];
     let is_text = !inside.trim().is_empty() && (open != '\'' || !inside.contains('\n'));
@@ -103,7 +109,8 @@ fn bare_domain(chunk: &str) -> Found {
         && name.chars().all(|it| it.is_alphanumeric() || it == '-' || it == '.')
         && name.chars().any(char::is_alphabetic)
         && !name.starts_with('.');
-    let is_domain = ["com", "org", "net", "edu", "gov", "io", "dev", "de", "fr", "uk"].contains(&end);
+    let is_domain =
+        ["com", "org", "net", "edu", "gov", "io", "dev", "de", "fr", "uk"].contains(&end);
     (is_host && is_domain).then(|| (address.len(), Kind::Url, address.to_owned()))
 }
 
@@ -113,7 +120,10 @@ fn email(chunk: &str) -> Found {
     let (name, rest) = (&chunk[..at], &chunk[at + 1..]);
     let end = rest.find(|it| !is_part(it)).unwrap_or(rest.len());
     let domain = rest[..end].trim_end_matches(['.', '-']);
-    let is_address = !name.is_empty() && name.chars().all(is_part) && domain.contains('.') && !domain.starts_with('.');
+    let is_address = !name.is_empty()
+        && name.chars().all(is_part)
+        && domain.contains('.')
+        && !domain.starts_with('.');
     let length = at + 1 + domain.len();
     is_address.then(|| (length, Kind::Email, chunk[..length].to_owned()))
 }
@@ -135,10 +145,21 @@ const SHORT_ZONES: [(&str, &str); 10] = [
 /// `Asia/Tokyo`, `America/Argentina/Buenos_Aires`, `UTC`.
 fn zone(chunk: &str) -> Found {
     const AREAS: [&str; 11] = [
-        "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific",
+        "Africa",
+        "America",
+        "Antarctica",
+        "Arctic",
+        "Asia",
+        "Atlantic",
+        "Australia",
+        "Europe",
+        "Indian",
+        "Pacific",
         "Etc",
     ];
-    let end = chunk.find(|it: char| !(it.is_alphanumeric() || "_/+-".contains(it))).unwrap_or(chunk.len());
+    let end = chunk
+        .find(|it: char| !(it.is_alphanumeric() || "_/+-".contains(it)))
+        .unwrap_or(chunk.len());
     let name = chunk[..end].trim_end_matches('/');
     let short = SHORT_ZONES.iter().find(|(short, _)| *short == name);
     if let Some((_, zone)) = short {
@@ -170,12 +191,15 @@ fn date(chunk: &str) -> Found {
         let ends = !rest.starts_with(|it: char| it.is_alphanumeric() || it == '-');
         return ends.then(|| (10, Kind::Date, day.to_owned()));
     }
-    let end = chunk.find(|it: char| !(it.is_ascii_digit() || it == '.' || it == '/')).unwrap_or(chunk.len());
+    let end = chunk
+        .find(|it: char| !(it.is_ascii_digit() || it == '.' || it == '/'))
+        .unwrap_or(chunk.len());
     let text = chunk[..end].trim_end_matches(['.', '/']);
     let mark = if text.contains('/') { '/' } else { '.' };
     let numbers: Vec<u32> = text.split(mark).map_while(|it| it.parse().ok()).collect();
     let &[day, month, year] = numbers.as_slice() else { return None };
-    let is_date = (1..=31).contains(&day) && (1..=31).contains(&month) && (1000..3000).contains(&year);
+    let is_date =
+        (1..=31).contains(&day) && (1..=31).contains(&month) && (1000..3000).contains(&year);
     if !is_date || text.split(mark).count() != 3 {
         return None;
     }
@@ -241,10 +265,14 @@ fn has_extension(text: &str) -> bool {
 }
 
 fn is_folder(text: &str) -> bool {
-    const NO_PATHS: [&str; 8] = ["and/or", "he/she", "she/he", "km/h", "w/o", "n/a", "yes/no", "on/off"];
+    const NO_PATHS: [&str; 8] =
+        ["and/or", "he/she", "she/he", "km/h", "w/o", "n/a", "yes/no", "on/off"];
     let lower = text.to_lowercase();
     let starts_well = text.starts_with(|it: char| it.is_alphabetic() || it == '_');
-    starts_well && text.trim_end_matches('/').len() > 1 && text.contains('/') && !NO_PATHS.contains(&lower.as_str())
+    starts_well
+        && text.trim_end_matches('/').len() > 1
+        && text.contains('/')
+        && !NO_PATHS.contains(&lower.as_str())
 }
 
 /// `A-1042`, `QX7K2`, `#1042`.
@@ -265,18 +293,26 @@ fn identifier(chunk: &str) -> Found {
         let unit = text.trim_start_matches(|it: char| it.is_ascii_digit());
         !has_capital || !unit.chars().any(|it| it.is_ascii_digit()) && unit.len() <= 3
     };
-    let is_one = first.is_alphanumeric() && has_digit && text.chars().any(char::is_alphabetic) && !is_measure;
+    let is_one = first.is_alphanumeric()
+        && has_digit
+        && text.chars().any(char::is_alphabetic)
+        && !is_measure;
     is_one.then(|| (text.len(), Kind::Identifier, text.to_owned()))
 }
 
 /// `12`, `1,250.50`, `1.250,50`, `.5`; the value has no separators and a point.
 fn number(rest: &str) -> Found {
-    let end = rest.find(|it: char| !(it.is_ascii_digit() || it == '.' || it == ',')).unwrap_or(rest.len());
+    let end = rest
+        .find(|it: char| !(it.is_ascii_digit() || it == '.' || it == ','))
+        .unwrap_or(rest.len());
     let text = rest[..end].trim_end_matches(['.', ',']);
     if !text.bytes().any(|it| it.is_ascii_digit()) {
         return None;
     }
-    let plain = [grouped(text, ',', '.'), grouped(text, '.', ','), decimal_comma(text)].into_iter().flatten().next();
+    let plain = [grouped(text, ',', '.'), grouped(text, '.', ','), decimal_comma(text)]
+        .into_iter()
+        .flatten()
+        .next();
     let (length, plain) = match plain {
         Some(plain) => (text.len(), plain),
         None => plain_number(text),
@@ -299,7 +335,8 @@ fn plain_number(text: &str) -> (usize, String) {
 
 /// `1,250.50` with `group` between thousands and `point` before the fraction.
 fn grouped(text: &str, group: char, point: char) -> Option<String> {
-    let (whole, fraction) = text.split_once(point).map_or((text, None), |(whole, it)| (whole, Some(it)));
+    let (whole, fraction) =
+        text.split_once(point).map_or((text, None), |(whole, it)| (whole, Some(it)));
     let mut groups = whole.split(group);
     let first = groups.next()?;
     let rest: Vec<_> = groups.collect();
@@ -328,14 +365,17 @@ fn word(rest: &str) -> Found {
     let mut end = 0;
     let mut letters = rest.char_indices().peekable();
     while let Some((at, letter)) = letters.next() {
-        let joins = "'’".contains(letter) && at > 0 && letters.peek().is_some_and(|(_, it)| it.is_alphabetic());
+        let joins = "'’".contains(letter)
+            && at > 0
+            && letters.peek().is_some_and(|(_, it)| it.is_alphabetic());
         if !letter.is_alphanumeric() && !joins && letter != '_' {
             break;
         }
         end = at + letter.len_utf8();
     }
     let text = &rest[..end];
-    text.starts_with(char::is_alphanumeric).then(|| (end, Kind::Word, text.to_lowercase().replace('’', "'")))
+    text.starts_with(char::is_alphanumeric)
+        .then(|| (end, Kind::Word, text.to_lowercase().replace('’', "'")))
 }
 
 /// Without the punctuation of the sentence around it.
