@@ -6,6 +6,8 @@ mod literals;
 mod numbers;
 pub(super) use self::numbers::json_number;
 mod phrases;
+mod places;
+mod rest;
 
 use std::ops::Range;
 
@@ -35,7 +37,7 @@ pub(super) struct Filled {
 
 impl Filled {
     /// The slots that must be filled and are not.
-    pub(super) fn missing<'c>(&self, candidate: &'c Candidate<'_>) -> Vec<usize> {
+    pub(super) fn missing(&self, candidate: &Candidate<'_>) -> Vec<usize> {
         let is_missing = |(at, slot): (usize, &Slot<'_>)| {
             (slot.required && self.values[at].is_empty()).then_some(at)
         };
@@ -147,7 +149,7 @@ impl<'t> Reader<'t> {
 
     fn slot(&mut self, slot: &Slot<'_>) -> Vec<Value> {
         match &slot.shape {
-            Shape::Choice(options) => self.choice(slot, options).into_iter().collect(),
+            Shape::Choice(options) => self.choice(slot, options),
             Shape::Flag => self.flag(slot).map(Value::Bool).into_iter().collect(),
             Shape::List(item) => self.list(slot, item).into_iter().collect(),
             Shape::Record(slots) => self.nested(slots).into_iter().collect(),
@@ -204,19 +206,33 @@ impl<'t> Reader<'t> {
         written
     }
 
-    /// The option that the task names, or means.
-    fn choice(&mut self, slot: &Slot<'_>, options: &[&Value]) -> Option<Value> {
+    /// The options that the task names, or means: several only if they are listed.
+    fn choice(&mut self, slot: &Slot<'_>, options: &[&Value]) -> Vec<Value> {
         if let [only] = options {
-            return slot.required.then(|| (*only).clone());
+            return if slot.required { vec![(*only).clone()] } else { Vec::new() };
         }
-        let scored = options.iter().filter_map(|option| {
-            let (likeness, at) = self.option(option)?;
-            Some((likeness, at, *option))
+        let named = options.iter().filter_map(|option| Some((self.option(option)?, *option)));
+        let mut named: Vec<((f32, Range<usize>), &Value)> = named.collect();
+        // Of two that fit alike, prepositions tell, and else the first one named counts.
+        let fit = |((likeness, at), _): &((f32, Range<usize>), &Value)| {
+            (*likeness, self.preposition_rank(slot.role, at.start))
+        };
+        named.sort_by(|a, b| {
+            let ((of_a, rank_a), (of_b, rank_b)) = (fit(a), fit(b));
+            of_b.total_cmp(&of_a).then(rank_b.cmp(&rank_a)).then(a.0.1.start.cmp(&b.0.1.start))
         });
-        // Of two that fit alike the first one named counts.
-        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.start.cmp(&a.1.start)))?;
-        self.take(best.1);
-        Some(best.2.clone())
+        let Some(((_, first), _)) = named.first() else { return Vec::new() };
+        let mut end = first.clone().end;
+        let mut values = Vec::new();
+        for ((_, at), option) in named {
+            if !values.is_empty() && (at.start < end || !self.is_listing(end..at.start)) {
+                continue;
+            }
+            end = at.end;
+            self.take(at);
+            values.push(option.clone());
+        }
+        values
     }
 
     /// How well the range names an option, and where.
@@ -234,7 +250,11 @@ impl<'t> Reader<'t> {
                 .iter()
                 .enumerate()
                 .map(|(offset, word)| stem_at(start + offset).map_or(0.0, |it| it.likeness(word)));
-            each.fold(1.0, f32::min)
+            let likeness = each.fold(1.0, f32::min);
+            // A word that names the tool itself does not choose an option that is only like it.
+            let is_own =
+                |at: usize| stem_at(at).is_some_and(|it| self.candidate.likeness(it) >= 0.9);
+            if likeness < 1.0 && (start..start + length).any(is_own) { 0.0 } else { likeness }
         };
         let by_words = (length > 0)
             .then(|| {

@@ -69,8 +69,11 @@ pub(super) fn find(text: &Text<'_>) -> Vec<Expression> {
     found
 }
 
-/// `5 miles to km`.
+/// `5 miles to km`, `how many hours are in 3 weeks`.
 fn conversion(text: &Text<'_>, at: usize) -> Option<Expression> {
+    if text.word(at) == "how" && text.word(at + 1) == "many" {
+        return how_many(text, at);
+    }
     let Kind::Number(_) = text.tokens.get(at)?.kind else { return None };
     let unit = |at: usize| facts::unit(text.word(at));
     let (from, to) = (unit(at + 1)?, unit(at + 3)?);
@@ -82,6 +85,24 @@ fn conversion(text: &Text<'_>, at: usize) -> Option<Expression> {
         tokens: at..at + 4,
         is_firm: true,
         is_conversion,
+        written,
+    })
+}
+
+fn how_many(text: &Text<'_>, at: usize) -> Option<Expression> {
+    let to = facts::unit(text.word(at + 2))?;
+    let skipped =
+        (at + 3..at + 7).take_while(|it| ["are", "is", "there", "in"].contains(&text.word(*it)));
+    let number = at + 3 + skipped.count();
+    let Kind::Number(_) = text.tokens.get(number)?.kind else { return None };
+    let from = facts::unit(text.word(number + 1))?;
+    let written =
+        format!("{} {} to {}", text.tokens[number].value, text.word(number + 1), text.word(at + 2));
+    let tokens = at..number + 2;
+    (from.quantity == to.quantity).then_some(Expression {
+        tokens,
+        is_firm: true,
+        is_conversion: true,
         written,
     })
 }

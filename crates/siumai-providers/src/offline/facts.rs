@@ -102,6 +102,8 @@ const UNITS: &[(Quantity, f64, &str)] = &[
     (Quantity::Time, 3600.0, "h hr hrs hour hours stunde stunden heure heures"),
     (Quantity::Time, 86_400.0, "d day days tag tage tagen jour jours"),
     (Quantity::Time, 604_800.0, "week weeks woche wochen semaine semaines"),
+    (Quantity::Time, 2_629_746.0, "month months monat monate monaten mois"),
+    (Quantity::Time, 31_556_952.0, "year years jahr jahre jahren année années"),
     (Quantity::Length, 0.001, "mm millimeter millimeters"),
     (Quantity::Length, 0.01, "cm centimeter centimeters"),
     (Quantity::Length, 1.0, "m meter meters metre metres"),

@@ -1,7 +1,4 @@
 //! How well a tool fits a stretch of a task.
-#[cfg(test)]
-mod tests;
-
 use std::ops::Range;
 
 use siumai_core::types::Tool;
@@ -9,15 +6,17 @@ use siumai_core::types::Tool;
 use super::{
     arguments::{self, Filled},
     earlier::Earlier,
-    facts,
+    features::{self, Feature},
     schema::{self, Meaning, Shape, Slot},
     task::Task,
-    text::Kind,
     words::{self, Stem},
 };
 
 /// Below this a tool is not called: a third of the words explained by a tool named otherwise is chance.
 pub(super) const THRESHOLD: f32 = 0.36;
+
+/// The least that a task has to say of a tool: a single word such as `now` or `file` is too little.
+const LEAST: f32 = 0.45;
 
 /// A tool, read.
 #[derive(Debug)]
@@ -39,16 +38,6 @@ pub(super) struct Fit {
     pub(super) candidate: usize,
     pub(super) score: f32,
     pub(super) filled: Filled,
-}
-
-/// What a stretch of a task says, for matching.
-struct Feature {
-    /// Its place, to see whether it went into an argument.
-    at: usize,
-    stems: Vec<Stem>,
-    weight: f32,
-    /// Whether it is a value rather than a word.
-    is_literal: bool,
 }
 
 impl<'a> Candidate<'a> {
@@ -107,7 +96,7 @@ impl<'a> Candidate<'a> {
 
     /// How well the tool fits `range`, if anything of it does.
     fn score(&self, task: &Task<'_>, range: Range<usize>, filled: &Filled) -> f32 {
-        let features = features(task, range);
+        let features = features::of(task, &range);
         let mut explained = 0.0;
         let mut total = 0.0;
         let mut said = 0.0;
@@ -123,9 +112,7 @@ impl<'a> Candidate<'a> {
             total += feature.weight;
             said += if feature.is_literal { 0.0 } else { feature.weight * likeness };
         }
-        // A single word such as `now` or `file` says too little. Where any words would do for the
-        // arguments, a literal says nothing either.
-        const LEAST: f32 = 0.45;
+        // Where any words would do for the arguments, a value says nothing either.
         let evidence = if filled.is_loose || takes_anything(self) { said } else { explained };
         if evidence < LEAST {
             return 0.0;
@@ -137,16 +124,14 @@ impl<'a> Candidate<'a> {
         explained / total * coverage
     }
 
-    /// Whether everything it needs was filled with values that can hardly be mistaken.
+    /// Whether everything it needs was filled, with some values that can hardly be mistaken and no others.
     fn is_sure(&self, filled: &Filled) -> bool {
-        let mut needed =
-            self.slots.iter().zip(&filled.values).filter(|(slot, _)| slot.required).peekable();
-        needed.peek().is_some()
-            && needed.all(|(slot, values)| {
-                !values.is_empty()
-                    && slot.meaning < Meaning::Place
-                    && matches!(slot.shape, Shape::Text | Shape::List(_))
-            })
+        let needed = || self.slots.iter().zip(&filled.values).filter(|(slot, _)| slot.required);
+        let is_text = |slot: &Slot<'_>| matches!(slot.shape, Shape::Text | Shape::List(_));
+        let is_exact = |slot: &Slot<'_>| is_text(slot) && slot.meaning < Meaning::Place;
+        needed().any(|(slot, _)| is_exact(slot))
+            && needed()
+                .all(|(slot, values)| !values.is_empty() && (is_exact(slot) || !is_text(slot)))
     }
 
     fn likeness_of_feature(&self, feature: &Feature) -> f32 {
@@ -205,71 +190,6 @@ pub(super) fn fits(
     };
     fits.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
     fits
-}
-
-fn features(task: &Task<'_>, range: Range<usize>) -> Vec<Feature> {
-    let mut features: Vec<Feature> = Vec::new();
-    let in_expression =
-        |at: usize| task.expressions.iter().any(|it| it.is_firm && it.tokens.contains(&at));
-    for at in range.clone() {
-        let token = &task.text.tokens[at];
-        let literal = literal_meaning(token.kind);
-        if !literal.is_empty() && !in_expression(at) {
-            let stems = literal.split(' ').map(Stem::new).collect();
-            features.push(Feature { at, stems, weight: 0.5, is_literal: true });
-        } else if facts::language_code(&token.value).is_some() {
-            let stems = vec![token.stem.clone(), Stem::new("language"), Stem::new("translate")];
-            features.push(Feature { at, stems, weight: 0.5, is_literal: true });
-        } else if ["tell", "ask"].contains(&task.text.word(at)) && task.text.is_capitalised(at + 1)
-        {
-            let stems = vec![Stem::new("message"), Stem::new("send")];
-            features.push(Feature { at, stems, weight: 1.0, is_literal: false });
-        } else if token.kind == Kind::Word && !in_expression(at) && token.stem.weight() > 0.0 {
-            let weight = token.stem.weight();
-            features.push(Feature {
-                at,
-                stems: vec![token.stem.clone()],
-                weight,
-                is_literal: false,
-            });
-        }
-    }
-    let says_more = !features.is_empty();
-    for expression in &task.expressions {
-        let is_inside =
-            range.start <= expression.tokens.start && expression.tokens.end <= range.end;
-        // `24/7` beside other words is no sum.
-        if is_inside && (expression.is_firm || !says_more) {
-            let words = task.text.tokens[expression.tokens.clone()].iter();
-            let own = words
-                .filter(|it| it.kind == Kind::Word && it.stem.weight() > 0.0)
-                .map(|it| it.stem.clone());
-            let stems = own.chain([Stem::new("calculate")]).collect();
-            features.push(Feature {
-                at: expression.tokens.start,
-                stems,
-                weight: 1.0,
-                is_literal: false,
-            });
-        }
-    }
-    features
-}
-
-/// What a literal is about, in words that tools use.
-fn literal_meaning(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Url => "url article",
-        Kind::Email => "email",
-        Kind::Path => "file path",
-        Kind::Zone => "zone time",
-        Kind::Date => "date",
-        Kind::Time => "time",
-        Kind::Quoted => "text",
-        Kind::Identifier => "id",
-        Kind::Number(_) => "number",
-        _ => "",
-    }
 }
 
 /// Whether a tool needs nothing but text that could be anything, so that any words would fill it.

@@ -91,11 +91,11 @@ pub(super) fn fits(tool: &Tool, arguments: &Map<String, Value>) -> bool {
     let mut compiler = Compiler::new();
     compiler.use_loader(Box::new(Nothing));
     let mut schemas = Schemas::new();
-    let compiled = compiler
-        .add_resource(PLACE, tool.parameters().clone())
-        .ok()
-        .and_then(|()| compiler.compile(PLACE, &mut schemas).ok());
-    compiled.is_some_and(|index| schemas.validate(&Value::Object(arguments.clone()), index).is_ok())
+    if compiler.add_resource(PLACE, tool.parameters().clone()).is_err() {
+        return false;
+    }
+    let Ok(index) = compiler.compile(PLACE, &mut schemas) else { return false };
+    schemas.validate(&Value::Object(arguments.clone()), index).is_ok()
 }
 
 /// A schema may only refer to itself: nothing is read from files or the network.
@@ -135,12 +135,12 @@ impl Slot<'_> {
 }
 
 fn record<'a>(schema: &'a Value, root: &'a Value, depth: usize) -> Vec<Slot<'a>> {
+    // A schema may refer to itself, and grows with each level.
     const MAX_DEPTH: usize = 4;
-    let Some(properties) =
-        schema.get("properties").and_then(Value::as_object).filter(|_| depth < MAX_DEPTH)
-    else {
-        return Vec::new();
-    };
+    const ALL_UP_TO: usize = 2;
+    const MOST: usize = 64;
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let Some(properties) = properties.filter(|_| depth < MAX_DEPTH) else { return Vec::new() };
     let required: Vec<&str> = match schema.get("required").and_then(Value::as_array) {
         Some(names) => names.iter().filter_map(Value::as_str).collect(),
         None => Vec::new(),
@@ -148,7 +148,8 @@ fn record<'a>(schema: &'a Value, root: &'a Value, depth: usize) -> Vec<Slot<'a>>
     let slot = |(name, property): (&'a String, &'a Value)| {
         slot(name, property, root, depth).with_required(required.contains(&name.as_str()))
     };
-    properties.iter().map(slot).collect()
+    let is_needed = |name: &str| depth < ALL_UP_TO || required.contains(&name);
+    properties.iter().filter(|(name, _)| is_needed(name)).take(MOST).map(slot).collect()
 }
 
 impl Slot<'_> {
@@ -286,6 +287,10 @@ fn meaning(words: &[String], described: &[String], format: &str) -> Meaning {
     let special = match () {
         () if is_any("zone timezone tz", words) => Some(Meaning::Zone),
         () if is_any("file folder directory", words) && is_any("name", last) => Some(Meaning::Path),
+        () if is_any("kind type category style", last) => Some(Meaning::Other),
+        () if is_any("address", words) && !is_any("email mail url page web", described) => {
+            Some(Meaning::Query)
+        }
         () if is_any("unit", words) => Some(Meaning::Unit),
         () if is_any("recipient", words) && !is_any("email mail address", described) => {
             Some(Meaning::Person)
@@ -327,7 +332,7 @@ const MEANINGS: &[(Meaning, &str, &str)] = &[
     (Meaning::Identifier, "id identifier code reference", "id identifier"),
     (
         Meaning::Place,
-        "city location place country town region airport destination origin address station",
+        "city location place country town region airport destination origin station",
         "city place airport country location town",
     ),
     (Meaning::Code, "code script snippet", ""),

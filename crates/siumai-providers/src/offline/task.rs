@@ -8,6 +8,7 @@ use super::{
     amounts::{self, Amount},
     expression::{self, Expression},
     text::{Kind, Text},
+    words::is_one_of,
 };
 
 /// A task, read.
@@ -53,7 +54,8 @@ impl<'a> Task<'a> {
         let mut at = 0;
         let end = self.text.tokens.len();
         while at < end {
-            if let Some(after) = self.uncut(at) {
+            if let Some(after) = self.uncut(at).filter(|_| at != start || !self.is_list_marker(at))
+            {
                 at = after;
                 continue;
             }
@@ -88,7 +90,8 @@ impl<'a> Task<'a> {
         let is_speech = ["saying", "says", "telling"].contains(&self.text.word(at))
             || self.is_colon_of_speech(at);
         if is_speech {
-            return Some(self.end_of_speech(at + 1));
+            let is_all = self.text.is_mark(at, ":") && self.announces_text(at);
+            return Some(if is_all { self.text.tokens.len() } else { self.end_of_speech(at + 1) });
         }
         if self.text.is_mark(at, ":") {
             return self.end_of_block(at + 1);
@@ -109,8 +112,13 @@ impl<'a> Task<'a> {
         const BEFORE: &str = "email message mail text translate say note remind post tweet ticket body content titled \
              write summarize summarise subject";
         self.text.is_mark(at, ":")
-            && (at.saturating_sub(8)..at)
-                .any(|it| BEFORE.split_whitespace().any(|word| word == self.text.word(it)))
+            && (at.saturating_sub(8)..at).any(|it| is_one_of(BEFORE, self.text.word(it)))
+    }
+
+    /// `Summarize this text in two sentences:` leads to all that follows.
+    fn announces_text(&self, at: usize) -> bool {
+        (at.saturating_sub(8)..at)
+            .any(|it| is_one_of("text following article paragraph", self.text.word(it)))
     }
 
     fn end_of_speech(&self, at: usize) -> usize {

@@ -11,6 +11,9 @@ use super::{
     words::{self, Stem},
 };
 
+/// A text that is longer is content for a tool: nobody says so much to ask for something.
+const MOST_TOKENS: usize = 1500;
+
 /// A text and its tokens.
 #[derive(Debug)]
 pub(super) struct Text<'a> {
@@ -50,6 +53,8 @@ pub(super) enum Kind {
     Break,
     /// Anything else: one character.
     Mark,
+    /// What is left of a text that is too long to be read.
+    Rest,
 }
 
 impl<'a> Text<'a> {
@@ -58,10 +63,14 @@ impl<'a> Text<'a> {
         let mut scanner = Scanner::new(source);
         while let Some(token) = scanner.next(tokens.last()) {
             tokens.push(token);
+            if tokens.len() == MOST_TOKENS {
+                tokens.extend(scanner.rest());
+            }
         }
         let mut text = Self { source, tokens };
         text.join_dates();
         text.join_phrases();
+        text.join_whereabouts();
         text
     }
 
@@ -160,6 +169,18 @@ impl<'a> Text<'a> {
         });
         let Some(year) = year else { return Some((end - at, None)) };
         Some((year_at + 1 - at, Some(format!("{year:04}-{month:02}-{day:02}"))))
+    }
+
+    /// `Where is it used?` wants a search.
+    fn join_whereabouts(&mut self) {
+        let is_use =
+            |at: usize| words::is_one_of("used defined mentioned called referenced", self.word(at));
+        let where_at = (0..self.tokens.len()).find(|it| self.word(*it) == "where");
+        let Some(at) = where_at.filter(|at| (*at..self.tokens.len().min(at + 8)).any(is_use))
+        else {
+            return;
+        };
+        self.tokens[at].stem = Stem::new("search");
     }
 
     /// The first word of a phrase gets the stem of what the phrase stands for, the others get none.

@@ -12,7 +12,7 @@ use super::{
     matching::{self, Candidate, Fit, THRESHOLD},
     task::{Clause, Joint, Task},
     text::Kind,
-    words,
+    words::{self, is_one_of},
 };
 
 /// A stretch of the task and what is to be done about it.
@@ -40,6 +40,11 @@ impl Wish {
             Goal::Unknown | Goal::Context => None,
         }
     }
+
+    /// Whether it speaks of something that was said before.
+    pub(super) fn refers(&self, task: &Task<'_>) -> bool {
+        self.tokens.clone().any(|it| is_one_of("it that this there them", task.text.word(it)))
+    }
 }
 
 /// All wishes of a task, in order. `before` is the last call of the turn before.
@@ -57,7 +62,15 @@ pub(super) fn find(
             _ => finder.add(clause),
         }
     }
-    finder.wishes
+    let mut wishes = finder.wishes;
+    // What another wish speaks of is not left undone.
+    for at in 1..wishes.len() {
+        let is_meant = wishes[at].candidate().is_some() && wishes[at].refers(task);
+        if is_meant && matches!(wishes[at - 1].goal, Goal::Unknown) {
+            wishes[at - 1].goal = Goal::Context;
+        }
+    }
+    wishes
 }
 
 struct Finder<'t> {

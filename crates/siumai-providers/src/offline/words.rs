@@ -136,6 +136,11 @@ pub(super) fn any_of(list: &str, words: &[String]) -> bool {
     list.any(|it| words.iter().any(|word| word == it || word.strip_suffix('s') == Some(it)))
 }
 
+/// Whether a word is one of a list, parted by blanks.
+pub(super) fn is_one_of(list: &str, word: &str) -> bool {
+    list.split_whitespace().any(|it| it == word)
+}
+
 /// The longest known phrase that `words` (lower case) begin with: how many words, and the word it stands for.
 pub(super) fn phrase(words: &[&str]) -> Option<(usize, &'static str)> {
     let candidates = PHRASES_OF.get(words.first()?)?;
@@ -262,7 +267,7 @@ const GROUPS: &[&str] = &[
     "date day datetime calendar now datum",
     "timer countdown alarm stopwatch ~remind reminder",
     "zone timezone tz",
-    "search find grep lookup query google look seek locate hunt mention contain appear occur research suche such finde cherche \
+    "search find grep lookup query google look seek locate hunt mention contain appear occur research investigate suche such finde cherche \
      recherche occurrence ~browse",
     "investigate research explore study gather analyse analyze comprehensive",
     "web internet online wikipedia www google news wiki",
@@ -284,6 +289,8 @@ const GROUPS: &[&str] = &[
     "email mail e-mail message ~send ~write",
     "send deliver forward post mail email",
     "message sms text chat dm slack notify",
+    "balance money funds",
+    "recipe cook bake dish meal",
     "stock share ticker quote trading trade ~price ~market",
     "price cost quote rate fare preis prix",
     "flight fly plane airline airfare flug vol",
@@ -338,6 +345,7 @@ const PHRASES: &[(&str, &str)] = &[
     ),
     ("calculate", "work out, figure out"),
     ("track", "where is my, where's my, where are my"),
+    ("read", "have a look at, take a look at, look at"),
     ("timer", "wake me up, wake me"),
     ("now", "is it today, is today, is it now, is it right now"),
     ("define", "definition of, meaning of, what is the meaning of, what's the meaning of"),
@@ -347,7 +355,7 @@ const PHRASES: &[(&str, &str)] = &[
     ),
     (
         "",
-        "right now, a lot, as well, at least, at most, of course, what about, how about, would like",
+        "right now, a lot, as well, at least, at most, of course, time to go, time to leave, time for, what about, how about, would like",
     ),
 ];
 

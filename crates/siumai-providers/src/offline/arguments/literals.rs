@@ -6,6 +6,7 @@ use crate::offline::{
     facts,
     schema::{Meaning, Role, Slot},
     text::Kind,
+    words::is_one_of,
 };
 
 /// A value and where it stands.
@@ -27,10 +28,15 @@ impl Reader<'_> {
     pub(super) fn paths(&mut self, slot: &Slot<'_>) -> Vec<String> {
         // `*.rs` is a pattern where the tool has a slot for one.
         let has_pattern = self.candidate.slots.iter().any(|it| it.meaning == Meaning::Pattern);
+        let wants_folder = slot.mentions("folder directory") && !slot.mentions("file");
+        let is_file = |raw: &str| {
+            raw.rsplit('/').next().is_some_and(|it| it.trim_start_matches('.').contains('.'))
+        };
         let mut found = self.each(|reader, at| {
             let token = &reader.task.text.tokens[at];
             let raw = reader.task.text.raw(at);
-            if has_pattern && raw.contains('*') {
+            let is_pattern = has_pattern && raw.contains('*');
+            if is_pattern || (wants_folder && is_file(raw)) {
                 return None;
             }
             let is_known = ["makefile", "dockerfile", "license", "readme", "changelog", "justfile"]
@@ -60,7 +66,7 @@ impl Reader<'_> {
             && token.stem.is_telling()
             && !text.word(at).contains('\'')
             && !token.stem.is_in("folder")
-            && !token.stem.is_in("file");
+            && !is_one_of("file files contents", &token.value);
         if !is_name {
             return None;
         }
@@ -359,7 +365,6 @@ impl Reader<'_> {
         }
         let word = text.word(before);
         match role {
-            Role::Any => 1,
             Role::Source if SOURCE.contains(&word) => 3,
             Role::Target if ["to", "into", "nach", "ins"].contains(&word) => 4,
             Role::Target if TARGET.contains(&word) => 3,

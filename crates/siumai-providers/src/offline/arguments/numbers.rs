@@ -116,6 +116,9 @@ impl Reader<'_> {
         if amount.is_money && slot.mentions("amount price cost budget money currency") {
             evidence += 2.0;
         }
+        if slot.is_named("year") && (1800.0..=2200.0).contains(&amount.value) {
+            evidence += 2.0;
+        }
         // What follows a number is what is counted; what precedes it, up to a little word, names it.
         let after = amount.tokens.end + usize::from(text.is_mark(amount.tokens.end, "-"));
         evidence += 3.0 * self.name_likeness(slot, after);
@@ -157,7 +160,7 @@ fn bound(slot: &Slot<'_>, before: &str, further: &str) -> f32 {
         );
     let is_least = ["above", "over", "minimum", "min"].contains(&before)
         || matches!((further, before), ("at", "least") | ("more", "than"));
-    let is_first = ["top", "first"].contains(&before);
+    let is_first = ["top", "first", "last", "latest", "newest"].contains(&before);
     let fits = (is_most && slot.mentions("max maximum most limit below"))
         || (is_least && slot.mentions("min minimum least above"))
         || (is_first && slot.is_named("max limit count top n"));
