@@ -236,8 +236,8 @@ and or but nor so if then than as of in on at to from for by with about into ont
 what which who whom whose when where why how
 what's who's where's how's it's that's there's let's don't doesn't can't isn't
 not no yes please kindly thanks thank you hello hi hey ok okay just quickly also too very really again still even only
-need want like love know give let show help wondering wonder think guess hope me going somewhere go get got
-much many more most less another other same such like well sure maybe perhaps
+need want like love know give let help wondering wonder think guess hope me going somewhere go get got
+much many more most less another other same such like well sure maybe perhaps whether
 something anything everything thing things following using via per after before
 was ist sind der die das den dem des ein eine einen einem einer und oder aber wie wo wann wer warum im am zu von mit für
 auf aus bei nach bitte mir mich ich du sie wir ihr es mal hat haben kann kannst könnte
@@ -306,7 +306,7 @@ const GROUPS: &[&str] = &[
     "status state ~track tracking where's progress",
     "refund reimburse money-back return",
     "ticket issue case complaint",
-    "create make new open file",
+    "create make new open",
     "help faq support ~article",
     "weather-wise weather",
     "image picture photo draw painting illustration",

@@ -159,7 +159,7 @@ impl Reader<'_> {
         let start = start + usize::from(is_one_of("that him her them", text.word(start)));
         let value = match text.tokens.get(start) {
             Some(token) if token.kind == Kind::Quoted => token.value.clone(),
-            _ => text.written(start..self.range.end).trim_end_matches('.').to_owned(),
+            _ => without_full_stop(text.written(start..self.range.end)).to_owned(),
         };
         if value.is_empty() || start >= self.range.end {
             return None;
@@ -184,4 +184,9 @@ impl Reader<'_> {
         self.take(start..end);
         Some(self.task.text.written(start..end).to_owned())
     }
+}
+
+/// One sentence without its full stop; several stay as they are.
+fn without_full_stop(text: &str) -> &str {
+    if text.contains(". ") { text } else { text.trim_end_matches('.') }
 }

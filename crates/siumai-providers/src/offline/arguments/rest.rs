@@ -10,8 +10,10 @@ use crate::offline::{
 /// How much is taken away.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cut {
-    /// All words of the tool's own at both ends: what is left is a name or a list.
+    /// All words of the tool's own: what is left is a name or a list.
     Names,
+    /// The same, but what only its description says stays: it may be an example of a value.
+    Examples,
     /// Only what leads to the value: `for` or `about` begins it, and it may say what the tool says.
     Text,
 }
@@ -33,7 +35,7 @@ const FILLERS: &str = "mention occurrence use instance reference information inf
 /// What may follow them.
 const LINKS: &str = "of about on for regarding with containing that mentioning where";
 const KEPT_LEADS: &str = "for about on of to up please out in into from whether if";
-const TRAILING: &str = "please thanks thank in to into for of on the and at from with bitte a an then ins auf appears \
+const TRAILING: &str = "please thanks thank in to into for of on the and at from with near around under within by bitte a an then ins auf appears \
      appear occurs occur exist exists used defined mentioned";
 /// Where one searches, when it says no more than `here`.
 const HERE: &str = "code codebase project repository repo workspace";
@@ -50,7 +52,7 @@ impl Reader<'_> {
     /// What is left over, cut at commas and `and`.
     pub(super) fn rest_as_list(&mut self) -> Vec<String> {
         const MOST_WORDS: usize = 8;
-        let Some(rest) = self.rest_of(Cut::Names) else { return Vec::new() };
+        let Some(rest) = self.rest() else { return Vec::new() };
         let is_joint = |at: usize| self.is_listing(at..at + 1) && self.task.text.word(at) != "the";
         let mut pieces: Vec<Range<usize>> = Vec::new();
         let mut start = rest.start;
@@ -73,7 +75,7 @@ impl Reader<'_> {
 
     /// What is left over as a name.
     pub(super) fn rest(&self) -> Option<Range<usize>> {
-        self.rest_of(Cut::Names)
+        self.rest_of(Cut::Names).or_else(|| self.rest_of(Cut::Examples))
     }
 
     fn without_articles(&self, range: Range<usize>) -> Range<usize> {
@@ -98,11 +100,35 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        let trimmed = stretches.into_iter().map(|it| self.trimmed(it, cut));
-        let telling = trimmed.filter(|it| self.says_something(it.clone()));
+        let pieces = stretches.into_iter().flat_map(|it| self.pieces(it, cut));
+        let telling = pieces.filter(|it| self.says_something(it.clone()));
+        let is_literal = |it: &Range<usize>| it.clone().any(|at| self.is_value(at));
         telling.max_by_key(|it| {
-            (self.task.text.written(it.clone()).len(), std::cmp::Reverse(it.start))
+            (
+                cut != Cut::Text && is_literal(it),
+                self.task.text.written(it.clone()).len(),
+                std::cmp::Reverse(it.start),
+            )
         })
+    }
+
+    /// A stretch without its ends, and for names cut at the tool's own words: `[closed] issues in [a/b]`.
+    fn pieces(&self, stretch: Range<usize>, cut: Cut) -> Vec<Range<usize>> {
+        let whole = self.trimmed(stretch, cut);
+        let own = whole.clone().find(|it| cut != Cut::Text && self.is_own(*it, cut));
+        match own {
+            Some(at) => {
+                let mut pieces = vec![self.trimmed(whole.start..at, cut)];
+                pieces.extend(self.pieces(at + 1..whole.end, cut));
+                pieces
+            }
+            None => vec![whole],
+        }
+    }
+
+    /// Whether a token is a value by its form.
+    fn is_value(&self, at: usize) -> bool {
+        !matches!(self.task.text.tokens[at].kind, Kind::Word | Kind::Mark | Kind::Break)
     }
 
     fn says_something(&self, mut range: Range<usize>) -> bool {
@@ -116,9 +142,13 @@ impl Reader<'_> {
         matches!(self.task.text.tokens[at].kind, Kind::Mark | Kind::Break)
     }
 
-    fn is_own(&self, at: usize) -> bool {
+    fn is_own(&self, at: usize, cut: Cut) -> bool {
         let stem = &self.task.text.tokens[at].stem;
-        !stem.is_empty() && self.candidate.likeness(stem) >= 0.5
+        let likeness = match cut {
+            Cut::Examples => stem.nearest(&self.candidate.name),
+            Cut::Names | Cut::Text => self.candidate.likeness(stem),
+        };
+        !stem.is_empty() && likeness >= 0.5
     }
 
     fn trimmed(&self, range: Range<usize>, cut: Cut) -> Range<usize> {
@@ -148,7 +178,7 @@ impl Reader<'_> {
             return 0;
         }
         let word = token.value.as_str();
-        if is_one_of(ARTICLES, word) || (cut == Cut::Names && word == "my") {
+        if is_one_of(ARTICLES, word) || (cut != Cut::Text && word == "my") {
             return 1;
         }
         if lead.has_verb && self.is_filler(at) {
@@ -161,7 +191,7 @@ impl Reader<'_> {
             lead.is_at_value = true;
             return 1;
         }
-        if self.is_own(at) {
+        if self.is_own(at, cut) {
             lead.has_verb = true;
             return 1;
         }
@@ -170,14 +200,14 @@ impl Reader<'_> {
             let mut following = stretch.skip(1).map(|it| &text.tokens[it].stem);
             let own_follows =
                 following.any(|it| !it.is_empty() && self.candidate.likeness(it) >= 0.9);
-            return usize::from(cut == Cut::Names || (!lead.has_verb && own_follows));
+            return usize::from(cut != Cut::Text || (!lead.has_verb && own_follows));
         }
         // The words of a phrase have no stem behind the first one.
         if token.stem.is_empty() {
             return 1;
         }
         let is_kept = lead.has_verb && cut == Cut::Text && !is_one_of(KEPT_LEADS, word);
-        let is_small = token.stem.weight() < if cut == Cut::Names { 1.0 } else { 0.1 };
+        let is_small = token.stem.weight() < if cut != Cut::Text { 1.0 } else { 0.1 };
         usize::from(is_small && !is_kept)
     }
 
@@ -202,8 +232,8 @@ impl Reader<'_> {
         let word = token.value.as_str();
         let is_here =
             is_one_of(HERE, word) && is_one_of("the this my our in", text.word(at.wrapping_sub(1)));
-        let is_place_of_search = token.stem.is_in("web") && self.is_own(at);
-        let is_small = cut == Cut::Names && (self.is_own(at) || !token.stem.is_telling());
+        let is_place_of_search = token.stem.is_in("web") && self.is_own(at, cut);
+        let is_small = cut != Cut::Text && (self.is_own(at, cut) || !token.stem.is_telling());
         is_one_of(TRAILING, word) || is_here || is_place_of_search || is_small
     }
 }
