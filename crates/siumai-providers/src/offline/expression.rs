@@ -206,6 +206,10 @@ impl Parser<'_> {
             }
             "triple" => self.operand().map(|it| Term::made(format!("{} * 3", it.grouped()))),
             "halve" => self.operand().map(|it| Term::made(format!("{} / 2", it.grouped()))),
+            "factorial" => {
+                self.skip_word(&["of"]);
+                self.operand().map(|it| Term::made(format!("{}!", it.grouped())))
+            }
             "square" => self.operand().map(|it| Term::made(format!("{}^2", it.grouped()))),
             "cube" => self.operand().map(|it| Term::made(format!("{}^3", it.grouped()))),
             // `then times 3`: what came before is the other operand.
@@ -331,6 +335,10 @@ impl Parser<'_> {
             self.skip_word(&["cubed"]);
             self.words = true;
             term = Term::made(format!("{}^{power}", term.grouped()));
+        }
+        if self.skip_word(&["factorial"]) {
+            self.words = true;
+            term = Term::made(format!("{}!", term.grouped()));
         }
         self.skip_currency();
         if !self.skip_percent() {

@@ -185,7 +185,7 @@ pub(super) fn fits(
         let missing = fit.filled.missing(&candidates[fit.candidate]).len();
         let tool = candidates[fit.candidate].tool;
         fit.score
-            * if missing == 0 { 1.0 } else { 0.7 }
+            * if missing == 0 { 1.0 } else { 0.5 }
             * if tool.is_destructive() { 0.6 } else { 1.0 }
     };
     fits.sort_by(|a, b| rank(b).total_cmp(&rank(a)));

@@ -114,19 +114,50 @@ impl Finder<'_> {
     /// The tool that fits best, if one does.
     fn fit(&self, tokens: Range<usize>) -> Option<Fit> {
         let fits = matching::fits(self.candidates, self.task, tokens.clone(), None);
+        let good: Vec<Fit> =
+            fits.into_iter().filter(|it| it.score * self.trust(it, &tokens) >= THRESHOLD).collect();
+        let best = good.first()?;
+        if !best.filled.is_loose || self.candidates[best.candidate].tool.is_destructive() {
+            return Some(best.clone());
+        }
+        // `Look up the weather in Paris`: whoever knows what the words are beats whoever takes any.
+        let knows_better = |other: &&Fit| {
+            let other_candidate = &self.candidates[other.candidate];
+            let own = &self.candidates[best.candidate];
+            let is_whole =
+                !other.filled.is_loose && other.filled.missing(other_candidate).is_empty();
+            let stems = tokens
+                .clone()
+                .filter(|it| best.filled.used[*it])
+                .map(|it| &self.task.text.tokens[it].stem);
+            let mut known = stems.filter(|it| it.is_telling());
+            is_whole
+                && known.any(|it| other_candidate.likeness(it) >= 0.9 && own.likeness(it) < 0.5)
+        };
+        good.iter().skip(1).find(knows_better).or(Some(best)).cloned()
+    }
+
+    /// How far a fit is to be trusted, given how the stretch is put.
+    fn trust(&self, fit: &Fit, tokens: &Range<usize>) -> f32 {
+        let text = &self.task.text;
+        let candidate = &self.candidates[fit.candidate];
         let is_statement = self.is_statement(tokens.clone());
-        let is_setting =
-            ["it's", "its", "there's"].contains(&self.task.text.word(tokens.start)) && is_statement;
-        fits.into_iter().find(|fit| {
-            let is_vague = is_statement
-                && (is_setting || matching::takes_anything(&self.candidates[fit.candidate]));
-            let doubt = match (is_vague, is_setting) {
-                (true, true) => 0.3,
-                (true, false) => 0.5,
-                (false, _) => 1.0,
-            };
-            fit.score * doubt >= THRESHOLD
-        })
+        let is_setting = is_statement && is_one_of("it's its there's", text.word(tokens.start));
+        // `What is a time zone?` wants an explanation.
+        let word = |offset: usize| text.word(tokens.start + offset);
+        let is_question =
+            word(0) == "what's" || (word(0) == "what" && is_one_of("is are", word(1)));
+        let is_definition = is_question
+            && is_one_of("a an", word(if word(0) == "what" { 2 } else { 1 }))
+            && !self.task.expressions.iter().any(|it| tokens.contains(&it.tokens.start));
+        if is_definition && !candidate.says("define") && !candidate.says("search") {
+            return 0.0;
+        }
+        match (is_statement && (is_setting || matching::takes_anything(candidate)), is_setting) {
+            (true, true) => 0.3,
+            (true, false) => 0.5,
+            (false, _) => 1.0,
+        }
     }
 
     /// `Put milk`, `eggs`, `bread on the list`: what leads to a clause belongs to it.

@@ -254,7 +254,7 @@ show display text file page name number value information data result detail ite
 
 /// Words that mean the same to a tool. `~` marks one that may mean something else.
 const GROUPS: &[&str] = &[
-    "weather forecast temperature rain rainy raining snow snowing sunny sun umbrella warm cold hot humid humidity \
+    "weather forecast temperature rain rainy raining snow snowing sunny sun umbrella warm warmer cold colder hot hotter humid humidity \
      wind windy cloudy climate jacket ~wear degrees wetter regnet regen météo meteo ~temps pleut clima tiempo",
     "calculate calculator compute calc arithmetic math maths evaluate expression equation formula percent percentage \
      sum ~work rechne rechnen ausrechnen berechne calcule calculer",
@@ -267,11 +267,11 @@ const GROUPS: &[&str] = &[
     "date day datetime calendar now datum",
     "timer countdown alarm stopwatch ~remind reminder",
     "zone timezone tz",
-    "search find grep lookup query google look seek locate hunt mention contain appear occur research investigate suche such finde cherche \
+    "search find grep lookup query google look seek locate hunt mention ~contain appear occur research investigate suche such finde cherche \
      recherche occurrence ~browse",
     "investigate research explore study gather analyse analyze comprehensive",
     "web internet online wikipedia www google news wiki",
-    "read open cat view print contents content display show load lies lire ~summarize ~summarise ~say",
+    "read open cat view print contents content display show load contain lies lire ~summarize ~summarise ~say",
     "summarize summarise summary tldr condense digest",
     "file document doc source ~code datei fichier",
     "folder directory dir path ordner dossier",
@@ -336,7 +336,7 @@ const PHRASES: &[(&str, &str)] = &[
     ),
     ("list", "what files, which files are, what is under, what's under"),
     (
-        "contain",
+        "search",
         "which files mention, which files contain, what files mention, what files contain, which file contains, which files use",
     ),
     (

@@ -35,7 +35,8 @@ impl Reader<'_> {
         let mut found = self.each(|reader, at| {
             let token = &reader.task.text.tokens[at];
             let raw = reader.task.text.raw(at);
-            let is_pattern = has_pattern && raw.contains('*');
+            let is_ending = raw.starts_with('.') && !raw.contains('/');
+            let is_pattern = has_pattern && (raw.contains('*') || is_ending);
             if is_pattern || (wants_folder && is_file(raw)) {
                 return None;
             }
@@ -50,8 +51,10 @@ impl Reader<'_> {
         if found.is_empty() && slot.required {
             found = self.each(|reader, at| {
                 let token = &reader.task.text.tokens[at];
-                let is_name =
-                    token.kind == Kind::Quoted && !token.value.contains(char::is_whitespace);
+                let is_name = token.kind == Kind::Quoted
+                    && !token
+                        .value
+                        .contains(|it: char| it.is_whitespace() || ":()<>\"'".contains(it));
                 is_name.then(|| (1, token.value.clone()))
             });
         }
@@ -83,7 +86,8 @@ impl Reader<'_> {
             && (at + 1 == self.range.end
                 || !self.is_free(at + 1)
                 || text.word(at + 1).is_empty()
-                || !text.tokens[at + 1].stem.is_telling());
+                || !text.tokens[at + 1].stem.is_telling()
+                || self.candidate.likeness(&text.tokens[at + 1].stem) >= 0.5);
         let raw = text.raw(at);
         let is_plain = raw.chars().all(|it| it.is_alphanumeric() || it == '_');
         (is_plain && (named || inside)).then(|| (1, raw.to_owned()))
@@ -374,14 +378,13 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether nothing but commas, `and` and articles stands between.
-    pub(super) fn is_listing(&self, between: Range<usize>) -> bool {
+    /// Whether a comma or `and` stands between, and nothing else but articles and prepositions.
+    pub(super) fn is_listing(&self, mut between: Range<usize>) -> bool {
         let text = &self.task.text;
-        let is_joint = |at: usize| {
-            text.is_mark(at, ",&")
-                || ["and", "or", "und", "oder", "et", "ou", "the", "then"].contains(&text.word(at))
-        };
-        !between.is_empty() && between.into_iter().all(is_joint)
+        let is_joint =
+            |at: usize| text.is_mark(at, ",&") || is_one_of("and or und oder et ou", text.word(at));
+        let is_little = |at: usize| is_one_of("the then in at for of to", text.word(at));
+        between.clone().any(is_joint) && between.all(|it| is_joint(it) || is_little(it))
     }
 
     /// Takes a value and the little word that leads to it.

@@ -7,6 +7,7 @@ use crate::offline::{
     earlier::Earlier,
     facts::{self, Quantity, Unit},
     schema::{Shape, Slot},
+    words::is_one_of,
 };
 
 impl Reader<'_> {
@@ -81,16 +82,19 @@ impl Reader<'_> {
     /// `it` or `the result` in the place of a number, before the next one that is written.
     fn reference_before(&self, next: Option<usize>) -> Option<usize> {
         let text = &self.task.text;
-        let named = ["it", "that", "this", "result", "answer", "sum", "product", "total"];
+        let is_named = |at: usize| {
+            let word = text.word(at);
+            is_one_of("it that this", word)
+                || (is_one_of("result answer sum product total", word)
+                    && is_one_of("the that this", text.word(at.wrapping_sub(1))))
+        };
         // The `it` of `what date is it` stands for nothing.
         let is_empty = |at: usize| {
             text.word(at) == "it"
                 && (["is", "was", "will", "does"].contains(&text.word(at.wrapping_sub(1)))
                     || text.word(at + 1) == "is")
         };
-        self.free().find(|at| {
-            named.contains(&text.word(*at)) && !is_empty(*at) && next.is_none_or(|it| *at < it)
-        })
+        self.free().find(|at| is_named(*at) && !is_empty(*at) && next.is_none_or(|it| *at < it))
     }
 
     fn take_amount(&mut self, slot: &Slot<'_>, amount: &Amount) {

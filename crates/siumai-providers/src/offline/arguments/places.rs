@@ -66,7 +66,9 @@ impl Reader<'_> {
             return named;
         }
         // `weather springfield`: what is left over, if that is one short phrase.
-        self.rest().filter(|it| it.len() <= 3 && it.start > self.range.start)
+        let is_new = |at: usize| self.candidate.likeness(&self.task.text.tokens[at].stem) < 0.3;
+        self.rest()
+            .filter(|it| it.len() <= 3 && it.start > self.range.start && it.clone().all(is_new))
     }
 
     fn begins_sentence(&self, at: usize) -> bool {
@@ -105,12 +107,14 @@ impl Reader<'_> {
         (end > at).then_some(at..end)
     }
 
-    /// `Paris, France` is one place; `Paris, France and Italy` are three.
+    /// `Paris, France` and `Austin, TX` are one place; `Paris, France and Italy` are three.
     fn with_country(&self, at: usize, end: usize) -> usize {
         let country = end + 1;
+        let raw = self.task.text.raw(country);
+        let is_state = raw.len() == 2 && raw.chars().all(|it| it.is_ascii_uppercase());
         let is_one = self.task.text.is_mark(end, ",")
             && self.is_free(country)
-            && facts::is_country(&self.bare(country))
+            && (is_state || facts::is_country(&self.bare(country)))
             && !facts::is_country(&self.bare(at))
             && !self.is_listing(country + 1..country + 2);
         if is_one { country + 1 } else { end }

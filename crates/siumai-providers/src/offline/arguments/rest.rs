@@ -132,10 +132,13 @@ impl Reader<'_> {
     }
 
     fn says_something(&self, mut range: Range<usize>) -> bool {
-        let is_reference = |at: usize| {
-            is_one_of("it that this them result results there", self.task.text.word(at))
+        const NOTHING: &str =
+            "it that this them result results there do does did can could will would is are";
+        let says_nothing = |at: usize| {
+            let word = self.task.text.word(at);
+            is_one_of(NOTHING, word) || is_one_of(QUESTIONS, word)
         };
-        range.any(|it| !self.is_punctuation(it) && !is_reference(it))
+        range.any(|it| !self.is_punctuation(it) && !says_nothing(it))
     }
 
     fn is_punctuation(&self, at: usize) -> bool {
@@ -207,7 +210,7 @@ impl Reader<'_> {
             return 1;
         }
         let is_kept = lead.has_verb && cut == Cut::Text && !is_one_of(KEPT_LEADS, word);
-        let is_small = token.stem.weight() < if cut != Cut::Text { 1.0 } else { 0.1 };
+        let is_small = token.stem.weight() < if cut == Cut::Text { 0.1 } else { 1.0 };
         usize::from(is_small && !is_kept)
     }
 
