@@ -40,7 +40,9 @@ struct Details {
     status: Option<u16>,
     code: Option<String>,
     request_id: Option<String>,
+    retryable: Option<bool>,
     retry_after: Option<Duration>,
+    attempts: Option<usize>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -84,6 +86,8 @@ pub enum ErrorKind {
     Cancelled,
     /// What happened to a run is not something that can happen to it then.
     OutOfOrder,
+    /// Something that the caller gave to a run panicked: its model, a stop condition, `prepare_step`.
+    Panicked,
 }
 
 impl LlmError {
@@ -99,7 +103,9 @@ impl LlmError {
             status: None,
             code: None,
             request_id: None,
+            retryable: None,
             retry_after: None,
+            attempts: None,
             source: None,
         })))
     }
@@ -125,10 +131,13 @@ impl LlmError {
         self.details().map_or(ErrorKind::Tool, |it| it.kind)
     }
 
-    /// Whether the same call may succeed when it is made again.
+    /// Whether the same call may succeed when it is made again: its kind decides, unless
+    /// [`with_retryable`](Self::with_retryable) said otherwise.
     pub fn is_retryable(&self) -> bool {
         use ErrorKind::{Connection, Overloaded, RateLimited, Server, Timeout};
-        matches!(self.kind(), Connection | Overloaded | RateLimited | Server | Timeout)
+        let by_kind =
+            matches!(self.kind(), Connection | Overloaded | RateLimited | Server | Timeout);
+        self.details().and_then(|it| it.retryable).unwrap_or(by_kind)
     }
 
     /// How long the provider asks to wait before the next attempt, if it says so.
@@ -136,12 +145,18 @@ impl LlmError {
         self.details()?.retry_after
     }
 
+    /// How many times the model was asked, if whoever asked it counted.
+    pub fn attempts(&self) -> Option<usize> {
+        self.details()?.attempts
+    }
+
     /// The HTTP status of the answer, if there was one.
     pub fn status(&self) -> Option<u16> {
         self.details()?.status
     }
 
-    /// The provider's own name for the error, such as `invalid_api_key`.
+    /// The provider's own name for the error, such as `invalid_api_key`; of a timeout of a
+    /// run, which one it was, such as `step_timeout`.
     pub fn code(&self) -> Option<&str> {
         self.details()?.code.as_deref()
     }
@@ -165,7 +180,7 @@ impl LlmError {
         self.with(|it| it.status = Some(status))
     }
 
-    /// Adds the provider's own name for the error.
+    /// Adds the name of the error that programs know it by.
     #[must_use]
     pub fn with_code(self, code: impl Into<String>) -> Self {
         self.with(|it| it.code = Some(code.into()))
@@ -183,10 +198,43 @@ impl LlmError {
         self.with(|it| it.retry_after = Some(wait))
     }
 
+    /// Says whether the same call may succeed when it is made again, whatever the kind.
+    ///
+    /// ```
+    /// use siumai_core::{ErrorKind, LlmError};
+    ///
+    /// let error = LlmError::new(ErrorKind::Server, "the provider failed for good");
+    /// assert!(error.is_retryable());
+    /// assert!(!error.with_retryable(false).is_retryable());
+    /// ```
+    #[must_use]
+    pub fn with_retryable(self, retryable: bool) -> Self {
+        self.with(|it| it.retryable = Some(retryable))
+    }
+
+    /// Adds how many times the model was asked. Whoever retries does not retry such an error again.
+    ///
+    /// ```
+    /// use siumai_core::{ErrorKind, LlmError};
+    ///
+    /// let error = LlmError::new(ErrorKind::Overloaded, "overloaded").with_attempts(3);
+    /// assert_eq!(error.attempts(), Some(3));
+    /// assert_eq!(error.to_string(), "overloaded (3 attempts)");
+    /// ```
+    #[must_use]
+    pub fn with_attempts(self, attempts: usize) -> Self {
+        self.with(|it| it.attempts = Some(attempts))
+    }
+
     /// Adds what lies beneath. It must hold no secret: it is shown by `Debug` and `source()`.
     #[must_use]
     pub fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
         self.with(|it| it.source = Some(Arc::new(source)))
+    }
+
+    /// Adds to the text.
+    pub(crate) fn noting(self, note: &str) -> Self {
+        self.with(|it| it.message = format!("{}; {note}", it.message))
     }
 
     fn details(&self) -> Option<&Details> {
@@ -207,12 +255,11 @@ impl LlmError {
 impl fmt::Display for LlmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.message())?;
-        match (self.status(), self.request_id()) {
-            (Some(status), Some(id)) => write!(f, " (status {status}, request {id})"),
-            (Some(status), None) => write!(f, " (status {status})"),
-            (None, Some(id)) => write!(f, " (request {id})"),
-            (None, None) => Ok(()),
-        }
+        let status = self.status().map(|it| format!("status {it}"));
+        let request = self.request_id().map(|it| format!("request {it}"));
+        let attempts = self.attempts().filter(|it| *it > 1).map(|it| format!("{it} attempts"));
+        let facts: Vec<_> = [status, request, attempts].into_iter().flatten().collect();
+        if facts.is_empty() { Ok(()) } else { write!(f, " ({})", facts.join(", ")) }
     }
 }
 
@@ -225,7 +272,17 @@ impl Error for LlmError {
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { kind, message, status, code, request_id, retry_after, source } = &*self.0;
+        let Details {
+            kind,
+            message,
+            status,
+            code,
+            request_id,
+            retryable,
+            retry_after,
+            attempts,
+            source,
+        } = &*self.0;
         let mut shown = f.debug_struct("Failure");
         shown.field("kind", kind).field("message", message);
         if let Some(status) = status {
@@ -237,8 +294,14 @@ impl fmt::Debug for Failure {
         if let Some(id) = request_id {
             shown.field("request_id", id);
         }
+        if let Some(retryable) = retryable {
+            shown.field("retryable", retryable);
+        }
         if let Some(wait) = retry_after {
             shown.field("retry_after", wait);
+        }
+        if let Some(attempts) = attempts {
+            shown.field("attempts", attempts);
         }
         if let Some(source) = source {
             shown.field("source", source);

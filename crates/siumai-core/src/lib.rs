@@ -10,5 +10,6 @@ pub mod tool;
 pub mod types;
 
 pub use async_trait::async_trait;
+pub use tokio_util::sync::CancellationToken;
 
 pub use self::error::{ErrorKind, Failure, LlmError};

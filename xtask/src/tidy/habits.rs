@@ -1,5 +1,9 @@
 //! Rules about code that hold everywhere, with the places that are excepted.
-use super::{Finding, code::Code, tree::SourceFile};
+use super::{
+    Finding,
+    code::{Code, CodePath},
+    tree::SourceFile,
+};
 
 /// They talk to a terminal, and have an environment to read.
 const PROGRAMS: [&str; 2] = ["crates/siumai-cli/", "xtask/"];
@@ -96,7 +100,12 @@ fn environment(file: &SourceFile, code: &Code, findings: &mut Vec<Finding>) {
     if code.contains("fn from_env(") || file.is_test() && reads_folder {
         return;
     }
-    for path in code.paths().iter().filter(|path| path.starts_with("std::env")) {
+    // Where a test lies and what programs are called here is nothing that somebody set.
+    let is_given = |path: &CodePath| {
+        path.starts_with("std::env::consts") || path.starts_with("std::env::current_exe")
+    };
+    let reads = code.paths().iter().filter(|path| path.starts_with("std::env") && !is_given(path));
+    for path in reads {
         let message = format!(
             "`{}` outside the program and `Siumai::from_env`; take it as an argument",
             path.text()

@@ -169,6 +169,8 @@ fn libraries_read_no_environment() {
     assert_found(LIB, "use std::{env, fmt};", &[":2: `std::env`"]);
     assert_found(LIB, "fn f() { std::env::var(\"A\"); }", &[":2: `std::env::var`"]);
     assert_found(LIB, "use std::env;\nfn from_env() {}", &[]);
+    let given = "fn f() { std::env::current_exe(); std::env::consts::EXE_EXTENSION; }";
+    assert_found(LIB, given, &[]);
     assert_found("crates/siumai-cli/src/main.rs", "use std::env;", &[]);
     let folder = "fn f() { std::env::var(\"SIUMAI_WIRE_DIR\"); }";
     assert_found(TESTS, folder, &[]);

@@ -1,6 +1,7 @@
 //! The contract a language model fulfils, and what its stream is made of.
 mod assembler;
 mod event;
+pub mod layers;
 mod stream;
 
 use async_trait::async_trait;
@@ -16,7 +17,7 @@ use crate::{LlmError, types::ChatRequest};
 ///
 /// This is the one contract between the loop and whatever produces text. A
 /// model that has no stream answers with [`one_reply`]. Retries, fallbacks and
-/// caches are types that wrap a model and are models themselves.
+/// limits are [layers](layers): types that wrap a model and are models themselves.
 ///
 /// ```
 /// use siumai_core::{

@@ -3,30 +3,33 @@
 //! [`Run`] decides, the driver performs, and everything that changes the run
 //! goes through [`Driver::record`].
 use std::{
+    any::Any,
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 
 use super::{
     OrchestratorOptions, RunError, RunOutput, StoppedBy, StreamEvent,
     approval::Judge,
     emitter::Emitter,
-    execute::{Executed, execute},
+    execute::{Executed, execute, panic_text},
     open_step::{Decision, ReadyCall},
     outcome::Outcome,
     run::{Action, Entry, Rules, Run},
+    watch::Watch,
 };
 use crate::{
-    LlmError,
-    model::{Assembler, LanguageModel},
-    tool::ToolResolver,
-    types::{ChatMessage, ChatRequest, ChatResponse, Tool, ToolCall, ToolStatus},
+    ErrorKind, LlmError,
+    model::{Assembler, Delta, LanguageModel},
+    tool::{ToolContext, ToolResolver},
+    types::{ChatMessage, ChatRequest, Tool, ToolCall, ToolStatus, Warning},
 };
 
 /// Whether the model is asked for a stream of pieces or for its reply in one.
@@ -45,6 +48,7 @@ pub(super) struct Driver<'a> {
     pub(super) delivery: Delivery,
     pub(super) events: Emitter<StreamEvent>,
     pub(super) observers: Observers,
+    pub(super) watch: Watch<'a>,
 }
 
 /// Why the loop broke off, and what the model had said of the reply it was in.
@@ -53,11 +57,13 @@ struct Broken {
     partial_reply: Option<ChatMessage>,
 }
 
-/// Runs `run` to its end and leaves in `outcome` what came of it, even if this future is dropped.
-pub(super) async fn drive(driver: Driver<'_>, run: Run, outcome: Arc<Outcome>) {
-    let mut guard = Guard { run: Some(run), outcome };
+/// Drives the run to its end and leaves behind what came of it, even if this future is dropped.
+pub(super) async fn drive(mut driver: Driver<'_>, mut guard: Guard) {
     let Some(run) = &mut guard.run else { return };
-    let ended = driver.perform(run).await;
+    // Tools, approval and observers see to their own panics. What is left to panic is the caller's too,
+    // and must not take the finished steps along, or leave one who waits for them waiting.
+    let ended = AssertUnwindSafe(driver.perform(run)).catch_unwind().await;
+    let ended = ended.unwrap_or_else(|panic| Err(panicked(&*panic).into()));
     if ended.is_ok() {
         driver.observers.tell("on_finish", driver.options.on_finish.as_deref(), |it| {
             it(run.steps());
@@ -67,7 +73,8 @@ pub(super) async fn drive(driver: Driver<'_>, run: Run, outcome: Arc<Outcome>) {
 }
 
 impl Driver<'_> {
-    async fn perform(&self, run: &mut Run) -> Result<StoppedBy, Broken> {
+    async fn perform(&mut self, run: &mut Run) -> Result<StoppedBy, Broken> {
+        self.watch.start_run();
         self.events.emit(StreamEvent::Start { agent_id: self.options.agent_id.clone() }).await;
         for warning in run.warnings() {
             tracing::warn!("{warning}");
@@ -75,10 +82,13 @@ impl Driver<'_> {
         }
         loop {
             match run.next_action(&self.rules)? {
-                Action::StartStep(plan) => self.record(run, Entry::StepStarted(plan)).await?,
+                Action::StartStep(plan) => {
+                    self.watch.start_step().await?;
+                    self.record(run, Entry::StepStarted(plan)).await?;
+                }
                 Action::CallModel(request) => {
-                    let reply = self.call_model(run, request).await?;
-                    self.record(run, Entry::ModelReplied(reply)).await?;
+                    let entry = self.call_model(run, request).await?;
+                    self.record(run, entry).await?;
                 }
                 Action::Decide(calls) => self.decide(run, calls).await?,
                 Action::ExecuteTools(batch) => self.execute_tools(run, batch).await?,
@@ -104,33 +114,53 @@ impl Driver<'_> {
         Ok(())
     }
 
-    async fn call_model(&self, run: &Run, request: ChatRequest) -> Result<ChatResponse, Broken> {
+    /// Asks the model; returns what came of it, if the run goes on with that.
+    async fn call_model(&self, run: &Run, request: ChatRequest) -> Result<Entry, Broken> {
         let request = match self.delivery {
             Delivery::Streamed => request,
             Delivery::Whole => request.whole(),
         };
-        let mut assembler = Assembler::new(run.call_id_prefix());
-        match self.read_reply(run.step_number(), request, &mut assembler).await {
-            Ok(()) => Ok(assembler.finish()?),
-            Err(error) => Err(Broken { error, partial_reply: assembler.partial() }),
+        let mut reply = Assembler::new(run.call_id_prefix());
+        let step_number = run.step_number();
+        let Err(error) = self.read_reply(step_number, request, &mut reply).await else {
+            return Ok(Entry::ModelReplied(reply.finish()?));
+        };
+        let Some(recovery) = run.recovery(&self.rules, &error, &reply) else {
+            return Err(Broken { error, partial_reply: reply.partial() });
+        };
+        let kind = error.kind();
+        if let Entry::ReplyBrokeOff { attempt, .. } = &recovery {
+            tracing::warn!(step_number, attempt, ?kind, "a reply broke off and is asked for again");
+        } else {
+            tracing::warn!(step_number, ?kind, "the history is too long and a shorter one is sent");
         }
+        Ok(recovery)
     }
 
     async fn read_reply(
         &self,
         step_number: usize,
         request: ChatRequest,
-        assembler: &mut Assembler,
+        reply: &mut Assembler,
     ) -> Result<(), LlmError> {
-        let mut reply = self.model.stream(request).await?;
-        while let Some(event) = reply.next().await {
-            let Some(delta) = assembler.push(event?)? else { continue };
-            if let Some(text) = &delta.content {
-                self.observers.tell("on_chunk", self.options.on_chunk.as_deref(), |it| it(text));
+        let mut limit = self.watch.first_event();
+        let request = request.with_deadline(self.watch.deadline(limit));
+        let mut events = self.watch.over(limit, self.model.stream(request)).await??;
+        while let Some(event) = self.watch.over(limit, events.next()).await? {
+            if let Some(delta) = reply.push(event?)? {
+                self.tell_delta(step_number, delta).await;
             }
-            self.events.emit(StreamEvent::Delta { step_number, delta }).await;
+            // Begins when the reader has come back: its slowness is not the model's silence.
+            limit = self.watch.next_event();
         }
-        assembler.check_finished()
+        reply.check_finished()
+    }
+
+    async fn tell_delta(&self, step_number: usize, delta: Delta) {
+        if let Some(text) = &delta.content {
+            self.observers.tell("on_chunk", self.options.on_chunk.as_deref(), |it| it(text));
+        }
+        self.events.emit(StreamEvent::Delta { step_number, delta }).await;
     }
 
     /// Decides on the whole batch before any of it executes.
@@ -168,15 +198,31 @@ impl Driver<'_> {
                     break;
                 }
                 is_alone = is_exclusive;
-                running.push(execute(resolver, ready, step_number));
+                let context = self.tool_context(&ready.call, step_number);
+                let limit = self.time_limit(&ready.call);
+                running.push(execute(resolver, ready, context, limit));
             }
-            let Some(Executed { result, fatal }) = running.next().await else { return Ok(()) };
+            let next = self.watch.over(None, running.next()).await?;
+            let Some(Executed { result, fatal }) = next else { return Ok(()) };
             is_alone = false;
             self.record(run, Entry::CallFinished(Arc::new(result))).await?;
             if let Some(error) = fatal {
                 return Err(error);
             }
         }
+    }
+
+    fn tool_context(&self, call: &ToolCall, step_number: usize) -> ToolContext {
+        let context = ToolContext::new(call.id.as_str(), step_number);
+        match &self.options.cancellation {
+            Some(run) => context.cancelled_with(run),
+            None => context,
+        }
+    }
+
+    fn time_limit(&self, call: &ToolCall) -> Option<Duration> {
+        let own = self.rules.tools.find(&call.name).and_then(Tool::time_limit);
+        own.or(self.options.timeouts.tool)
     }
 
     fn is_exclusive(&self, call: &ToolCall) -> bool {
@@ -194,6 +240,14 @@ fn announce(step_number: usize, entry: &Entry) -> Vec<StreamEvent> {
             events.push(StreamEvent::StepStart { step_number });
             events
         }
+        Entry::ReplyBrokeOff { attempt, error, .. } => {
+            let (attempt, error) = (*attempt, error.clone());
+            vec![
+                StreamEvent::Warning { warning: Warning::Retried { attempt, error } },
+                StreamEvent::StepReset { step_number, attempt: attempt + 1 },
+            ]
+        }
+        Entry::HistoryShortened(_) => Vec::new(),
         Entry::ModelReplied(response) => {
             let warnings = response.warnings.iter().cloned();
             let calls = response.tool_calls.iter().cloned();
@@ -227,19 +281,28 @@ impl Observers {
     }
 }
 
-/// Holds the run while it is driven. If the driver is dropped, the run ends as cancelled.
-struct Guard {
+/// Holds a run from its making to its end. If it is dropped before, the run ends as cancelled.
+pub(super) struct Guard {
     run: Option<Run>,
     outcome: Arc<Outcome>,
 }
 
 impl Guard {
+    /// Holds `run`, and leaves in `outcome` what comes of it.
+    pub(super) fn new(run: Run, outcome: Arc<Outcome>) -> Self {
+        Self { run: Some(run), outcome }
+    }
+
     fn end(mut self, ended: Result<StoppedBy, Broken>) {
         let Some(run) = self.run.take() else { return };
         self.outcome.set(match ended {
             Ok(stopped_by) => output(run, stopped_by),
             Err(Broken { error, partial_reply }) => {
-                Err(failure(run, ToolStatus::Interrupted, error, partial_reply))
+                let status = match error.kind() {
+                    ErrorKind::Cancelled => ToolStatus::Cancelled,
+                    _ => ToolStatus::Interrupted,
+                };
+                Err(failure(run, status, error, partial_reply))
             }
         });
     }
@@ -249,7 +312,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let Some(run) = self.run.take() else { return };
         let error = LlmError::new(
-            crate::ErrorKind::Cancelled,
+            ErrorKind::Cancelled,
             "the run was cancelled: its stream was dropped before the end",
         );
         self.outcome.set(Err(failure(run, ToolStatus::Cancelled, error, None)));
@@ -275,6 +338,15 @@ fn failure(
     run.break_off(status);
     let (steps, messages, _) = run.into_parts();
     RunError::new(error, steps, messages, partial_reply)
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> LlmError {
+    let what = panic_text(panic);
+    tracing::error!("a panic ended the run: {what}");
+    let message = format!(
+        "a panic ended the run: {what}; look for it in the model, the stop conditions and prepare_step"
+    );
+    LlmError::new(ErrorKind::Panicked, message)
 }
 
 impl From<LlmError> for Broken {

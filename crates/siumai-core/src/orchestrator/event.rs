@@ -13,7 +13,9 @@ use crate::{
 ///
 /// A run of two steps brings: `Start`, `StepStart`, deltas, a `ToolCall` for
 /// each call, a `ToolResult` for each as it finishes, `StepFinish`, then
-/// `StepStart`, deltas, `StepFinish`, and at last one `End`. In JSON each has a
+/// `StepStart`, deltas, `StepFinish`, and at last one `End`. Only where
+/// [`step_retries`](super::OrchestratorOptions::step_retries) allows it, `StepReset` begins a
+/// step's deltas anew. In JSON each has a
 /// `type` in snake case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -37,6 +39,14 @@ pub enum StreamEvent {
     StepStart {
         /// The number of the step, from 0.
         step_number: usize,
+    },
+    /// The model's reply broke off, and it is asked again: what came of this step so far is void.
+    #[non_exhaustive]
+    StepReset {
+        /// The number of the step, from 0.
+        step_number: usize,
+        /// Which attempt begins, from 2.
+        attempt: usize,
     },
     /// A piece of the model's reply.
     #[non_exhaustive]

@@ -1,5 +1,5 @@
 //! The execution of one tool call: whatever the tool does, there is one result.
-use std::{any::Any, panic::AssertUnwindSafe};
+use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::FutureExt;
 
@@ -18,26 +18,31 @@ pub(super) struct Executed {
     pub(super) fatal: Option<LlmError>,
 }
 
-/// Executes `ready`; a panic of the tool is caught.
+/// Executes `ready`; a panic of the tool is caught, and one that takes longer than `limit` is dropped.
 pub(super) async fn execute(
     resolver: &dyn ToolResolver,
     ready: ReadyCall,
-    step_number: usize,
+    context: ToolContext,
+    limit: Option<Duration>,
 ) -> Executed {
     let ReadyCall { call, modified_arguments } = ready;
-    let context = ToolContext::new(call.id.as_str(), step_number);
+    // Dropped with this future, it stops what the tool may have left to somebody else.
+    let guard = context.cancellation.clone().drop_guard();
     let arguments = modified_arguments.clone().unwrap_or_else(|| call.arguments.clone());
     // The call itself stands inside the block too: a tool may panic before its first await.
     let outcome = async { resolver.call_tool_with(&call.name, arguments, &context).await };
-    let outcome = AssertUnwindSafe(outcome).catch_unwind().await;
+    let outcome = within(limit, AssertUnwindSafe(outcome).catch_unwind()).await;
+    if matches!(outcome, Ok(Ok(_))) {
+        guard.disarm();
+    }
     let (mut result, fatal) = match outcome {
-        Ok(Ok(output)) => (ToolResult::executed(&call, output), None),
-        Ok(Err(error)) => {
+        Ok(Ok(Ok(output))) => (ToolResult::executed(&call, output), None),
+        Ok(Ok(Err(error))) => {
             let told = error.message().to_owned();
             let fatal = (error.kind() == ErrorKind::FatalTool).then_some(error);
             (ToolResult::unexecuted(&call, ToolStatus::Failed, told), fatal)
         }
-        Err(panic) => {
+        Ok(Err(panic)) => {
             let (name, what) = (&call.name, panic_text(&*panic));
             tracing::error!(tool = name, "a tool panicked: {what}");
             let told = format!(
@@ -45,12 +50,31 @@ pub(super) async fn execute(
             );
             (ToolResult::unexecuted(&call, ToolStatus::Failed, told), None)
         }
+        Err(TooLong(limit)) => {
+            let name = &call.name;
+            let told = format!(
+                "The tool `{name}` was stopped because it took longer than {limit:?}. It may have been \
+                 executed in part. Ask it for less, or try another way."
+            );
+            (ToolResult::unexecuted(&call, ToolStatus::TimedOut, told), None)
+        }
     };
     result.modified_arguments = modified_arguments;
     Executed { result, fatal }
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
+/// A tool was dropped after this time.
+struct TooLong(Duration);
+
+async fn within<T>(limit: Option<Duration>, tool: impl Future<Output = T>) -> Result<T, TooLong> {
+    match limit {
+        Some(limit) => tokio::time::timeout(limit, tool).await.map_err(|_| TooLong(limit)),
+        None => Ok(tool.await),
+    }
+}
+
+/// What a panic says.
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given")
 }

@@ -1,12 +1,13 @@
 //! Makes a history one that a provider accepts: every call is answered once, right after it.
 use std::{collections::VecDeque, sync::Arc};
 
-use crate::types::{ChatMessage, Role, ToolCall, ToolResult, ToolStatus, Warning};
+use crate::types::{ChatMessage, ContentPart, Role, ToolCall, ToolResult, ToolStatus, Warning};
 
 /// Mends `messages` where calls and results don't match, the same way every time.
 ///
 /// A result that comes late is moved to its call, a call that nobody answered
 /// is answered as interrupted, and a result that answers nothing is left out.
+/// What else a message says stays where it is.
 pub(super) fn mend(messages: Vec<ChatMessage>) -> (Vec<ChatMessage>, Vec<Warning>) {
     if is_sound(&messages) {
         return (messages, Vec::new());
@@ -15,10 +16,9 @@ pub(super) fn mend(messages: Vec<ChatMessage>) -> (Vec<ChatMessage>, Vec<Warning
     let mut warnings = Vec::new();
     let mut rest = VecDeque::from(messages);
     while let Some(message) = rest.pop_front() {
-        if message.role() == Role::Tool {
-            warnings.extend(message.tool_results().map(|it| orphan(it)));
-            continue;
-        }
+        // Results were taken from here by the calls before; what is left answers nothing.
+        warnings.extend(message.tool_results().map(|it| orphan(it)));
+        let Some(message) = keep_parts(&message, |part| !is_result(part)) else { continue };
         let calls: Vec<_> = message.tool_calls().cloned().collect();
         mended.push(message);
         for call in calls {
@@ -33,12 +33,12 @@ pub(super) fn mend(messages: Vec<ChatMessage>) -> (Vec<ChatMessage>, Vec<Warning
     (mended, warnings)
 }
 
-/// Whether every call is answered once, directly after the message that made it.
+/// Whether every call is answered once, by tool messages directly after the message that made it.
 fn is_sound(messages: &[ChatMessage]) -> bool {
     let mut open: Vec<&str> = Vec::new();
     for message in messages {
         if message.role() != Role::Tool {
-            if !open.is_empty() {
+            if !open.is_empty() || message.tool_results().next().is_some() {
                 return false;
             }
             open.extend(message.tool_calls().map(|call| call.id.as_str()));
@@ -54,21 +54,38 @@ fn is_sound(messages: &[ChatMessage]) -> bool {
     open.is_empty()
 }
 
-/// Takes the result of `call` out of what follows it, up to the next message that makes calls.
+/// Takes the result of `call` out of what follows it, up to the next call with the same id.
 fn take_result(rest: &mut VecDeque<ChatMessage>, call: &ToolCall) -> Option<Arc<ToolResult>> {
-    let reach = rest.iter().take_while(|it| it.tool_calls().next().is_none()).count();
+    let is_called_again = |it: &ChatMessage| it.tool_calls().any(|other| other.id == call.id);
+    let reach = rest.iter().take_while(|it| !is_called_again(it)).count();
     for place in 0..reach {
         let found = rest[place].tool_results().find(|it| it.call_id == call.id).cloned();
         let Some(result) = found else { continue };
-        let others = rest[place].tool_results().filter(|it| !Arc::ptr_eq(it, &result));
-        let others: Vec<_> = others.cloned().map(ChatMessage::tool).collect();
-        rest.remove(place);
-        for (offset, other) in others.into_iter().enumerate() {
-            rest.insert(place + offset, other);
+        let is_other = |part: &ContentPart| match part {
+            ContentPart::ToolResult(it) => !Arc::ptr_eq(it, &result),
+            _ => true,
+        };
+        match keep_parts(&rest[place], is_other) {
+            Some(others) => rest[place] = others,
+            None => drop(rest.remove(place)),
         }
         return Some(result);
     }
     None
+}
+
+/// The message with those of its parts that `keep` keeps; `None` if that leaves none.
+fn keep_parts(message: &ChatMessage, keep: impl Fn(&ContentPart) -> bool) -> Option<ChatMessage> {
+    let content = message.content();
+    if content.iter().all(&keep) {
+        return Some(message.clone());
+    }
+    let kept: Vec<_> = content.iter().filter(|part| keep(part)).cloned().collect();
+    (!kept.is_empty()).then(|| ChatMessage::new(message.role(), kept))
+}
+
+fn is_result(part: &ContentPart) -> bool {
+    matches!(part, ContentPart::ToolResult(_))
 }
 
 fn interrupted(call: &ToolCall) -> ToolResult {
@@ -79,3 +96,6 @@ fn interrupted(call: &ToolCall) -> ToolResult {
 fn orphan(result: &ToolResult) -> Warning {
     Warning::ResultWithoutCall { call_id: result.call_id.clone() }
 }
+
+#[cfg(test)]
+mod tests;

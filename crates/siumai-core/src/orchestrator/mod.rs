@@ -10,6 +10,7 @@
 //! All of them poll the same loop.
 mod agent;
 mod approval;
+mod asking;
 mod driver;
 mod emitter;
 mod event;
@@ -23,6 +24,7 @@ mod run;
 mod stop_condition;
 mod stream;
 mod types;
+mod watch;
 
 pub use self::{
     agent::ToolLoopAgent,
@@ -35,9 +37,9 @@ pub use self::{
     },
     stream::{RunStream, Steps, StreamOrchestration, generate_stream, generate_stream_owned},
     types::{
-        OnChunk, OnFinish, OnStepFinish, OnToolApproval, OrchestratorOptions,
+        OnChunk, OnContextTooLong, OnFinish, OnStepFinish, OnToolApproval, OrchestratorOptions,
         OrchestratorStreamOptions, PrepareStep, RunError, RunOutput, StepResult, StoppedBy,
-        ToolApproval,
+        Timeouts, ToolApproval,
     },
 };
 pub use crate::{tool::ToolResolver, types::ToolChoice};

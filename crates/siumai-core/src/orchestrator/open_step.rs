@@ -4,9 +4,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::asking::Asking;
 use crate::{
     ErrorKind, LlmError,
-    types::{ChatResponse, ToolCall, ToolResult, ToolStatus},
+    types::{ChatResponse, ToolCall, ToolResult, ToolStatus, Usage},
 };
 
 /// A step whose model has answered but whose calls are not all finished.
@@ -14,6 +15,8 @@ use crate::{
 pub(super) struct OpenStep {
     pub(super) active_tools: Option<Vec<String>>,
     pub(super) response: ChatResponse,
+    /// What the step cost, attempts that broke off included.
+    pub(super) usage: Option<Usage>,
     calls: Vec<OpenCall>,
 }
 
@@ -47,11 +50,12 @@ pub(super) struct ReadyCall {
 }
 
 impl OpenStep {
-    pub(super) fn new(active_tools: Option<Vec<String>>, response: ChatResponse) -> Self {
+    pub(super) fn new(asking: &mut Asking, response: ChatResponse) -> Self {
         let open =
             |call: &Arc<ToolCall>| OpenCall { call: Arc::clone(call), state: CallState::Undecided };
         let calls = response.tool_calls.iter().map(open).collect();
-        Self { active_tools, response, calls }
+        let usage = asking.usage(response.usage.clone());
+        Self { active_tools: asking.plan.active_tools.take(), response, usage, calls }
     }
 
     pub(super) fn decide(&mut self, call_id: &str, decision: Decision) -> Result<(), LlmError> {

@@ -58,21 +58,34 @@ pub(super) struct StepPlan {
 impl StepPlan {
     pub(super) fn new(prepared: PrepareStepResult, standing_choice: Option<ToolChoice>) -> Self {
         let PrepareStepResult { tool_choice, active_tools, system, messages } = prepared;
-        let (mut own_system, messages) = messages.map(split_system).unzip();
-        let (messages, warnings) = messages.map(history::mend).unzip();
+        let tool_choice = tool_choice.or(standing_choice);
+        let mut plan = Self { tool_choice, active_tools, ..Self::default() };
+        if let Some(messages) = messages {
+            plan.warnings = plan.send(messages);
+        }
         if let Some(text) = system {
-            own_system = Some(vec![ChatMessage::system(text)]);
+            plan.system = Some(Arc::new(vec![ChatMessage::system(text)]));
         }
-        Self {
-            tool_choice: tool_choice.or(standing_choice),
-            active_tools,
-            system: own_system.filter(|it| !it.is_empty()).map(Arc::new),
-            messages: messages.map(Arc::new),
-            warnings: warnings.unwrap_or_default(),
+        plan
+    }
+
+    /// Sends `messages` in place of the history, mended; returns what was mended.
+    pub(super) fn send(&mut self, messages: Vec<ChatMessage>) -> Vec<Warning> {
+        let (system, messages) = split_system(messages);
+        let (messages, warnings) = history::mend(messages);
+        if !system.is_empty() {
+            self.system = Some(Arc::new(system));
         }
+        self.messages = Some(Arc::new(messages));
+        warnings
     }
 
     pub(super) fn check(&self, tools: &Toolbox) -> Result<(), LlmError> {
+        if self.system.is_none() && self.messages.as_ref().is_some_and(|it| it.is_empty()) {
+            return Err(LlmError::invalid_input(
+                "prepare_step gave no messages; give at least one, or `None` for the history",
+            ));
+        }
         let offered = tools.active(self.active_tools.as_deref());
         for name in self.active_tools.iter().flatten() {
             if tools.find(name).is_none() {

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    PrepareStepContext, PrepareStepResult, StepResult, StopCondition, StoppedBy, history,
+    OnContextTooLong, PrepareStepContext, PrepareStepResult, StepResult, StopCondition, StoppedBy,
+    asking::Asking,
+    history,
     open_step::{Decision, OpenStep, ReadyCall, out_of_order},
     prepare_step::StepPlan,
     types::PrepareStep,
 };
 use crate::{
     LlmError,
+    model::Assembler,
     tool::Toolbox,
     types::{
         ChatMessage, ChatRequest, ChatResponse, FinishReason, Settings, ToolCall, ToolChoice,
@@ -37,19 +40,30 @@ enum State {
     /// Every step so far is finished.
     Between,
     /// A step has begun and the model has not answered yet.
-    Asking(StepPlan),
+    Asking(Asking),
     /// The model has answered, and its calls are being seen to.
-    Answering(OpenStep),
+    Answering(Box<OpenStep>),
     /// The last step is finished but for calls that are the caller's.
-    Left(Vec<Arc<ToolCall>>),
+    Left(Box<OpenStep>),
 }
 
 /// Something that happened to a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Entry {
     StepStarted(StepPlan),
+    /// A reply broke off, and the step begins again.
+    ReplyBrokeOff {
+        attempt: usize,
+        error: String,
+        usage: Option<Usage>,
+    },
+    /// The history is too long for the model, and this one is sent instead.
+    HistoryShortened(Vec<ChatMessage>),
     ModelReplied(ChatResponse),
-    CallDecided { call_id: String, decision: Decision },
+    CallDecided {
+        call_id: String,
+        decision: Decision,
+    },
     CallFinished(Arc<ToolResult>),
 }
 
@@ -71,6 +85,8 @@ pub(super) struct Rules<'a> {
     pub(super) tool_choice: Option<&'a ToolChoice>,
     pub(super) settings: &'a Arc<Settings>,
     pub(super) prepare_step: Option<&'a PrepareStep>,
+    pub(super) step_retries: usize,
+    pub(super) on_context_too_long: Option<&'a OnContextTooLong>,
     pub(super) tools: &'a Toolbox,
 }
 
@@ -96,7 +112,7 @@ impl Run {
         })
     }
 
-    /// Says what comes next. Between steps it asks every stop condition, so it is called once there.
+    /// Says what comes next. After a step it asks every stop condition, so it is called once there.
     ///
     /// # Errors
     ///
@@ -107,12 +123,15 @@ impl Run {
                 Some(stopped_by) => Ok(Action::Finish(stopped_by)),
                 None => self.plan(rules).map(Action::StartStep),
             },
-            State::Asking(plan) => Ok(Action::CallModel(self.request(plan, rules))),
+            State::Asking(asking) => Ok(Action::CallModel(self.request(&asking.plan, rules))),
             State::Answering(step) if step.undecided().next().is_some() => {
                 Ok(Action::Decide(step.undecided().cloned().collect()))
             }
             State::Answering(step) => Ok(Action::ExecuteTools(step.ready().collect())),
-            State::Left(_) => Ok(Action::Finish(StoppedBy::ToolCallsPending)),
+            State::Left(_) => {
+                ask(rules.stop, &self.steps);
+                Ok(Action::Finish(StoppedBy::ToolCallsPending))
+            }
         }
     }
 
@@ -125,14 +144,23 @@ impl Run {
         match (entry, &mut self.state) {
             (Entry::StepStarted(plan), State::Between) => {
                 self.warnings.extend(plan.warnings.iter().cloned());
-                self.state = State::Asking(plan);
+                self.state = State::Asking(Asking::new(plan));
                 Ok(None)
             }
-            (Entry::ModelReplied(response), State::Asking(plan)) => {
+            (Entry::ReplyBrokeOff { attempt, error, usage }, State::Asking(asking)) => {
+                asking.break_off(attempt, usage)?;
+                self.warnings.push(Warning::Retried { attempt, error });
+                Ok(None)
+            }
+            (Entry::HistoryShortened(messages), State::Asking(asking)) => {
+                self.warnings.extend(asking.shorten(messages)?);
+                Ok(None)
+            }
+            (Entry::ModelReplied(response), State::Asking(asking)) => {
                 self.warnings.extend(response.warnings.iter().cloned());
-                let step = OpenStep::new(plan.active_tools.take(), response);
+                let step = OpenStep::new(asking, response);
                 Arc::make_mut(&mut self.messages).push(step.response.message.clone());
-                self.state = State::Answering(step);
+                self.state = State::Answering(Box::new(step));
                 Ok(self.finish_step())
             }
             (Entry::CallDecided { call_id, decision }, State::Answering(step)) => {
@@ -147,15 +175,31 @@ impl Run {
         }
     }
 
+    /// What lets the step go on although its model call failed; nothing if the run ends with that.
+    pub(super) fn recovery(
+        &self,
+        rules: &Rules<'_>,
+        error: &LlmError,
+        reply: &Assembler,
+    ) -> Option<Entry> {
+        let State::Asking(asking) = &self.state else { return None };
+        if asking.begins_again(error, reply.has_begun(), rules.step_retries) {
+            let (attempt, usage) = (asking.attempt(), reply.usage().cloned());
+            return Some(Entry::ReplyBrokeOff { attempt, error: error.to_string(), usage });
+        }
+        let hook = rules.on_context_too_long.filter(|_| asking.may_shorten(error))?;
+        let sent = asking.plan.messages.as_ref().unwrap_or(&self.messages);
+        hook(sent).filter(|it| !it.is_empty()).map(Entry::HistoryShortened)
+    }
+
     /// Ends what is under way: every call that is not finished gets a result that says `status`.
     pub(super) fn break_off(&mut self, status: ToolStatus) {
+        self.reopen();
         if let State::Answering(step) = &mut self.state {
             step.break_off(status);
             self.finish_step();
         }
-        if !matches!(self.state, State::Left(_)) {
-            self.state = State::Between;
-        }
+        self.state = State::Between;
     }
 
     /// The tools that may execute in the step under way; `None` means all.
@@ -191,7 +235,7 @@ impl Run {
     /// The last reply, and the calls that are left to the caller.
     pub(super) fn outcome(&self) -> (Option<ChatResponse>, Vec<Arc<ToolCall>>) {
         let pending = match &self.state {
-            State::Left(calls) => calls.clone(),
+            State::Left(step) => step.left().cloned().collect(),
             _ => Vec::new(),
         };
         (self.response.clone(), pending)
@@ -206,13 +250,12 @@ impl Run {
 
     fn stopped_by(&self, rules: &Rules<'_>) -> Option<StoppedBy> {
         let last = self.steps.last()?;
-        // All are asked, so that one which counts how often it was asked counts right.
-        let held: Vec<bool> = rules.stop.iter().map(|it| it.should_stop(&self.steps)).collect();
+        let held = ask(rules.stop, &self.steps);
         // A paused turn is not an answer: the provider goes on when it gets it back.
         if last.tool_calls.is_empty() && last.finish_reason != FinishReason::Paused {
             return Some(StoppedBy::Answer);
         }
-        if let Some(index) = held.iter().position(|held| *held) {
+        if let Some(index) = held {
             return Some(StoppedBy::Condition { index });
         }
         (self.steps.len() >= rules.max_steps).then_some(StoppedBy::MaxSteps)
@@ -258,38 +301,66 @@ impl Run {
 
     /// Moves the open step to the finished ones if nothing in it is left to do here.
     fn finish_step(&mut self) -> Option<&StepResult> {
-        let State::Answering(step) = &mut self.state else { return None };
-        if !step.is_finished() {
-            return None;
-        }
+        let open = std::mem::replace(&mut self.state, State::Between);
+        let step = match open {
+            State::Answering(step) if step.is_finished() => step,
+            other => {
+                self.state = other;
+                return None;
+            }
+        };
         let results: Vec<_> = step.results().cloned().collect();
         let answers = results.iter().cloned().map(ChatMessage::tool);
         let mut messages = vec![step.response.message.clone()];
         messages.extend(answers);
         // Results came in finish order; the history wants call order.
         Arc::make_mut(&mut self.messages).extend(messages[1..].iter().cloned());
-        let left: Vec<_> = step.left().cloned().collect();
         self.steps.push(StepResult {
             step_number: self.steps.len(),
             messages,
             finish_reason: step.response.finish_reason.clone(),
-            usage: step.response.usage.clone(),
+            usage: step.usage.clone(),
             tool_calls: step.response.tool_calls.clone(),
             tool_results: results,
         });
         self.response = Some(step.response.clone());
-        self.state = if left.is_empty() { State::Between } else { State::Left(left) };
+        if step.left().next().is_some() {
+            self.state = State::Left(step);
+        }
         self.steps.last()
     }
+
+    /// Takes the last step back from the finished ones if it left calls to the caller,
+    /// who does not hear of them when the run breaks off.
+    fn reopen(&mut self) {
+        let State::Left(step) = &self.state else { return };
+        let step = step.clone();
+        self.steps.pop();
+        let kept = self.messages.len() - step.results().count();
+        Arc::make_mut(&mut self.messages).truncate(kept);
+        self.state = State::Answering(step);
+    }
+}
+
+/// The place of the first condition that holds. All are asked, so that one which counts
+/// how often it was asked counts right.
+fn ask(conditions: &[&dyn StopCondition], steps: &[StepResult]) -> Option<usize> {
+    let held: Vec<bool> = conditions.iter().map(|it| it.should_stop(steps)).collect();
+    held.into_iter().position(|held| held)
 }
 
 impl Entry {
     fn name(&self) -> &'static str {
         match self {
             Self::StepStarted(_) => "the start of a step",
+            Self::ReplyBrokeOff { .. } => "the end of an attempt",
+            Self::HistoryShortened(_) => "a shorter history",
             Self::ModelReplied(_) => "a reply",
             Self::CallDecided { .. } => "a decision",
             Self::CallFinished(_) => "a tool result",
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,10 +13,11 @@ use futures_util::StreamExt;
 pub(super) use super::driver::Delivery;
 use super::{
     OrchestratorOptions, RunError, RunOutput, StepResult, StopCondition, StreamEvent,
-    driver::{Driver, Observers, drive},
+    driver::{Driver, Guard, Observers, drive},
     emitter::Emitter,
     outcome::{Outcome, Waiter, Waiters},
     run::{Rules, Run},
+    watch::Watch,
 };
 use crate::{
     ErrorKind, LlmError,
@@ -86,6 +87,8 @@ pub async fn generate_stream_owned(
 ) -> Result<StreamOrchestration, RunError> {
     let Prepared { run, toolbox, settings } = prepare(messages, tools, &options)?;
     let stream = RunStream::new(move |events, outcome| {
+        // Made before the first poll: a run that is dropped unpolled has been cancelled, too.
+        let guard = Guard::new(run, outcome);
         Box::pin(async move {
             let stop: Vec<&dyn StopCondition> = stop_conditions.iter().map(|it| &**it).collect();
             let driver = Driver {
@@ -96,8 +99,9 @@ pub async fn generate_stream_owned(
                 delivery: Delivery::Streamed,
                 events,
                 observers: Observers::default(),
+                watch: Watch::new(&options),
             };
-            drive(driver, run, outcome).await;
+            drive(driver, guard).await;
         })
     });
     let steps = Steps(Arc::clone(&stream.shared));
@@ -116,6 +120,7 @@ pub(super) fn start<'a>(
 ) -> Result<RunStream<'a>, RunError> {
     let Prepared { run, toolbox, settings } = prepare(messages, tools, &options)?;
     Ok(RunStream::new(move |events, outcome| {
+        let guard = Guard::new(run, outcome);
         Box::pin(async move {
             let driver = Driver {
                 model,
@@ -125,8 +130,9 @@ pub(super) fn start<'a>(
                 delivery,
                 events,
                 observers: Observers::default(),
+                watch: Watch::new(&options),
             };
-            drive(driver, run, outcome).await;
+            drive(driver, guard).await;
         })
     }))
 }
@@ -228,10 +234,12 @@ impl Stream for RunStream<'_> {
         }
         self.shared.waiters.register(Waiter::Reader, cx.waker());
         self.shared.poll_driver(Waiter::Reader);
+        // Asked before the queue: steps that drive on another thread may put in more and end between the two.
+        let last = self.shared.outcome.read(last_event);
         if let Some(event) = self.shared.events.take() {
             return Poll::Ready(Some(Ok(event)));
         }
-        let Some(last) = self.shared.outcome.read(last_event) else { return Poll::Pending };
+        let Some(last) = last else { return Poll::Pending };
         self.has_ended = true;
         Poll::Ready(Some(last))
     }
@@ -379,6 +387,8 @@ fn rules<'a>(
         tool_choice: options.tool_choice.as_ref(),
         settings,
         prepare_step: options.prepare_step.as_ref(),
+        step_retries: options.step_retries,
+        on_context_too_long: options.on_context_too_long.as_ref(),
         tools,
     }
 }

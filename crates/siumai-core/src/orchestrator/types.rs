@@ -1,12 +1,12 @@
 //! What goes into a run and what comes out of it.
-use std::{error::Error, fmt, sync::Arc};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{PrepareStepContext, PrepareStepResult};
 use crate::{
-    ErrorKind, LlmError,
+    CancellationToken, ErrorKind, LlmError,
     types::{
         ChatMessage, ChatResponse, FinishReason, Settings, ToolCall, ToolChoice, ToolResult,
         ToolStatus, Usage, Warning,
@@ -23,7 +23,8 @@ pub struct StepResult {
     pub messages: Vec<ChatMessage>,
     /// Why the model's reply ended.
     pub finish_reason: FinishReason,
-    /// What the step cost, if the provider says so.
+    /// What the step cost, if the provider says so. Replies that broke off and were asked for
+    /// again count too: if one of them did not say what it cost, the sum is unknown.
     pub usage: Option<Usage>,
     /// The tools the model called, in order.
     pub tool_calls: Vec<Arc<ToolCall>>,
@@ -222,6 +223,48 @@ pub type OnChunk = Arc<dyn Fn(&str) + Send + Sync>;
 pub type OnToolApproval = Arc<dyn Fn(&str, &Value) -> ToolApproval + Send + Sync>;
 /// Says how the next step differs from the run.
 pub type PrepareStep = Arc<dyn Fn(PrepareStepContext<'_>) -> PrepareStepResult + Send + Sync>;
+/// Shortens a history that is too long for the model, or says that it can't.
+pub type OnContextTooLong = Arc<dyn Fn(&[ChatMessage]) -> Option<Vec<ChatMessage>> + Send + Sync>;
+
+/// How long the parts of a run may take; what is `None` may take for ever.
+///
+/// A tool that takes too long is stopped, the model is told, and the run goes on. The others end
+/// the run with an error of kind [`Timeout`](ErrorKind::Timeout), whose
+/// [`code`](LlmError::code) says which it was.
+///
+/// ```
+/// use std::time::Duration;
+/// use siumai_core::{
+///     orchestrator::{OrchestratorOptions, Timeouts, run},
+///     testing::{Reply, ScriptedModel},
+///     user,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let silent = Reply::text("Let me").wait(Duration::from_secs(60));
+/// let timeouts = Timeouts { idle: Some(Duration::from_secs(20)), ..Default::default() };
+/// let options = OrchestratorOptions { timeouts, ..Default::default() };
+///
+/// let model = ScriptedModel::new().then(silent);
+/// let failed = run(&model, vec![user!("Hi")], None, None, &[], options).await.unwrap_err();
+/// assert_eq!(failed.error().code(), Some("idle_timeout"));
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timeouts {
+    /// The whole run. Code `run_timeout`.
+    pub run: Option<Duration>,
+    /// A step: the model's reply, asked for again or not, and the tools. Code `step_timeout`.
+    pub step: Option<Duration>,
+    /// From a request to the first event of its reply, with whatever layers around the model
+    /// wait for. Code `first_event_timeout`.
+    pub first_event: Option<Duration>,
+    /// The silence between two events of a reply. Code `idle_timeout`.
+    pub idle: Option<Duration>,
+    /// A tool, unless it has a [limit of its own](crate::types::Tool::timeout).
+    pub tool: Option<Duration>,
+}
 
 /// How a run is carried out. Write what differs and end with `..Default::default()`.
 ///
@@ -242,12 +285,24 @@ pub struct OrchestratorOptions {
     pub tool_choice: Option<ToolChoice>,
     /// How the model is to write.
     pub settings: Settings,
+    /// How long the parts of the run may take.
+    pub timeouts: Timeouts,
+    /// How often a step begins again when its reply breaks off; 0 by default. Those who watch are
+    /// told by [`StepReset`](super::StreamEvent::StepReset) to forget what they saw of it. A call
+    /// that fails before its reply begins is for [`Retry`](crate::model::layers::Retry).
+    pub step_retries: usize,
+    /// Ends the run when it is cancelled: the model call and the tools stop at their next await.
+    pub cancellation: Option<CancellationToken>,
     /// The name of the agent that runs, for logs and telemetry.
     pub agent_id: Option<String>,
     /// Asked before each step how it differs from the run.
     pub prepare_step: Option<PrepareStep>,
     /// Asked before each tool executes. A panic in it is a denial.
     pub on_tool_approval: Option<OnToolApproval>,
+    /// Asked for a shorter history when the model finds it too long, once a step at most. It is
+    /// given the messages without the leading system messages, and what it returns is sent in
+    /// their place for this step alone; `None`, or nothing, lets the run fail.
+    pub on_context_too_long: Option<OnContextTooLong>,
     /// Told of each piece of text.
     pub on_chunk: Option<OnChunk>,
     /// Told of each finished step.
@@ -266,9 +321,13 @@ impl Default for OrchestratorOptions {
             max_parallel_tools: 8,
             tool_choice: None,
             settings: Settings::default(),
+            timeouts: Timeouts::default(),
+            step_retries: 0,
+            cancellation: None,
             agent_id: None,
             prepare_step: None,
             on_tool_approval: None,
+            on_context_too_long: None,
             on_chunk: None,
             on_step_finish: None,
             on_finish: None,
@@ -283,9 +342,13 @@ impl fmt::Debug for OrchestratorOptions {
             .field("max_parallel_tools", &self.max_parallel_tools)
             .field("tool_choice", &self.tool_choice)
             .field("settings", &self.settings)
+            .field("timeouts", &self.timeouts)
+            .field("step_retries", &self.step_retries)
+            .field("cancellation", &self.cancellation)
             .field("agent_id", &self.agent_id)
             .field("prepare_step", &self.prepare_step.is_some())
             .field("on_tool_approval", &self.on_tool_approval.is_some())
+            .field("on_context_too_long", &self.on_context_too_long.is_some())
             .field("on_chunk", &self.on_chunk.is_some())
             .field("on_step_finish", &self.on_step_finish.is_some())
             .field("on_finish", &self.on_finish.is_some())

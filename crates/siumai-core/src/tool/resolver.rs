@@ -2,7 +2,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::LlmError;
+use crate::{CancellationToken, LlmError};
 
 /// Executes tools by name.
 ///
@@ -74,19 +74,36 @@ pub trait ToolResolver: Send + Sync {
 }
 
 /// What a tool may know of the call it executes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// ```
+/// use siumai_core::tool::ToolContext;
+///
+/// let context = ToolContext::new("call_1", 0);
+/// assert!(!context.cancellation.is_cancelled());
+/// ```
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ToolContext {
     /// The id of the call.
     pub call_id: String,
     /// The number of the step, from 0.
     pub step_number: usize,
+    /// Cancelled when the run is, or when nobody waits for the call any more. A tool's future is
+    /// dropped then; this is for work that it left to somebody else, such as a thread.
+    pub cancellation: CancellationToken,
 }
 
 impl ToolContext {
     /// The context of a call.
     pub fn new(call_id: impl Into<String>, step_number: usize) -> Self {
-        Self { call_id: call_id.into(), step_number }
+        Self { call_id: call_id.into(), step_number, cancellation: CancellationToken::new() }
+    }
+
+    /// Gives the call a token of its own that is cancelled with `run`.
+    #[must_use]
+    pub fn cancelled_with(mut self, run: &CancellationToken) -> Self {
+        self.cancellation = run.child_token();
+        self
     }
 }
 

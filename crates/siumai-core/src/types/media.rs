@@ -50,6 +50,19 @@ impl Media {
         Self::Bytes { media_type: media_type.into(), data: data.into() }
     }
 
+    /// Something that is sent along, told in Base64 (RFC 4648 §4); `None` if `text` is none.
+    ///
+    /// ```
+    /// use siumai_core::types::Media;
+    ///
+    /// let media = Media::from_base64("image/png", "iVBORw==");
+    /// assert_eq!(media, Some(Media::bytes("image/png", *b"\x89PNG")));
+    /// assert_eq!(Media::from_base64("image/png", "?"), None);
+    /// ```
+    pub fn from_base64(media_type: impl Into<String>, text: &str) -> Option<Self> {
+        BASE64_STANDARD.decode(text).ok().map(|data| Self::bytes(media_type, data))
+    }
+
     /// What it is, such as `image/png`, where that is known.
     pub fn media_type(&self) -> Option<&str> {
         match self {

@@ -1,5 +1,5 @@
 //! What is sent to a model.
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use super::{ChatMessage, Role, Settings, Tool, ToolChoice};
 
@@ -22,6 +22,7 @@ pub struct ChatRequest {
     tool_choice: Option<ToolChoice>,
     settings: Arc<Settings>,
     whole: bool,
+    deadline: Option<Instant>,
 }
 
 impl ChatRequest {
@@ -64,6 +65,14 @@ impl ChatRequest {
         self
     }
 
+    /// Says when nobody waits any more for the reply to begin. Whatever would have to wait
+    /// longer before it asks the model fails at once instead.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: impl Into<Option<Instant>>) -> Self {
+        self.deadline = deadline.into();
+        self
+    }
+
     /// The messages that come first and hold for the whole conversation.
     pub fn system(&self) -> &[ChatMessage] {
         &self.system
@@ -92,6 +101,11 @@ impl ChatRequest {
     /// Whether the reply is wanted in one piece.
     pub fn is_whole(&self) -> bool {
         self.whole
+    }
+
+    /// When nobody waits any more for the reply to begin, if that was said.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 }
 

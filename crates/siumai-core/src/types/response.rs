@@ -100,6 +100,22 @@ pub enum Warning {
         /// What it is, and what became of it.
         what: String,
     },
+    /// The model was asked again, since an attempt failed in a way that may pass.
+    Retried {
+        /// Which attempt failed, from 1.
+        attempt: usize,
+        /// What it failed with.
+        error: String,
+    },
+    /// A model failed, and another took over.
+    FellBack {
+        /// The one that failed: provider and model.
+        from: String,
+        /// The one that took over: provider and model.
+        to: String,
+        /// What the first failed with.
+        error: String,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -114,6 +130,12 @@ impl fmt::Display for Warning {
                 "the history has a result for `{call_id}`, which nothing before it called; it was left out"
             ),
             Self::Unsupported { what } => f.write_str(what),
+            Self::Retried { attempt, error } => {
+                write!(f, "attempt {attempt} at the model failed, and it was asked again: {error}")
+            }
+            Self::FellBack { from, to, error } => {
+                write!(f, "`{from}` failed, and `{to}` took over: {error}")
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Tools as a model sees them: definitions, calls and results.
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -31,6 +31,8 @@ struct Definition {
     destructive: bool,
     #[serde(default)]
     exclusive: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    time_limit: Option<Duration>,
 }
 
 impl Tool {
@@ -56,6 +58,7 @@ impl Tool {
             read_only: false,
             destructive: false,
             exclusive: false,
+            time_limit: None,
         }))
     }
 
@@ -105,6 +108,21 @@ impl Tool {
         self.with(|it| it.exclusive = true)
     }
 
+    /// Stops the tool when a call of it takes longer, and tells the model. It counts instead of
+    /// the run's own limit for tools; `Duration::MAX` lifts that.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use siumai_core::types::Tool;
+    ///
+    /// let tool = Tool::function("search", "Searches the web").timeout(Duration::from_secs(20));
+    /// assert_eq!(tool.time_limit(), Some(Duration::from_secs(20)));
+    /// ```
+    #[must_use]
+    pub fn timeout(self, limit: Duration) -> Self {
+        self.with(|it| it.time_limit = Some(limit))
+    }
+
     /// The name a model calls it by: 1 to 64 of `a-z A-Z 0-9 _ -`.
     pub fn name(&self) -> &str {
         &self.0.name
@@ -133,6 +151,11 @@ impl Tool {
     /// Whether it never runs beside another.
     pub fn is_exclusive(&self) -> bool {
         self.0.exclusive
+    }
+
+    /// How long a call of it may take, if [`timeout`](Self::timeout) was set.
+    pub fn time_limit(&self) -> Option<Duration> {
+        self.0.time_limit
     }
 
     fn with(mut self, change: impl FnOnce(&mut Definition)) -> Self {
@@ -166,7 +189,7 @@ pub struct ToolCall {
     pub id: String,
     /// The tool's name, as the model wrote it.
     pub name: String,
-    /// The arguments: an object, or, where what the model wrote is not JSON, that text as a string.
+    /// The arguments: an object, or, where what the model wrote is not a JSON object, that text as a string.
     pub arguments: Value,
 }
 

@@ -1,0 +1,74 @@
+//! A step between its start and the model's reply: what was tried and what may be, no IO.
+use serde::{Deserialize, Serialize};
+
+use super::{open_step::out_of_order, prepare_step::StepPlan};
+use crate::{
+    ErrorKind, LlmError,
+    types::{ChatMessage, Usage, Warning},
+};
+
+/// A step whose model has not answered yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Asking {
+    pub(super) plan: StepPlan,
+    /// What each reply that broke off cost, if it said so.
+    broken: Vec<Option<Usage>>,
+    is_shortened: bool,
+}
+
+impl Asking {
+    pub(super) fn new(plan: StepPlan) -> Self {
+        Self { plan, broken: Vec::new(), is_shortened: false }
+    }
+
+    /// Which attempt is under way, from 1.
+    pub(super) fn attempt(&self) -> usize {
+        self.broken.len() + 1
+    }
+
+    /// Whether the step begins again after `error`, if it may `retries` times.
+    ///
+    /// A failure before anything of the reply came, such as a limit on requests, wants a pause
+    /// first, and that is for a layer around the model.
+    pub(super) fn begins_again(&self, error: &LlmError, has_begun: bool, retries: usize) -> bool {
+        let is_cut = matches!(error.kind(), ErrorKind::IncompleteReply | ErrorKind::MalformedReply);
+        (is_cut || has_begun && error.is_retryable()) && self.broken.len() < retries
+    }
+
+    /// Whether a shorter history may answer `error`.
+    pub(super) fn may_shorten(&self, error: &LlmError) -> bool {
+        error.kind() == ErrorKind::ContextTooLong && !self.is_shortened
+    }
+
+    pub(super) fn break_off(
+        &mut self,
+        attempt: usize,
+        usage: Option<Usage>,
+    ) -> Result<(), LlmError> {
+        if attempt != self.attempt() {
+            return Err(out_of_order("the end of an attempt"));
+        }
+        self.broken.push(usage);
+        Ok(())
+    }
+
+    pub(super) fn shorten(&mut self, messages: Vec<ChatMessage>) -> Result<Vec<Warning>, LlmError> {
+        if self.is_shortened {
+            return Err(out_of_order("a second shorter history"));
+        }
+        self.is_shortened = true;
+        Ok(self.plan.send(messages))
+    }
+
+    /// What the step's model calls cost together, the last of them included.
+    pub(super) fn usage(&self, last: Option<Usage>) -> Option<Usage> {
+        if self.broken.is_empty() {
+            return last;
+        }
+        let all = self.broken.iter().cloned().chain([last]);
+        Some(all.map(Option::unwrap_or_default).sum())
+    }
+}
+
+#[cfg(test)]
+mod tests;

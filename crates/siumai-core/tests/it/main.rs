@@ -1,0 +1,41 @@
+//! The rules of a run, one module a chapter, each rule tried on every surface.
+#[cfg(test)]
+mod approval_rules;
+#[cfg(test)]
+mod cancel_rules;
+#[cfg(test)]
+mod cost_rules;
+#[cfg(test)]
+mod ending_rules;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod history_rules;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod layer_fallback;
+#[cfg(test)]
+mod layer_rate_limit;
+#[cfg(test)]
+mod layer_retry;
+#[cfg(test)]
+mod layer_stand_ins;
+#[cfg(test)]
+mod loop_rules;
+#[cfg(test)]
+mod model_rules;
+#[cfg(test)]
+mod retry_rules;
+#[cfg(test)]
+mod scenarios;
+#[cfg(test)]
+mod sharing_rules;
+#[cfg(test)]
+mod streaming_rules;
+#[cfg(test)]
+mod timeout_rules;
+#[cfg(test)]
+mod tool_rules;
+#[cfg(test)]
+mod usage_rules;

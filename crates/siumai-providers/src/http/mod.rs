@@ -1,0 +1,168 @@
+//! HTTP as the wires use it: one POST, and an answer that arrives piece by piece.
+//!
+//! [`Transport`] is the seam: [`HttpClient`] is the one with a socket, a test or a
+//! recorder brings its own.
+mod body;
+mod call;
+mod client;
+mod endpoint;
+mod failure;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use siumai_core::LlmError;
+
+pub use self::{body::Body, client::HttpClient};
+pub(crate) use self::{
+    body::Whole,
+    call::{Call, looks_like_html},
+    endpoint::{Endpoint, EndpointBuilder, KeyHeader},
+    failure::{Fault, Reported},
+};
+pub use reqwest::{
+    Url,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
+
+/// Takes a request to a provider and brings its answer.
+///
+/// ```
+/// use siumai_core::{
+///     LlmError, async_trait, user,
+///     model::{LanguageModel, collect},
+///     types::ChatRequest,
+/// };
+/// use siumai_providers::{
+///     OpenAiChat,
+///     http::{Body, HttpRequest, HttpResponse, Transport},
+/// };
+///
+/// struct Canned;
+///
+/// #[async_trait]
+/// impl Transport for Canned {
+///     async fn send(&self, _: HttpRequest) -> Result<HttpResponse, LlmError> {
+///         let reply = r#"{"choices": [{"message": {"content": "Hi!"}, "finish_reason": "stop"}]}"#;
+///         Ok(HttpResponse::new(200, Body::whole(reply)))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), LlmError> {
+/// let model = OpenAiChat::ollama().model("llama3.2").transport(Canned).build()?;
+/// let reply = collect(model.stream(ChatRequest::new(vec![user!("hello")])).await?).await?;
+/// assert_eq!(reply.content_text(), Some("Hi!"));
+/// # Ok(())
+/// # }
+/// ```
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Sends `request`; any answer is a success, whatever its status.
+    ///
+    /// # Errors
+    ///
+    /// If no answer began. What fails later is an item of the answer's body. No error may
+    /// hold a header or the body of the request.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future is dropped when the run is cancelled, and the exchange with it.
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, LlmError>;
+}
+
+macro_rules! forward {
+    ($($pointer:ty),+) => {$(
+        #[async_trait]
+        impl<T: Transport + ?Sized> Transport for $pointer {
+            async fn send(&self, request: HttpRequest) -> Result<HttpResponse, LlmError> {
+                (**self).send(request).await
+            }
+        }
+    )+};
+}
+
+forward!(Box<T>, std::sync::Arc<T>);
+
+/// A POST of JSON to a provider.
+#[non_exhaustive]
+pub struct HttpRequest {
+    /// Where it goes. It may hold a password or a key in its query: show [`shown`] of it.
+    pub url: Url,
+    /// Its headers; those that hold secrets are marked as sensitive.
+    pub headers: HeaderMap,
+    /// The JSON.
+    pub body: Bytes,
+}
+
+/// A provider's answer: status and headers, and the body as it arrives.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct HttpResponse {
+    /// The status, such as 200.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// The body, still to be read.
+    pub body: Body,
+}
+
+impl HttpResponse {
+    /// An answer without headers.
+    pub fn new(status: u16, body: Body) -> Self {
+        Self { status, headers: HeaderMap::new(), body }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    pub(crate) fn is_event_stream(&self) -> bool {
+        self.media_type().eq_ignore_ascii_case("text/event-stream")
+    }
+
+    pub(crate) fn is_html(&self) -> bool {
+        self.media_type().eq_ignore_ascii_case("text/html")
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    fn media_type(&self) -> &str {
+        let content_type = self.header("content-type").unwrap_or_default();
+        content_type.split(';').next().unwrap_or_default().trim()
+    }
+}
+
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpRequest")
+            .field("url", &shown(&self.url))
+            .field("headers", &self.headers)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish()
+    }
+}
+
+/// A URL as it may be shown: without user, password, query and fragment.
+///
+/// ```
+/// use siumai_providers::http::{Url, shown};
+///
+/// let url = Url::parse("https://me:secret@example.com:8080/v1?key=secret").unwrap();
+/// assert_eq!(shown(&url), "https://example.com:8080/v1");
+/// ```
+pub fn shown(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{host}{port}{}", url.scheme(), url.path())
+}

@@ -1,0 +1,236 @@
+//! Values as the wires read them: borrowed from the bytes that arrived, and no stricter
+//! than they must be.
+use std::{borrow::Cow, fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+use serde_json::Value;
+
+/// Text, borrowed where it has no escapes.
+///
+/// An `Option<Cow<str>>` would not do: serde copies it.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Text<'a>(Cow<'a, str>);
+
+/// Text; nothing for anything that is none.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct MaybeText<'a>(Option<Text<'a>>);
+
+/// JSON as text. Where the JSON itself is sent, it is made the text it should have been.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct JsonText<'a>(Text<'a>);
+
+/// A number of tokens; absent for anything that is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Count(pub(crate) Option<u64>);
+
+/// A list that mostly has one item, which then needs no memory of its own.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Few<T> {
+    first: Option<T>,
+    rest: Vec<T>,
+}
+
+impl Text<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Text<'_>> for String {
+    fn from(text: Text<'_>) -> Self {
+        text.0.into_owned()
+    }
+}
+
+impl MaybeText<'_> {
+    /// The text; empty if there is none.
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.as_ref().map_or("", Text::as_str)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.as_str().is_empty()
+    }
+
+    /// The text, if there is any.
+    pub(crate) fn filled(self) -> Option<String> {
+        self.0.map(String::from).filter(|it| !it.is_empty())
+    }
+}
+
+impl From<JsonText<'_>> for String {
+    fn from(text: JsonText<'_>) -> Self {
+        text.0.into()
+    }
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self { first: None, rest: Vec::new() }
+    }
+}
+
+impl<T> IntoIterator for Few<T> {
+    type Item = T;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.rest)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextReader(PhantomData))
+    }
+}
+
+struct TextReader<'a>(PhantomData<&'a ()>);
+
+impl<'de: 'a, 'a> Visitor<'de> for TextReader<'a> {
+    type Value = Text<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'a>, E> {
+        Ok(Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Text<'a>, E> {
+        Ok(Text(Cow::Owned(text.to_owned())))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for MaybeText<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MaybeTextReader(PhantomData))
+    }
+}
+
+struct MaybeTextReader<'a>(PhantomData<&'a ()>);
+
+impl<'de: 'a, 'a> Visitor<'de> for MaybeTextReader<'a> {
+    type Value = MaybeText<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<MaybeText<'a>, E> {
+        TextReader(PhantomData).visit_borrowed_str(text).map(|text| MaybeText(Some(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<MaybeText<'a>, E> {
+        TextReader(PhantomData).visit_str(text).map(|text| MaybeText(Some(text)))
+    }
+
+    fn visit_unit<E>(self) -> Result<MaybeText<'a>, E> {
+        Ok(MaybeText::default())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<MaybeText<'a>, E> {
+        Ok(MaybeText::default())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<MaybeText<'a>, E> {
+        Ok(MaybeText::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<MaybeText<'a>, E> {
+        Ok(MaybeText::default())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<MaybeText<'a>, E> {
+        Ok(MaybeText::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<MaybeText<'a>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(MaybeText::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MaybeText<'a>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(MaybeText::default())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for JsonText<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<'a>(TextReader<'a>);
+
+        impl<'de: 'a, 'a> Visitor<'de> for Reader<'a> {
+            type Value = JsonText<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON as text, or an object")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<JsonText<'a>, E> {
+                self.0.visit_borrowed_str(text).map(JsonText)
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<JsonText<'a>, E> {
+                self.0.visit_str(text).map(JsonText)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<JsonText<'a>, A::Error> {
+                let value = Value::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(JsonText(Text(Cow::Owned(value.to_string()))))
+            }
+        }
+
+        deserializer.deserialize_any(Reader(TextReader(PhantomData)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Option::<Value>::deserialize(deserializer)?;
+        // Some servers count in floats.
+        Ok(Self(value.and_then(|it| it.as_u64().or_else(|| whole_number(it.as_f64()?)))))
+    }
+}
+
+fn whole_number(number: f64) -> Option<u64> {
+    // Beyond this a float skips numbers.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let is_whole = number.fract() == 0.0 && (0.0..EXACT).contains(&number);
+    is_whole.then(|| number.to_string().parse().ok()).flatten()
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<T> {
+            type Value = Few<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_unit<E>(self) -> Result<Few<T>, E> {
+                Ok(Few::default())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Few<T>, A::Error> {
+                let mut few = Few { first: seq.next_element()?, rest: Vec::new() };
+                while let Some(item) = seq.next_element()? {
+                    few.rest.push(item);
+                }
+                Ok(few)
+            }
+        }
+
+        deserializer.deserialize_any(Reader(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests;

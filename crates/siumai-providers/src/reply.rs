@@ -1,0 +1,237 @@
+//! From the bytes of an answer to the events of a reply, for every wire alike.
+//!
+//! A wire brings a [`ReplyReader`], which knows its JSON. What an answer is, an event
+//! stream or one body, is told by the answer itself, whatever was asked for.
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_util::{StreamExt, stream};
+use siumai_core::{
+    LlmError,
+    model::{ModelEvent, ModelStream},
+    types::Warning,
+};
+
+use crate::{
+    http::{Body, Call, Endpoint, Fault, HttpResponse, Reported, Whole, looks_like_html},
+    sse::{self, Framer},
+};
+
+/// How large a reply in one piece may be, in bytes.
+const WHOLE_LIMIT: usize = 64 << 20;
+
+/// Reads the replies of one wire. One reader reads one reply.
+pub(crate) trait ReplyReader: Default + Send + Unpin {
+    /// What the body of a refusal says, if it is the wire's JSON.
+    fn read_error(body: &[u8]) -> Option<Reported>;
+
+    /// Takes in an event of a stream; what it brings goes to `events`.
+    fn read_event(&mut self, event: sse::Event<'_>, events: &mut Events)
+    -> Result<Progress, Fault>;
+
+    /// Takes in a reply in one piece, up to and with its end.
+    fn read_whole(&mut self, body: &[u8], events: &mut Events) -> Result<(), Fault>;
+}
+
+/// What is asked.
+pub(crate) struct Question {
+    /// The JSON.
+    pub(crate) body: Bytes,
+    /// What could not be put into it.
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// What has been read and not yet been taken.
+pub(crate) type Events = VecDeque<ModelEvent>;
+
+/// How far a reader has come.
+pub(crate) enum Progress {
+    /// The reply goes on.
+    More,
+    /// It ended, and with this event.
+    Done(ModelEvent),
+}
+
+/// Posts `question` and reads what comes as a reply of the wire `R`.
+pub(crate) async fn ask<'a, R: ReplyReader + 'a>(
+    endpoint: &'a Endpoint,
+    model: &'a str,
+    question: Question,
+) -> Result<ModelStream<'a>, LlmError> {
+    ask_with(endpoint, model, question, R::default()).await
+}
+
+/// Posts `question` and lets `reader` read what comes.
+pub(crate) async fn ask_with<'a, R: ReplyReader + 'a>(
+    endpoint: &'a Endpoint,
+    model: &'a str,
+    question: Question,
+    reader: R,
+) -> Result<ModelStream<'a>, LlmError> {
+    let Question { body, warnings } = question;
+    let (call, response) = endpoint.post(model, body, R::read_error).await?;
+    if response.is_html() {
+        return Err(call.web_page(response.status));
+    }
+    if response.is_event_stream() {
+        return Ok(ReplyStream::new(call, response.body, reader, warnings).boxed());
+    }
+    read_whole(call, response, reader, warnings).await
+}
+
+async fn read_whole<'a, R: ReplyReader + 'a>(
+    call: Call<'a>,
+    response: HttpResponse,
+    mut reader: R,
+    warnings: Vec<Warning>,
+) -> Result<ModelStream<'a>, LlmError> {
+    let status = response.status;
+    let read = response.body.read_whole(WHOLE_LIMIT).await;
+    let body = match read.map_err(|error| call.identified(error))? {
+        Whole::Complete(body) => body,
+        Whole::TooLarge(_) => {
+            return Err(call.error(Fault::TooLarge { what: "the reply", limit: WHOLE_LIMIT }));
+        }
+    };
+    if looks_like_html(&body) {
+        return Err(call.web_page(status));
+    }
+    // Some servers give a stream another content type.
+    if looks_like_events(&body) {
+        return Ok(ReplyStream::new(call, Body::whole(body), reader, warnings).boxed());
+    }
+    let mut events = Events::new();
+    reader.read_whole(&body, &mut events).map_err(|fault| call.error(fault))?;
+    warn(&mut events, warnings);
+    Ok(stream::iter(events.into_iter().map(Ok)).boxed())
+}
+
+/// Puts `warnings` before anything but a start.
+fn warn(events: &mut Events, warnings: Vec<Warning>) {
+    let at = usize::from(matches!(events.front(), Some(ModelEvent::Start { .. })));
+    for warning in warnings.into_iter().rev() {
+        events.insert(at, ModelEvent::Warning(warning));
+    }
+}
+
+fn looks_like_events(body: &[u8]) -> bool {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+    [b"data:".as_slice(), b"event:", b"id:", b":"].iter().any(|start| body.starts_with(start))
+}
+
+/// A reply that arrives as an event stream.
+struct ReplyStream<'a, R> {
+    call: Call<'a>,
+    body: Body,
+    framer: Framer,
+    reader: R,
+    events: Events,
+    /// What is yet to be told about the question.
+    warnings: Vec<Warning>,
+    state: State,
+}
+
+enum State {
+    Reading,
+    /// The reply has ended with this event; what its body still holds is thrown away first,
+    /// so that whoever drops the stream after the event leaves a connection that can be used again.
+    Draining(ModelEvent),
+    Failed(LlmError),
+    Ended,
+}
+
+impl<'a, R: ReplyReader> ReplyStream<'a, R> {
+    fn new(call: Call<'a>, body: Body, reader: R, warnings: Vec<Warning>) -> Self {
+        Self {
+            call,
+            body,
+            framer: Framer::default(),
+            reader,
+            events: Events::new(),
+            warnings,
+            state: State::Reading,
+        }
+    }
+
+    /// Reads on until there is something to hand out, or nothing more to read.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.events.is_empty() && matches!(self.state, State::Reading) {
+            match self.read_buffered() {
+                Ok(Buffered::Event(progress)) => self.go_on(progress),
+                Ok(Buffered::Nothing) => match ready!(self.body.poll_piece(cx)) {
+                    Some(Ok(piece)) => self.framer.push(piece),
+                    Some(Err(error)) => self.state = State::Failed(self.call.identified(error)),
+                    None => match self.read_unended() {
+                        Ok(progress) => self.go_on(progress),
+                        Err(fault) => self.fail(fault),
+                    },
+                },
+                Err(fault) => self.fail(fault),
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Reads the next event of those that have arrived.
+    fn read_buffered(&mut self) -> Result<Buffered, Fault> {
+        let too_large = |_| Fault::TooLarge { what: "an event", limit: sse::EVENT_LIMIT };
+        match self.framer.next_event().map_err(too_large)? {
+            Some(event) => self.reader.read_event(event, &mut self.events).map(Buffered::Event),
+            None => Ok(Buffered::Nothing),
+        }
+    }
+
+    /// Nothing more arrives: the end marker may only lack the empty line behind it. Anything
+    /// else is cut off.
+    fn read_unended(&mut self) -> Result<Progress, Fault> {
+        let Some(event) = self.framer.unended() else { return Err(Fault::Incomplete) };
+        match self.reader.read_event(event, &mut self.events) {
+            Ok(Progress::More) | Err(Fault::Malformed { .. }) => Err(Fault::Incomplete),
+            other => other,
+        }
+    }
+
+    fn go_on(&mut self, progress: Progress) {
+        if let Progress::Done(event) = progress {
+            self.state = State::Draining(event);
+        }
+    }
+
+    fn fail(&mut self, fault: Fault) {
+        self.state = State::Failed(self.call.error(fault));
+    }
+}
+
+/// What was found in what has arrived.
+enum Buffered {
+    Event(Progress),
+    Nothing,
+}
+
+impl<R: ReplyReader> Stream for ReplyStream<'_, R> {
+    type Item = Result<ModelEvent, LlmError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if this.events.is_empty() {
+            ready!(this.poll_read(cx));
+            warn(&mut this.events, std::mem::take(&mut this.warnings));
+        }
+        if let Some(event) = this.events.pop_front() {
+            return Poll::Ready(Some(Ok(event)));
+        }
+        if matches!(this.state, State::Draining(_)) {
+            ready!(this.body.poll_drain(cx));
+        }
+        match std::mem::replace(&mut this.state, State::Ended) {
+            State::Draining(event) => Poll::Ready(Some(Ok(event))),
+            State::Failed(error) => Poll::Ready(Some(Err(error))),
+            State::Reading | State::Ended => Poll::Ready(None),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// All events of a stream that arrives in `pieces`, its unended last one included.
+fn events(pieces: &[&[u8]]) -> Vec<(String, String)> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let mut framer = Framer::default();
+    let mut events = Vec::new();
+    for piece in pieces {
+        framer.push(Bytes::copy_from_slice(piece));
+        while let Some(event) = framer.next_event().unwrap() {
+            events.push((text(event.name), text(event.data)));
+        }
+    }
+    events.extend(framer.unended().map(|event| (text(event.name), text(event.data))));
+    events
+}
+
+fn data(stream: &str) -> Vec<String> {
+    events(&[stream.as_bytes()]).into_iter().map(|(_, data)| data).collect()
+}
+
+#[test]
+fn an_event_ends_with_an_empty_line() {
+    assert_eq!(data("data: one\n\ndata: two\n\n"), ["one", "two"]);
+}
+
+#[test]
+fn lines_end_with_a_line_feed_a_return_or_both() {
+    assert_eq!(data("data: one\r\n\r\ndata: two\r\rdata: three\n\n"), ["one", "two", "three"]);
+    assert_eq!(data("data: one\r\ndata: more\r\n\r\n"), ["one\nmore"]);
+}
+
+#[test]
+fn several_lines_of_data_are_joined_by_line_feeds() {
+    assert_eq!(data("data: one\ndata\ndata:two\n\n"), ["one\n\ntwo"]);
+}
+
+#[test]
+fn one_space_after_the_colon_is_left_out() {
+    assert_eq!(data("data:  two\n\ndata:none\n\n"), [" two", "none"]);
+}
+
+#[test]
+fn comments_and_unknown_fields_are_ignored() {
+    assert_eq!(data(": hello\nid: 7\nretry: 10\nfoo\ndata: one\n: more\n\n"), ["one"]);
+}
+
+#[test]
+fn an_event_has_the_name_it_was_given_and_the_next_has_not() {
+    let seen = events(&[b"event: error\ndata: one\n\ndata: two\n\n"]);
+    assert_eq!(seen, [("error".into(), "one".into()), (String::new(), "two".into())]);
+}
+
+#[test]
+fn a_name_without_data_is_no_event() {
+    assert_eq!(events(&[b"event: ping\n\n\n\ndata: one\n\n"]), [(String::new(), "one".into())]);
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped_at_the_start_and_only_there() {
+    assert_eq!(data("\u{feff}data: one\n\n\u{feff}data: two\n\ndata: three\n\n"), ["one", "three"]);
+    assert_eq!(events(&[b"\xef", b"\xbb\xbfdata: one\n\n"]).len(), 1);
+}
+
+#[test]
+fn the_last_event_may_lack_its_empty_line() {
+    assert_eq!(data("data: one\n\ndata: [DONE]\n"), ["one", "[DONE]"]);
+    assert_eq!(data("data: one\n\ndata: [DONE]"), ["one", "[DONE]"]);
+    assert_eq!(data("data: one\n\n"), ["one"]);
+    assert_eq!(data(""), Vec::<String>::new());
+}
+
+#[test]
+fn a_character_may_be_cut_in_two() {
+    assert_eq!(events(&[b"data: \xe2\x98", b"\x83\n\n"]), [(String::new(), "☃".into())]);
+}
+
+#[test]
+fn an_endless_line_is_an_error_and_is_not_kept() {
+    let piece = Bytes::from(vec![b'x'; 1 << 20]);
+    let mut framer = Framer::default();
+    framer.push(Bytes::from_static(b"data: "));
+    assert_eq!(framer.next_event(), Ok(None));
+    let fed = (0..100).take_while(|_| {
+        framer.push(piece.clone());
+        framer.next_event() == Ok(None)
+    });
+    assert_eq!(fed.count(), 15);
+    assert!(framer.line.len() <= EVENT_LIMIT);
+}
+
+#[test]
+fn an_event_of_endless_lines_is_an_error() {
+    let line = Bytes::from([b"data: ".as_slice(), &vec![b'x'; 1 << 20], b"\n"].concat());
+    let mut framer = Framer::default();
+    let fed = (0..100).take_while(|_| {
+        framer.push(line.clone());
+        framer.next_event() == Ok(None)
+    });
+    assert!((14..=16).contains(&fed.count()));
+}
+
+/// Streams that look like streams: lines of every sort, ended in every way.
+fn a_stream() -> impl Strategy<Value = String> {
+    let line = prop_oneof![
+        4 => "data: ?[a-zé☃:\\[\\]]{0,8}",
+        1 => "event: ?[a-z]{0,4}",
+        1 => ":[a-z ]{0,4}",
+        1 => "[a-z]{0,3}:?[ a-z]{0,3}",
+        3 => Just(String::new()),
+    ];
+    let ended = (line, prop_oneof![3 => Just("\n"), 1 => Just("\r\n"), 1 => Just("\r")]);
+    let mark = prop_oneof![3 => Just(""), 1 => Just("\u{feff}")];
+    (mark, prop::collection::vec(ended, 0..20)).prop_map(|(mark, lines)| {
+        lines.into_iter().fold(mark.to_owned(), |stream, (line, end)| stream + &line + end)
+    })
+}
+
+/// What the standard says, in the simplest words: whole text, no cuts.
+fn by_the_standard(stream: &str) -> Vec<(String, String)> {
+    let stream = stream.strip_prefix('\u{feff}').unwrap_or(stream);
+    let lines = stream.replace("\r\n", "\n").replace('\r', "\n");
+    let (mut name, mut data, mut events) = (String::new(), None::<String>, Vec::new());
+    for line in lines.split('\n').chain([""]) {
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match (line, field) {
+            ("", _) => {
+                let name = std::mem::take(&mut name);
+                events.extend(data.take().map(|data| (name, data)));
+            }
+            (_, "event") => value.clone_into(&mut name),
+            (_, "data") => data = Some(data.map_or(value.to_owned(), |it| it + "\n" + value)),
+            _ => {}
+        }
+    }
+    events
+}
+
+proptest! {
+    #[test]
+    fn any_cut_of_the_bytes_decodes_alike(
+        stream in a_stream(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+    ) {
+        let mut cuts: Vec<_> = cuts.iter().map(|it| it.index(stream.len() + 1)).collect();
+        cuts.extend([0, stream.len()]);
+        cuts.sort_unstable();
+        let pieces: Vec<_> = cuts.windows(2).map(|it| &stream.as_bytes()[it[0]..it[1]]).collect();
+        prop_assert_eq!(events(&pieces), by_the_standard(&stream));
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(pieces in prop::collection::vec(any::<Vec<u8>>(), 0..8)) {
+        let mut framer = Framer::default();
+        for piece in pieces {
+            framer.push(piece.into());
+            while framer.next_event() != Ok(None) {}
+        }
+        framer.unended();
+    }
+}

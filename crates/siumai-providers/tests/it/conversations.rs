@@ -1,0 +1,237 @@
+//! Every recorded tool loop, run by the orchestrator on both of its surfaces: the answers are
+//! the recorded ones, and each request that we send must mean what the recorded one meant.
+use std::{collections::HashMap, path::Path, sync::Arc};
+
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use siumai_core::{
+    LlmError, async_trait,
+    orchestrator::{
+        OrchestratorOptions, PrepareStepResult, StepResult, StreamEvent, ToolResolver, generate,
+        generate_stream_owned, step_count_is,
+    },
+    tool::ToolContext,
+    types::{ChatMessage, ChatResponse, Tool, ToolChoice},
+};
+use siumai_providers::OpenAiChat;
+
+use crate::{
+    schema::RequestSchema,
+    support::{Answer, Canned, cases, json, wire_folder},
+};
+
+#[tokio::test]
+async fn every_recorded_conversation_of_chat_completions_goes_on_as_it_did() {
+    let Some(folder) = wire_folder("conversations/openai-chat") else { return };
+    let schema = RequestSchema::load();
+    let cases = cases(&folder);
+    for case in &cases {
+        println!("{}", case.display());
+        let recorded = Recording::read(case);
+        let (generated, response, steps) = recorded.generate().await;
+        recorded.check(&generated, &response, &steps);
+        let (streamed, response, steps) = recorded.stream().await;
+        recorded.check(&streamed, &response, &steps);
+        if let Some(schema) = &schema {
+            generated.bodies().iter().chain(&streamed.bodies()).for_each(|it| schema.check(it));
+        }
+    }
+    println!("conversations/openai-chat: {} conversations, {} passed", cases.len(), cases.len());
+}
+
+/// A recorded conversation.
+pub(crate) struct Recording {
+    pub(crate) meta: Value,
+    pub(crate) requests: Vec<Value>,
+    pub(crate) answers: Vec<Answer>,
+}
+
+impl Recording {
+    pub(crate) fn read(case: &Path) -> Self {
+        let meta = json(&case.join("meta.json"));
+        let steps = meta["steps"].as_array().unwrap();
+        let file = |step: &Value, field: &str| case.join(step[field].as_str().unwrap());
+        let answer = |step: &Value| {
+            Answer::recorded(&step["http"], std::fs::read(file(step, "response_file")).unwrap())
+        };
+        Self {
+            requests: steps.iter().map(|step| json(&file(step, "request_file"))).collect(),
+            answers: steps.iter().map(answer).collect(),
+            meta,
+        }
+    }
+
+    fn model(&self) -> (OpenAiChat, Canned) {
+        let transport = Canned::new(self.answers.clone());
+        let model = OpenAiChat::openai().api_key("sk-test");
+        let model = model.model(self.requests[0]["model"].as_str().unwrap());
+        (model.transport(transport.clone()).build().unwrap(), transport)
+    }
+
+    async fn generate(&self) -> (Canned, ChatResponse, Vec<StepResult>) {
+        let (model, transport) = self.model();
+        let (response, steps) = generate(
+            &model,
+            self.messages(),
+            Some(self.tools()),
+            Some(&self.resolver()),
+            &[&*step_count_is(20)],
+            self.options(),
+        )
+        .await
+        .unwrap();
+        (transport, response, steps)
+    }
+
+    async fn stream(&self) -> (Canned, ChatResponse, Vec<StepResult>) {
+        let (model, transport) = self.model();
+        let run = generate_stream_owned(
+            model,
+            self.messages(),
+            Some(self.tools()),
+            self.resolver(),
+            vec![step_count_is(20)],
+            self.options(),
+        );
+        let mut run = run.await.unwrap();
+        let mut end = None;
+        while let Some(event) = run.stream.next().await {
+            if let StreamEvent::End { response, .. } = event.unwrap() {
+                end = Some(*response);
+            }
+        }
+        (transport, end.unwrap(), run.steps.await.unwrap())
+    }
+
+    fn messages(&self) -> Vec<ChatMessage> {
+        let messages = self.requests[0]["messages"].as_array().unwrap().iter();
+        messages
+            .map(|message| match message["role"].as_str().unwrap() {
+                "system" => ChatMessage::system(text(&message["content"])),
+                "user" => ChatMessage::user(text(&message["content"])),
+                other => panic!("a conversation that begins with `{other}`"),
+            })
+            .collect()
+    }
+
+    /// The tools of all requests, those that come in later included.
+    fn tools(&self) -> Vec<Tool> {
+        let mut tools: Vec<Tool> = Vec::new();
+        for tool in self.requests.iter().flat_map(|it| it["tools"].as_array().unwrap()) {
+            let function = &tool["function"];
+            let name = function["name"].as_str().unwrap();
+            if tools.iter().all(|tool| tool.name() != name) {
+                let description = function["description"].as_str().unwrap_or_default();
+                let schema = function["parameters"].clone();
+                tools.push(Tool::function_with_schema(name, description, schema));
+            }
+        }
+        tools
+    }
+
+    /// What each request offers and says about the choice.
+    fn options(&self) -> OrchestratorOptions {
+        let requests = self.requests.clone();
+        OrchestratorOptions {
+            prepare_step: Some(Arc::new(move |step| {
+                let request = &requests[step.step_number];
+                let auto = request["tool_choice"].is_string().then_some(ToolChoice::Auto);
+                let active_tools = Some(tool_names(request));
+                PrepareStepResult { tool_choice: auto, active_tools, ..Default::default() }
+            })),
+            ..Default::default()
+        }
+    }
+
+    pub(crate) fn resolver(&self) -> Recorded {
+        let steps = self.meta["steps"].as_array().unwrap().iter();
+        let results = steps.enumerate().flat_map(|(number, step)| {
+            let results = step["tool_results"].as_array().into_iter().flatten();
+            results.map(move |it| {
+                let call = (number, it["id"].as_str().unwrap().to_owned());
+                (call, (it["name"].clone(), it["arguments"].clone(), it["output"].clone()))
+            })
+        });
+        Recorded(results.collect())
+    }
+
+    fn check(&self, sent: &Canned, response: &ChatResponse, steps: &[StepResult]) {
+        let sent = sent.bodies();
+        assert_eq!(sent.len(), self.requests.len());
+        for (ours, recorded) in sent.iter().zip(&self.requests) {
+            assert_eq!(meaning(ours), meaning(recorded));
+        }
+        let end = &self.meta["final"];
+        assert_eq!(json!(response.content_text()), end["text"]);
+        assert_eq!(json!(response.finish_reason), end["finish_reason"]);
+        assert_eq!(json!(steps.len()), end["steps"]);
+        let calls: usize = steps.iter().map(|it| it.tool_calls.len()).sum();
+        assert_eq!(json!(calls), end["tool_calls"]);
+        let usage = json!(StepResult::merge_usage(steps));
+        for (name, sum) in end["usage_sum"].as_object().unwrap() {
+            assert_eq!(&usage[name], sum, "{name}");
+        }
+    }
+}
+
+/// Answers each call as the recorded client did: step, id, then name, arguments and output.
+pub(crate) struct Recorded(HashMap<(usize, String), (Value, Value, Value)>);
+
+#[async_trait]
+impl ToolResolver for Recorded {
+    async fn call_tool(&self, name: &str, _: Value) -> Result<Value, LlmError> {
+        panic!("`{name}` was called without its context")
+    }
+
+    async fn call_tool_with(
+        &self,
+        name: &str,
+        arguments: Value,
+        context: &ToolContext,
+    ) -> Result<Value, LlmError> {
+        let (named, given, output) = &self.0[&(context.step_number, context.call_id.clone())];
+        assert_eq!((&json!(name), &arguments), (named, given));
+        Ok(output.clone())
+    }
+}
+
+/// What a request means: who says what, what is called with which arguments, what is on offer.
+fn meaning(request: &Value) -> Value {
+    let messages = request["messages"].as_array().unwrap().iter();
+    json!({
+        "model": request["model"],
+        "messages": messages.map(message_meaning).collect::<Vec<_>>(),
+        "tools": tool_names(request),
+        "tool_choice": request.get("tool_choice"),
+    })
+}
+
+fn message_meaning(message: &Value) -> Value {
+    let calls = message["tool_calls"].as_array().into_iter().flatten().map(|call| {
+        let function = &call["function"];
+        let arguments = function["arguments"].as_str().unwrap();
+        let arguments: Value = serde_json::from_str(arguments).unwrap();
+        json!({ "id": call["id"], "name": function["name"], "arguments": arguments })
+    });
+    json!({
+        "role": message["role"],
+        "text": text(&message["content"]),
+        "tool_calls": calls.collect::<Vec<_>>(),
+        "answers": message["tool_call_id"],
+    })
+}
+
+/// Text, or the text of parts; nothing said is no text.
+fn text(content: &Value) -> String {
+    let parts = content.as_array().into_iter().flatten();
+    let parts: String = parts.map(|part| part["text"].as_str().unwrap()).collect();
+    content.as_str().map_or(parts, str::to_owned)
+}
+
+fn tool_names(request: &Value) -> Vec<String> {
+    let tools = request["tools"].as_array().into_iter().flatten();
+    let mut names: Vec<_> =
+        tools.map(|tool| tool["function"]["name"].as_str().unwrap().to_owned()).collect();
+    names.sort();
+    names
+}

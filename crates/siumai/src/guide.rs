@@ -1,0 +1,41 @@
+//! How to work with siumai, page by page; every example runs offline.
+//!
+//! | page | read it to |
+//! |---|---|
+//! | [concepts] | know the words: run, step, message, history, event |
+//! | [tools] | define tools, execute them, and know what becomes of a call |
+//! | [`stop_conditions`] | end a run where you want it to end |
+//! | [approval] | let somebody decide before a tool executes |
+//! | [streaming] | watch a run while it happens, or cancel it |
+//! | [errors] | keep what was done when something fails |
+//! | [migrating] | replace a loop that you wrote by hand |
+//!
+//! The examples use a [`ScriptedModel`](crate::testing::ScriptedModel), which says what it is told to say.
+//! In a program, a client takes its place: [`Siumai::builder`](crate::Siumai::builder) makes one for a provider
+//! (`.openai()`), or one that needs neither key nor network (`.offline()`);
+//! [`Siumai::from_env`](crate::Siumai::from_env) takes what the environment is configured for.
+
+#[doc = include_str!("guide/concepts.md")]
+pub mod concepts {}
+
+#[doc = include_str!("guide/tools.md")]
+pub mod tools {}
+
+#[doc = include_str!("guide/stop_conditions.md")]
+pub mod stop_conditions {}
+
+#[doc = include_str!("guide/approval.md")]
+pub mod approval {}
+
+#[doc = include_str!("guide/streaming.md")]
+pub mod streaming {}
+
+#[doc = include_str!("guide/errors.md")]
+pub mod errors {}
+
+#[doc = include_str!("guide/migrating.md")]
+pub mod migrating {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}

@@ -1,0 +1,3 @@
+//! The public face, used as its users use it.
+#[cfg(test)]
+mod specification;
