@@ -157,8 +157,7 @@ impl Recording {
         assert_eq!(sent.len(), self.requests.len());
         for (ours, recorded) in sent.iter().zip(&self.requests) {
             assert_eq!(meaning(ours), meaning(recorded));
-            // A response that answers a call by its id has the id of that call.
-            assert_eq!(ids(ours, "functionResponse"), ids(ours, "functionCall"));
+            assert_eq!(called(ours, "functionResponse"), called(ours, "functionCall"));
         }
         let end = &self.meta["final"];
         assert_eq!(json!(response.content_text()), end["text"]);
@@ -222,19 +221,28 @@ fn content_meaning(content: &Value) -> Value {
         json!({
             "text": part.get("text"),
             "is_thought": part["thought"] == true,
-            "signature": part.get("thoughtSignature"),
+            "signature": part["thoughtSignature"].as_str().map(standard_base64),
             "call": call.map(|it| json!({ "name": it["name"], "args": it["args"] })),
             "response": response.map(|it| json!({ "name": it["name"], "response": it["response"] })),
         })
     });
-    json!({ "role": content["role"], "parts": parts.collect::<Vec<_>>() })
+    let mut parts: Vec<_> = parts.collect();
+    // One recorded client answered two calls the other way round.
+    parts.sort_by_key(|part| part["response"].to_string());
+    json!({ "role": content["role"], "parts": parts })
 }
 
-/// The ids of the calls or of the responses, in order.
-fn ids(request: &Value, kind: &str) -> Vec<Value> {
+/// One recorded client writes the bytes of a signature in the alphabet for URLs.
+fn standard_base64(text: &str) -> String {
+    text.replace('-', "+").replace('_', "/")
+}
+
+/// Name and, where there is one, id of the calls or of the responses, which must be alike.
+fn called(request: &Value, kind: &str) -> Vec<(Value, Value)> {
     let contents = request["contents"].as_array().unwrap().iter();
     let parts = contents.flat_map(|it| it["parts"].as_array().unwrap());
-    parts.filter_map(|part| part.get(kind)).map(|it| it["id"].clone()).collect()
+    let named = parts.filter_map(|part| part.get(kind));
+    named.map(|it| (it["name"].clone(), it["id"].clone())).collect()
 }
 
 fn text(parts: &Value) -> String {
