@@ -153,12 +153,13 @@ impl Recording {
     }
 
     fn check(&self, sent: &Canned, response: &ChatResponse, steps: &[StepResult]) {
-        let sent = sent.bodies();
-        assert_eq!(sent.len(), self.requests.len());
-        for (ours, recorded) in sent.iter().zip(&self.requests) {
+        let bodies = sent.bodies();
+        assert_eq!(bodies.len(), self.requests.len());
+        for (ours, recorded) in bodies.iter().zip(&self.requests) {
             assert_eq!(meaning(ours), meaning(recorded));
             assert_eq!(called(ours, "functionResponse"), called(ours, "functionCall"));
         }
+        sent_to_recorded_paths(sent, &self.meta["steps"]);
         let end = &self.meta["final"];
         assert_eq!(json!(response.content_text()), end["text"]);
         assert!(is_reason(&response.finish_reason, end), "{:?}", response.finish_reason);
@@ -173,6 +174,29 @@ impl Recording {
             }
         }
     }
+}
+
+/// Each request goes where the recorded one went in that form, without the key in its URL, and
+/// begins with the very bytes of the one before, up to where that one's contents end.
+fn sent_to_recorded_paths(sent: &Canned, steps: &Value) {
+    sent.with_requests(|requests| {
+        for (step, request) in requests.iter().enumerate() {
+            let url = request.url.as_str();
+            let recorded = steps[step]["http"]["path"].as_str().unwrap();
+            let (model, _) = recorded.rsplit_once(':').unwrap();
+            let base = "https://generativelanguage.googleapis.com";
+            let whole = format!("{base}{model}:generateContent");
+            let streamed = format!("{base}{model}:streamGenerateContent?alt=sse");
+            assert!(url == whole || url == streamed, "{url}");
+            assert_eq!(request.headers["x-goog-api-key"], "test-key");
+        }
+        let bodies: Vec<_> =
+            requests.iter().map(|it| std::str::from_utf8(&it.body).unwrap()).collect();
+        for pair in bodies.windows(2) {
+            let (contents, _) = pair[0].rsplit_once("],\"tools\":").unwrap();
+            assert!(pair[1].starts_with(contents), "{}\n{}", pair[0], pair[1]);
+        }
+    });
 }
 
 /// Answers each call as the recorded client did: step, name and arguments, then the output.
