@@ -5,7 +5,7 @@ mod values;
 
 use siumai_core::types::{Tool, ToolStatus};
 
-pub(super) use self::values::plain;
+pub(super) use self::values::{plain, text_of};
 use super::history::{History, Made};
 
 /// Why a wish came to nothing.

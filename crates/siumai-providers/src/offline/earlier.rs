@@ -50,7 +50,7 @@ impl Earlier {
             | Meaning::Place
             | Meaning::Person => named,
             Meaning::Expression => self.number().map(|it| it.to_string()),
-            _ => Some(answer::plain(&self.output)),
+            _ => Some(answer::text_of(&self.output)),
         };
         value.filter(|it| !it.is_empty()).map(Value::String)
     }

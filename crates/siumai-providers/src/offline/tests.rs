@@ -1,4 +1,3 @@
-mod debug;
 mod laws;
 mod replies;
 mod table;

@@ -44,6 +44,18 @@ fn a_file_stands_as_it_is_in_a_fence_that_holds_it() {
 }
 
 #[test]
+fn what_is_long_in_an_object_stands_by_itself() {
+    let file = json!({ "path": "a", "text": "one\ntwo\n", "lines": "1-2" });
+    let expected = "**a** (lines: 1-2):\n\n```\none\ntwo\n```";
+    assert_eq!(shown("read_file", &json!({ "path": "a" }), &file), expected);
+    let matches = json!({ "matches": [{ "path": "a", "line": 7 }], "files": 3 });
+    let expected = "**x** (files: 3):\n\n- **a**: line: 7";
+    assert_eq!(shown("search_files", &json!({ "text": "x" }), &matches), expected);
+    let listed = json!({ "path": "", "entries": ["a", "b"] });
+    assert_eq!(shown("list_files", &json!({}), &listed), "**list files**:\n\n- a\n- b");
+}
+
+#[test]
 fn a_long_text_is_cut_between_characters() {
     let text = "ä\n".repeat(5000);
     let said = shown("read_file", &json!({ "path": "a" }), &json!(text));

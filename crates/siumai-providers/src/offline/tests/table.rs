@@ -172,9 +172,3 @@ impl Definition {
         if self.destructive { tool.destructive() } else { tool }
     }
 }
-
-pub(super) fn tools(toolbox: &str) -> Vec<Tool> {
-    let boxes: BTreeMap<String, Vec<Definition>> =
-        serde_json::from_str(include_str!("../toolboxes.json")).unwrap();
-    boxes[toolbox].iter().map(Definition::tool).collect()
-}
