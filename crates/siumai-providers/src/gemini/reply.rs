@@ -105,10 +105,11 @@ impl Reader {
 
     fn go_on(&mut self, candidate: Candidate<'_>, events: &mut Events) -> Result<(), Fault> {
         self.has_candidate = true;
+        let (grounding, citations) = (candidate.grounding_metadata, candidate.citation_metadata);
         for part in candidate.content.unwrap_or_default().parts {
             self.say(part, events)?;
         }
-        for source in sources(candidate.grounding_metadata, candidate.citation_metadata) {
+        for source in sources(grounding.as_ref(), citations.as_ref()) {
             self.cite(source, events);
         }
         if let Some(reason) = candidate.finish_reason.filter(|it| !it.as_str().is_empty()) {
@@ -236,12 +237,12 @@ fn media_part(media: Media) -> ContentPart {
 }
 
 /// Where the model says that it has something from.
-fn sources(grounding: Option<Value>, citations: Option<Value>) -> Vec<Source> {
-    let chunks = grounding.as_ref().and_then(|it| it["groundingChunks"].as_array());
+fn sources(grounding: Option<&Value>, citations: Option<&Value>) -> Vec<Source> {
+    let chunks = grounding.and_then(|it| it["groundingChunks"].as_array());
     let chunks = chunks.into_iter().flatten().filter_map(|chunk| {
         ["web", "retrievedContext", "maps"].iter().find_map(|kind| chunk.get(kind))
     });
-    let citations = citations.as_ref().and_then(|it| it["citationSources"].as_array());
+    let citations = citations.and_then(|it| it["citationSources"].as_array());
     chunks.chain(citations.into_iter().flatten()).filter_map(source).collect()
 }
 
@@ -296,11 +297,11 @@ fn finish_reason(word: &str, has_calls: bool) -> FinishReason {
 
 fn usage(used: &wire::Usage) -> Usage {
     let mut usage = Usage::default();
-    usage.input_tokens = sum(used.prompt_token_count.0, used.tool_use_prompt_token_count.0).into();
-    usage.output_tokens = sum(used.candidates_token_count.0, used.thoughts_token_count.0).into();
-    usage.total_tokens = used.total_token_count.0.into();
-    usage.cached_input_tokens = used.cached_content_token_count.0.into();
-    usage.reasoning_tokens = used.thoughts_token_count.0.into();
+    usage.input_tokens = sum(used.prompt.0, used.tool_use_prompt.0).into();
+    usage.output_tokens = sum(used.candidates.0, used.thoughts.0).into();
+    usage.total_tokens = used.total.0.into();
+    usage.cached_input_tokens = used.cached_content.0.into();
+    usage.reasoning_tokens = used.thoughts.0.into();
     usage
 }
 

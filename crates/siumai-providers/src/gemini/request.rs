@@ -59,7 +59,7 @@ fn body(request: &wire::Request<'_>, settings: &Settings) -> serde_json::Result<
         match (name.as_str(), &mut body[name], value) {
             // The provider's own tools, such as its search, stand beside the functions.
             ("tools", Value::Array(tools), Value::Array(more)) => {
-                tools.extend(more.iter().cloned())
+                tools.extend(more.iter().cloned());
             }
             (_, field, value) => merge(field, value),
         }
@@ -105,7 +105,7 @@ impl Generation {
 /// The contents as they are put together.
 struct Contents<'a> {
     generation: Generation,
-    contents: Vec<wire::Content<'a>>,
+    done: Vec<wire::Content<'a>>,
     /// The calls of the last message of the model.
     calls: Vec<Call<'a>>,
     /// The results since then.
@@ -124,8 +124,8 @@ impl<'a> Contents<'a> {
         generation: Generation,
         warnings: &mut Vec<Warning>,
     ) -> Result<Vec<wire::Content<'a>>, LlmError> {
-        let (contents, calls, results) = (Vec::new(), Vec::new(), Vec::new());
-        let mut all = Self { generation, contents, calls, results };
+        let (done, calls, results) = (Vec::new(), Vec::new(), Vec::new());
+        let mut all = Self { generation, done, calls, results };
         for message in request.messages() {
             all.results.extend(message.tool_results().map(|it| &**it));
             match message.role() {
@@ -145,7 +145,7 @@ impl<'a> Contents<'a> {
             }
         }
         all.answer();
-        Ok(all.contents)
+        Ok(all.done)
     }
 
     fn push_user(&mut self, message: &'a ChatMessage) {
@@ -158,7 +158,7 @@ impl<'a> Contents<'a> {
             // A content without parts is refused.
             parts.push(Part::Text { text: "" });
         }
-        self.contents.push(wire::Content { role: "user", parts: Parts::Written(parts) });
+        self.done.push(wire::Content { role: "user", parts: Parts::Written(parts) });
     }
 
     fn push_model(&mut self, message: &'a ChatMessage) {
@@ -175,7 +175,7 @@ impl<'a> Contents<'a> {
             .collect();
         // A model that said nothing can't be told so: a content without parts is refused.
         if !matches!(&parts, Parts::Written(parts) if parts.is_empty()) {
-            self.contents.push(wire::Content { role: "model", parts });
+            self.done.push(wire::Content { role: "model", parts });
         }
     }
 
@@ -209,7 +209,7 @@ impl<'a> Contents<'a> {
             Part::FunctionResponse { function_response: function_response(id, result) }
         });
         let parts = Parts::Written(parts.collect());
-        self.contents.push(wire::Content { role: "user", parts });
+        self.done.push(wire::Content { role: "user", parts });
     }
 }
 

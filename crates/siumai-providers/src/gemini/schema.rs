@@ -1,7 +1,7 @@
 //! A JSON Schema as Gemini takes it.
 //!
 //! `parametersJsonSchema` and `responseJsonSchema` take JSON Schema itself, where the older
-//! `parameters` and `responseSchema` refuse any word that OpenAPI 3.0 does not have. What is
+//! `parameters` and `responseSchema` refuse any word that `OpenAPI` 3.0 does not have. What is
 //! documented for them lacks a few words that have others of the same meaning: `const` is an
 //! `enum` of one, `definitions` are `$defs`. Beside a `$ref` only a description and a default
 //! may stand. Words that it does not know it ignores, so they are left where they are.

@@ -287,17 +287,23 @@ pub(super) struct PromptFeedback {
 
 /// What a reply cost so far. The provider leaves out what is 0.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default)]
 pub(super) struct Usage {
     /// What was read from the cache is among them.
-    pub(super) prompt_token_count: Count,
-    pub(super) cached_content_token_count: Count,
+    #[serde(rename = "promptTokenCount")]
+    pub(super) prompt: Count,
+    #[serde(rename = "cachedContentTokenCount")]
+    pub(super) cached_content: Count,
     /// What it read again after its own tools ran, which is not among the prompt's.
-    pub(super) tool_use_prompt_token_count: Count,
+    #[serde(rename = "toolUsePromptTokenCount")]
+    pub(super) tool_use_prompt: Count,
     /// Without thoughts.
-    pub(super) candidates_token_count: Count,
-    pub(super) thoughts_token_count: Count,
-    pub(super) total_token_count: Count,
+    #[serde(rename = "candidatesTokenCount")]
+    pub(super) candidates: Count,
+    #[serde(rename = "thoughtsTokenCount")]
+    pub(super) thoughts: Count,
+    #[serde(rename = "totalTokenCount")]
+    pub(super) total: Count,
 }
 
 /// What the body of a refusal, or an event that is an error, says: `{"error": {…}}`, or a list

@@ -206,3 +206,39 @@ fn is_as_told(kind: ErrorKind, failure: &Value) -> bool {
         _ => kind == ErrorKind::Server,
     }
 }
+
+#[tokio::test]
+async fn a_key_travels_in_its_header_alone_and_shows_nowhere() {
+    const KEY: &str = "canary-4f1d2b";
+    let told = format!(r#"{{"error":{{"code":400,"message":"bad {KEY}","status":"{KEY}"}}}}"#);
+    let answers = [
+        Answer::new(400, "application/json", told.clone()),
+        Answer::new(200, "application/json", told.clone()),
+        Answer::events(format!("data: {told}\n\n")),
+    ];
+    for answer in answers {
+        let transport = Canned::new(vec![answer]);
+        let builder = Gemini::google().api_key(KEY).model("models/gemini-test");
+        let shown = format!("{builder:?}");
+        let model = builder.transport(transport.clone()).build().unwrap();
+        let (_, error) = read(&model, ChatRequest::new(vec![user!("hello")])).await;
+        let error = error.unwrap();
+        let shown = format!("{shown} {model:?} {error} {error:?} {:?}", error.code());
+        transport.with_requests(|requests| {
+            assert!(!format!("{shown} {requests:?} {}", requests[0].url).contains(KEY), "{shown}");
+            assert_eq!(requests[0].headers["x-goog-api-key"], KEY);
+            assert_eq!(requests[0].headers.get("authorization"), None);
+        });
+    }
+}
+
+#[test]
+fn a_missing_key_or_model_is_named() {
+    let refused = |builder: siumai_providers::GeminiBuilder| builder.build().unwrap_err();
+    let no_key = refused(Gemini::google().model("gemini-test"));
+    assert_eq!(no_key.kind(), ErrorKind::Authentication);
+    assert_eq!(no_key.to_string(), "gemini wants an API key; pass one with `api_key`");
+    let no_model = refused(Gemini::google().api_key("test-key").model("models/"));
+    assert_eq!(no_model.to_string(), "no model of gemini is named");
+    assert!(Gemini::google().base_url("http://localhost:1/v1beta").model("own").build().is_ok());
+}

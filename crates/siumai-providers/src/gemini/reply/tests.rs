@@ -46,11 +46,13 @@ fn whole(body: &str) -> Result<ChatResponse, Fault> {
     Ok(assembled(events))
 }
 
-fn said(parts: Value) -> Value {
+fn said(parts: impl Into<Value>) -> Value {
+    let parts = parts.into();
     json!({ "candidates": [{ "content": { "role": "model", "parts": parts } }] })
 }
 
-fn ended(parts: Value, reason: &str) -> Value {
+fn ended(parts: impl Into<Value>, reason: &str) -> Value {
+    let parts = parts.into();
     json!({ "candidates": [{ "content": { "parts": parts }, "finishReason": reason, "index": 0 }] })
 }
 
