@@ -52,9 +52,11 @@ struct Arithmetic;
 #[async_trait]
 impl ToolResolver for Arithmetic {
     async fn call_tool(&self, name: &str, arguments: Value) -> Result<Value, LlmError> {
-        // The arguments fit the schema, or the call would not have come here.
-        let number = |name: &str| arguments[name].as_i64().unwrap_or_default();
-        let (a, b) = (number("a"), number("b"));
+        let (Some(a), Some(b)) = (arguments["a"].as_i64(), arguments["b"].as_i64()) else {
+            return Err(LlmError::ToolExecutionError(
+                "Write whole numbers without a point.".to_owned(),
+            ));
+        };
         match name {
             "add" => Ok(json!(a + b)),
             "multiply" => Ok(json!(a * b)),

@@ -19,7 +19,7 @@ async fn main() -> Result<(), LlmError> {
             if tool != "execute_code" || is_safe(code) {
                 return ToolApproval::Approve(arguments.clone());
             }
-            ToolApproval::Deny { reason: "the code would read files".to_owned() }
+            ToolApproval::Deny { reason: "the code does more than calculate".to_owned() }
         })),
         ..Default::default()
     };

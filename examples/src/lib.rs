@@ -6,13 +6,15 @@
 
 use siumai::{LlmError, Siumai, model::LanguageModel};
 
-/// A client of the provider whose key is in the environment; without a key, of the offline model.
+/// A client of what the environment is configured for, as `OPENAI_API_KEY`; else of the offline model.
+///
+/// It tells on stderr which one that is.
 ///
 /// # Errors
 ///
 /// If a provider is configured, but not so that it can work.
 pub fn client() -> Result<Siumai, LlmError> {
-    let client = Siumai::builder().offline().build()?;
+    let client = Siumai::from_env_or_offline()?;
     eprintln!("model: {}:{}", client.provider(), client.model());
     Ok(client)
 }

@@ -1,2 +1,19 @@
-//! The program.
-fn main() {}
+//! The program `siumai`: an agent for the terminal.
+mod approve;
+mod args;
+mod clock;
+mod environment;
+mod failure;
+mod lists;
+mod model;
+mod program;
+mod render;
+mod run;
+mod stop;
+mod tools;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    program::main().into()
+}

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::Value;
 
@@ -13,6 +13,10 @@ use serde_json::Value;
 /// An `Option<Cow<str>>` would not do: serde copies it.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Text<'a>(Cow<'a, str>);
+
+/// Text; nothing for anything that is none.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct MaybeText<'a>(Option<Text<'a>>);
 
 /// JSON as text. Where the JSON itself is sent, it is made the text it should have been.
 #[derive(Debug, Default, PartialEq)]
@@ -38,6 +42,22 @@ impl Text<'_> {
 impl From<Text<'_>> for String {
     fn from(text: Text<'_>) -> Self {
         text.0.into_owned()
+    }
+}
+
+impl MaybeText<'_> {
+    /// The text; empty if there is none.
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.as_ref().map_or("", Text::as_str)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.as_str().is_empty()
+    }
+
+    /// The text, if there is any.
+    pub(crate) fn filled(self) -> Option<String> {
+        self.0.map(String::from).filter(|it| !it.is_empty())
     }
 }
 
@@ -83,6 +103,60 @@ impl<'de: 'a, 'a> Visitor<'de> for TextReader<'a> {
 
     fn visit_str<E>(self, text: &str) -> Result<Text<'a>, E> {
         Ok(Text(Cow::Owned(text.to_owned())))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for MaybeText<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MaybeTextReader(PhantomData))
+    }
+}
+
+struct MaybeTextReader<'a>(PhantomData<&'a ()>);
+
+impl<'de: 'a, 'a> Visitor<'de> for MaybeTextReader<'a> {
+    type Value = MaybeText<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<MaybeText<'a>, E> {
+        TextReader(PhantomData).visit_borrowed_str(text).map(|text| MaybeText(Some(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<MaybeText<'a>, E> {
+        TextReader(PhantomData).visit_str(text).map(|text| MaybeText(Some(text)))
+    }
+
+    fn visit_unit<E>(self) -> Result<MaybeText<'a>, E> {
+        Ok(MaybeText::default())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<MaybeText<'a>, E> {
+        Ok(MaybeText::default())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<MaybeText<'a>, E> {
+        Ok(MaybeText::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<MaybeText<'a>, E> {
+        Ok(MaybeText::default())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<MaybeText<'a>, E> {
+        Ok(MaybeText::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<MaybeText<'a>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(MaybeText::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MaybeText<'a>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(MaybeText::default())
     }
 }
 

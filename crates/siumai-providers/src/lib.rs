@@ -7,14 +7,20 @@
 //! The [offline] model has no wire.
 //!
 //! Nothing here reads the environment, retries or spawns.
+pub mod anthropic;
+pub mod gemini;
 pub mod http;
 mod json;
 pub mod offline;
 pub mod openai_chat;
+pub mod openai_responses;
 mod reply;
 mod sse;
 
 pub use self::{
+    anthropic::{Anthropic, AnthropicBuilder},
+    gemini::{Gemini, GeminiBuilder},
     offline::OfflineModel,
     openai_chat::{OpenAiChat, OpenAiChatBuilder},
+    openai_responses::{OpenAiResponses, OpenAiResponsesBuilder},
 };

@@ -34,6 +34,11 @@ pub(crate) trait ReplyReader: Default + Send + Unpin {
     fn read_event(&mut self, event: sse::Event<'_>, events: &mut Events)
     -> Result<Progress, Fault>;
 
+    /// Nothing more arrives. Most wires have an end marker, without which a reply is cut off.
+    fn end(&mut self, _events: &mut Events) -> Result<ModelEvent, Fault> {
+        Err(Fault::Incomplete)
+    }
+
     /// Takes in a reply in one piece, up to and with its end.
     fn read_whole(&mut self, body: &[u8], events: &mut Events) -> Result<(), Fault>;
 }
@@ -63,20 +68,31 @@ pub(crate) async fn ask<'a, R: ReplyReader + 'a>(
     model: &'a str,
     question: Question,
 ) -> Result<ModelStream<'a>, LlmError> {
+    ask_with(endpoint, model, question, R::default()).await
+}
+
+/// Posts `question` and lets `reader` read what comes.
+pub(crate) async fn ask_with<'a, R: ReplyReader + 'a>(
+    endpoint: &'a Endpoint,
+    model: &'a str,
+    question: Question,
+    reader: R,
+) -> Result<ModelStream<'a>, LlmError> {
     let Question { body, warnings } = question;
     let (call, response) = endpoint.post(model, body, R::read_error).await?;
     if response.is_html() {
         return Err(call.web_page(response.status));
     }
     if response.is_event_stream() {
-        return Ok(ReplyStream::<R>::new(call, response.body, warnings).boxed());
+        return Ok(ReplyStream::new(call, response.body, reader, warnings).boxed());
     }
-    read_whole::<R>(call, response, warnings).await
+    read_whole(call, response, reader, warnings).await
 }
 
 async fn read_whole<'a, R: ReplyReader + 'a>(
     call: Call<'a>,
     response: HttpResponse,
+    mut reader: R,
     warnings: Vec<Warning>,
 ) -> Result<ModelStream<'a>, LlmError> {
     let status = response.status;
@@ -92,10 +108,10 @@ async fn read_whole<'a, R: ReplyReader + 'a>(
     }
     // Some servers give a stream another content type.
     if looks_like_events(&body) {
-        return Ok(ReplyStream::<R>::new(call, Body::whole(body), warnings).boxed());
+        return Ok(ReplyStream::new(call, Body::whole(body), reader, warnings).boxed());
     }
     let mut events = Events::new();
-    R::default().read_whole(&body, &mut events).map_err(|fault| call.error(fault))?;
+    reader.read_whole(&body, &mut events).map_err(|fault| call.error(fault))?;
     warn(&mut events, warnings);
     Ok(stream::iter(events.into_iter().map(Ok)).boxed())
 }
@@ -135,12 +151,12 @@ enum State {
 }
 
 impl<'a, R: ReplyReader> ReplyStream<'a, R> {
-    fn new(call: Call<'a>, body: Body, warnings: Vec<Warning>) -> Self {
+    fn new(call: Call<'a>, body: Body, reader: R, warnings: Vec<Warning>) -> Self {
         Self {
             call,
             body,
             framer: Framer::default(),
-            reader: R::default(),
+            reader,
             events: Events::new(),
             warnings,
             state: State::Reading,
@@ -175,14 +191,17 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
         }
     }
 
-    /// Nothing more arrives: the end marker may only lack the empty line behind it. Anything
-    /// else is cut off.
+    /// Nothing more arrives: the last event may only lack the empty line behind it. An event
+    /// that can't be read is cut off.
     fn read_unended(&mut self) -> Result<Progress, Fault> {
-        let Some(event) = self.framer.unended() else { return Err(Fault::Incomplete) };
-        match self.reader.read_event(event, &mut self.events) {
-            Ok(Progress::More) | Err(Fault::Malformed { .. }) => Err(Fault::Incomplete),
-            other => other,
+        if let Some(event) = self.framer.unended() {
+            match self.reader.read_event(event, &mut self.events) {
+                Ok(Progress::More) => {}
+                Err(Fault::Malformed { .. }) => return Err(Fault::Incomplete),
+                other => return other,
+            }
         }
+        self.reader.end(&mut self.events).map(Progress::Done)
     }
 
     fn go_on(&mut self, progress: Progress) {

@@ -10,10 +10,10 @@
 //! | [errors] | keep what was done when something fails |
 //! | [migrating] | replace a loop that you wrote by hand |
 //!
-//! The examples use a [`ScriptedModel`](crate::testing::ScriptedModel), which says what it is told to say, so that
-//! what they assert is always so.
+//! The examples use a [`ScriptedModel`](crate::testing::ScriptedModel), which says what it is told to say.
 //! In a program, a client takes its place: [`Siumai::builder`](crate::Siumai::builder) makes one for a provider
-//! (`.openai()`), or one that needs neither key nor network (`.offline()`).
+//! (`.openai()`), or one that needs neither key nor network (`.offline()`);
+//! [`Siumai::from_env`](crate::Siumai::from_env) takes what the environment is configured for.
 
 #[doc = include_str!("guide/concepts.md")]
 pub mod concepts {}

@@ -41,6 +41,7 @@
 //! Read on in the [guide].
 mod builder;
 mod client;
+mod environment;
 pub mod guide;
 pub mod prelude;
 
@@ -50,7 +51,10 @@ pub use siumai_core::{
     user,
 };
 
-pub use self::{builder::SiumaiBuilder, client::Siumai};
+pub use self::{
+    builder::{PROVIDERS, SiumaiBuilder},
+    client::Siumai,
+};
 
 /// What a run tells whoever watches it, and the streams that carry it.
 pub mod stream {

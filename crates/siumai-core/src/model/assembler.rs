@@ -54,6 +54,8 @@ enum Block {
 #[derive(Debug)]
 struct CallBlock {
     index: usize,
+    /// The id as the provider gave it, which may be taken or empty.
+    given_id: String,
     id: String,
     name: String,
     arguments: String,
@@ -102,8 +104,7 @@ impl Assembler {
                 self.finish = Some((finish_reason, usage));
                 Ok(None)
             }
-            ModelEvent::Delta(delta) if delta.is_empty() => Ok(None),
-            ModelEvent::Delta(delta) => self.push_delta(delta).map(Some),
+            ModelEvent::Delta(delta) => self.push_delta(delta),
         }
     }
 
@@ -147,11 +148,13 @@ impl Assembler {
     /// # Errors
     ///
     /// As [`check_finished`](Self::check_finished).
-    pub fn finish(self) -> Result<ChatResponse, LlmError> {
+    pub fn finish(mut self) -> Result<ChatResponse, LlmError> {
+        // Sent back as it was on its wire, a message whose ids were changed would not match its results.
+        let origin = self.origin.take().filter(|_| !self.calls().any(CallBlock::is_renamed));
         let (finish_reason, usage) = self.finish.ok_or_else(broken_off)?;
         let parts = self.blocks.into_iter().map(|block| block.into_part(&finish_reason)).collect();
         let mut message = ChatMessage::new(Role::Assistant, parts);
-        if let Some(origin) = self.origin {
+        if let Some(origin) = origin {
             message = message.with_origin(origin);
         }
         let mut response = ChatResponse::new(message, finish_reason);
@@ -162,7 +165,8 @@ impl Assembler {
         Ok(response)
     }
 
-    fn push_delta(&mut self, mut delta: Delta) -> Result<Delta, LlmError> {
+    fn push_delta(&mut self, mut delta: Delta) -> Result<Option<Delta>, LlmError> {
+        delta.drop_blanks();
         if let Some(text) = &delta.reasoning {
             match self.blocks.last_mut() {
                 Some(Block::Reasoning(so_far)) => so_far.push_str(text),
@@ -186,8 +190,10 @@ impl Assembler {
         }
         if let Some(call) = &mut delta.tool_call {
             self.push_call(call)?;
+            // A piece may have brought nothing but the id and the name once more.
+            delta.drop_blanks();
         }
-        Ok(delta)
+        Ok((!delta.is_empty()).then_some(delta))
     }
 
     fn push_call(&mut self, delta: &mut ToolCallDelta) -> Result<(), LlmError> {
@@ -195,7 +201,7 @@ impl Assembler {
             Block::Call(call) if call.index == delta.index => Some(call),
             _ => None,
         });
-        if let Some(call) = open {
+        if let Some(call) = open.filter(|call| !call.is_followed_by(delta)) {
             // Some servers repeat id and name with every piece.
             (delta.id, delta.name) = (None, None);
             call.arguments.push_str(&delta.arguments);
@@ -204,10 +210,12 @@ impl Assembler {
         let Some(name) = delta.name.clone().filter(|it| !it.is_empty()) else {
             return Err(malformed("a tool call began without a name"));
         };
-        let id = self.free_id(delta.id.take().unwrap_or_default());
+        let given_id = delta.id.take().unwrap_or_default();
+        let id = self.free_id(given_id.clone());
         delta.id = Some(id.clone());
         let arguments = delta.arguments.clone();
-        self.blocks.push(Block::Call(CallBlock { index: delta.index, id, name, arguments }));
+        let call = CallBlock { index: delta.index, given_id, id, name, arguments };
+        self.blocks.push(Block::Call(call));
         Ok(())
     }
 
@@ -249,13 +257,27 @@ impl Block {
 }
 
 impl CallBlock {
+    /// Whether `delta` begins another call at the same index, as servers do that don't count.
+    fn is_followed_by(&self, delta: &ToolCallDelta) -> bool {
+        let is_named = delta.name.as_deref().is_some_and(|it| !it.is_empty());
+        let id = delta.id.as_deref().unwrap_or_default();
+        // Others send a fresh id with every piece, but the name with the first alone.
+        is_named && !id.is_empty() && id != self.given_id
+    }
+
+    /// Whether the provider had given it an id, and has to be sent another.
+    fn is_renamed(&self) -> bool {
+        !self.given_id.is_empty() && self.given_id != self.id
+    }
+
     fn into_call(self, finish_reason: &FinishReason) -> ToolCall {
         let cut_off = *finish_reason == FinishReason::Length;
         let arguments = match self.arguments.trim() {
             // Nothing at all is how many models write "no arguments", but a reply
             // that ended for length may only not have come to them.
             "" if !cut_off => Value::Object(Map::new()),
-            text => serde_json::from_str(text).unwrap_or(Value::String(self.arguments)),
+            // What is no object is kept as it was written, to be sent back like that.
+            text => serde_json::from_str(text).map_or(Value::String(self.arguments), Value::Object),
         };
         ToolCall { id: self.id, name: self.name, arguments }
     }
@@ -268,3 +290,6 @@ fn broken_off() -> LlmError {
 fn malformed(message: &str) -> LlmError {
     LlmError::new(ErrorKind::MalformedReply, message)
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,12 +113,19 @@ impl Delta {
 
     /// Whether it brings nothing. White space is something.
     pub fn is_empty(&self) -> bool {
-        let blank = |text: &Option<String>| text.as_deref().is_none_or(str::is_empty);
-        blank(&self.content)
-            && blank(&self.reasoning)
-            && blank(&self.refusal)
+        is_blank(self.content.as_deref())
+            && is_blank(self.reasoning.as_deref())
+            && is_blank(self.refusal.as_deref())
             && self.tool_call.as_ref().is_none_or(ToolCallDelta::is_empty)
             && self.part.is_none()
+    }
+
+    /// Takes away what is there and brings nothing, as an empty text beside reasoning.
+    pub(super) fn drop_blanks(&mut self) {
+        self.content.take_if(|it| it.is_empty());
+        self.reasoning.take_if(|it| it.is_empty());
+        self.refusal.take_if(|it| it.is_empty());
+        self.tool_call.take_if(|it| it.is_empty());
     }
 }
 
@@ -134,6 +141,10 @@ impl ToolCallDelta {
     }
 
     fn is_empty(&self) -> bool {
-        self.id.is_none() && self.name.is_none() && self.arguments.is_empty()
+        is_blank(self.id.as_deref()) && is_blank(self.name.as_deref()) && self.arguments.is_empty()
     }
+}
+
+fn is_blank(text: Option<&str>) -> bool {
+    text.is_none_or(str::is_empty)
 }

@@ -79,3 +79,6 @@ impl<T> Emitter<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,3 +96,6 @@ fn interrupted(call: &ToolCall) -> ToolResult {
 fn orphan(result: &ToolResult) -> Warning {
     Warning::ResultWithoutCall { call_id: result.call_id.clone() }
 }
+
+#[cfg(test)]
+mod tests;

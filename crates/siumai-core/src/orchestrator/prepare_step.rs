@@ -81,6 +81,11 @@ impl StepPlan {
     }
 
     pub(super) fn check(&self, tools: &Toolbox) -> Result<(), LlmError> {
+        if self.system.is_none() && self.messages.as_ref().is_some_and(|it| it.is_empty()) {
+            return Err(LlmError::invalid_input(
+                "prepare_step gave no messages; give at least one, or `None` for the history",
+            ));
+        }
         let offered = tools.active(self.active_tools.as_deref());
         for name in self.active_tools.iter().flatten() {
             if tools.find(name).is_none() {

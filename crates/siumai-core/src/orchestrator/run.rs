@@ -44,7 +44,7 @@ enum State {
     /// The model has answered, and its calls are being seen to.
     Answering(Box<OpenStep>),
     /// The last step is finished but for calls that are the caller's.
-    Left(Vec<Arc<ToolCall>>),
+    Left(Box<OpenStep>),
 }
 
 /// Something that happened to a run.
@@ -112,7 +112,7 @@ impl Run {
         })
     }
 
-    /// Says what comes next. Between steps it asks every stop condition, so it is called once there.
+    /// Says what comes next. After a step it asks every stop condition, so it is called once there.
     ///
     /// # Errors
     ///
@@ -128,7 +128,10 @@ impl Run {
                 Ok(Action::Decide(step.undecided().cloned().collect()))
             }
             State::Answering(step) => Ok(Action::ExecuteTools(step.ready().collect())),
-            State::Left(_) => Ok(Action::Finish(StoppedBy::ToolCallsPending)),
+            State::Left(_) => {
+                ask(rules.stop, &self.steps);
+                Ok(Action::Finish(StoppedBy::ToolCallsPending))
+            }
         }
     }
 
@@ -191,13 +194,12 @@ impl Run {
 
     /// Ends what is under way: every call that is not finished gets a result that says `status`.
     pub(super) fn break_off(&mut self, status: ToolStatus) {
+        self.reopen();
         if let State::Answering(step) = &mut self.state {
             step.break_off(status);
             self.finish_step();
         }
-        if !matches!(self.state, State::Left(_)) {
-            self.state = State::Between;
-        }
+        self.state = State::Between;
     }
 
     /// The tools that may execute in the step under way; `None` means all.
@@ -233,7 +235,7 @@ impl Run {
     /// The last reply, and the calls that are left to the caller.
     pub(super) fn outcome(&self) -> (Option<ChatResponse>, Vec<Arc<ToolCall>>) {
         let pending = match &self.state {
-            State::Left(calls) => calls.clone(),
+            State::Left(step) => step.left().cloned().collect(),
             _ => Vec::new(),
         };
         (self.response.clone(), pending)
@@ -248,13 +250,12 @@ impl Run {
 
     fn stopped_by(&self, rules: &Rules<'_>) -> Option<StoppedBy> {
         let last = self.steps.last()?;
-        // All are asked, so that one which counts how often it was asked counts right.
-        let held: Vec<bool> = rules.stop.iter().map(|it| it.should_stop(&self.steps)).collect();
+        let held = ask(rules.stop, &self.steps);
         // A paused turn is not an answer: the provider goes on when it gets it back.
         if last.tool_calls.is_empty() && last.finish_reason != FinishReason::Paused {
             return Some(StoppedBy::Answer);
         }
-        if let Some(index) = held.iter().position(|held| *held) {
+        if let Some(index) = held {
             return Some(StoppedBy::Condition { index });
         }
         (self.steps.len() >= rules.max_steps).then_some(StoppedBy::MaxSteps)
@@ -300,17 +301,20 @@ impl Run {
 
     /// Moves the open step to the finished ones if nothing in it is left to do here.
     fn finish_step(&mut self) -> Option<&StepResult> {
-        let State::Answering(step) = &mut self.state else { return None };
-        if !step.is_finished() {
-            return None;
-        }
+        let open = std::mem::replace(&mut self.state, State::Between);
+        let step = match open {
+            State::Answering(step) if step.is_finished() => step,
+            other => {
+                self.state = other;
+                return None;
+            }
+        };
         let results: Vec<_> = step.results().cloned().collect();
         let answers = results.iter().cloned().map(ChatMessage::tool);
         let mut messages = vec![step.response.message.clone()];
         messages.extend(answers);
         // Results came in finish order; the history wants call order.
         Arc::make_mut(&mut self.messages).extend(messages[1..].iter().cloned());
-        let left: Vec<_> = step.left().cloned().collect();
         self.steps.push(StepResult {
             step_number: self.steps.len(),
             messages,
@@ -320,9 +324,29 @@ impl Run {
             tool_results: results,
         });
         self.response = Some(step.response.clone());
-        self.state = if left.is_empty() { State::Between } else { State::Left(left) };
+        if step.left().next().is_some() {
+            self.state = State::Left(step);
+        }
         self.steps.last()
     }
+
+    /// Takes the last step back from the finished ones if it left calls to the caller,
+    /// who does not hear of them when the run breaks off.
+    fn reopen(&mut self) {
+        let State::Left(step) = &self.state else { return };
+        let step = step.clone();
+        self.steps.pop();
+        let kept = self.messages.len() - step.results().count();
+        Arc::make_mut(&mut self.messages).truncate(kept);
+        self.state = State::Answering(step);
+    }
+}
+
+/// The place of the first condition that holds. All are asked, so that one which counts
+/// how often it was asked counts right.
+fn ask(conditions: &[&dyn StopCondition], steps: &[StepResult]) -> Option<usize> {
+    let held: Vec<bool> = conditions.iter().map(|it| it.should_stop(steps)).collect();
+    held.into_iter().position(|held| held)
 }
 
 impl Entry {
@@ -337,3 +361,6 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! When a run stops before the model says so.
 use super::StepResult;
+use crate::types::FinishReason;
 
 /// Says whether a run stops, given its finished steps. Each condition is asked once a step.
 ///
@@ -44,11 +45,13 @@ pub fn has_tool_call(name: impl Into<String>) -> Box<dyn StopCondition> {
     })
 }
 
-/// Holds when the last step has text and no tool call.
+/// Holds when the last step has text and no tool call. A paused turn has not come to its text yet.
 pub fn has_text_response() -> Box<dyn StopCondition> {
     custom_condition(|steps| {
         steps.last().is_some_and(|step| {
-            step.tool_calls.is_empty() && step.text().is_some_and(|text| !text.is_empty())
+            step.tool_calls.is_empty()
+                && step.finish_reason != FinishReason::Paused
+                && step.text().is_some_and(|text| !text.is_empty())
         })
     })
 }

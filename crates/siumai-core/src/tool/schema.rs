@@ -153,10 +153,18 @@ fn not_json(name: &str, raw: &str) -> String {
     }
 }
 
+/// What is wrong with the first few is enough to mend the rest, and what a model is told costs tokens.
+const MISFITS_TOLD: usize = 8;
+
 fn misfit(name: &str, error: &boon::ValidationError<'_, '_>) -> String {
     let mut leaves = Vec::new();
     collect_leaves(error, &mut leaves);
-    let found = leaves.join("; ");
+    let more = match leaves.len().saturating_sub(MISFITS_TOLD) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    leaves.truncate(MISFITS_TOLD);
+    let found = leaves.join("; ") + &more;
     format!(
         "The arguments of `{name}` do not fit its schema: {found}. Call it again with arguments that do."
     )
@@ -178,3 +186,6 @@ fn collect_leaves(error: &boon::ValidationError<'_, '_>, leaves: &mut Vec<String
         keyword => format!("{at}: {kind} (schema `{keyword}`)"),
     });
 }
+
+#[cfg(test)]
+mod tests;

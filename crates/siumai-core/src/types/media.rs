@@ -45,9 +45,27 @@ impl Media {
         Self::Url { url: url.into(), media_type: None }
     }
 
+    /// Something the provider fetches, of which it is known what it is.
+    pub fn typed_url(media_type: impl Into<String>, url: impl Into<String>) -> Self {
+        Self::Url { url: url.into(), media_type: Some(media_type.into()) }
+    }
+
     /// Something that is sent along.
     pub fn bytes(media_type: impl Into<String>, data: impl Into<Arc<[u8]>>) -> Self {
         Self::Bytes { media_type: media_type.into(), data: data.into() }
+    }
+
+    /// Something that is sent along, told in Base64 (RFC 4648 §4); `None` if `text` is none.
+    ///
+    /// ```
+    /// use siumai_core::types::Media;
+    ///
+    /// let media = Media::from_base64("image/png", "iVBORw==");
+    /// assert_eq!(media, Some(Media::bytes("image/png", *b"\x89PNG")));
+    /// assert_eq!(Media::from_base64("image/png", "?"), None);
+    /// ```
+    pub fn from_base64(media_type: impl Into<String>, text: &str) -> Option<Self> {
+        BASE64_STANDARD.decode(text).ok().map(|data| Self::bytes(media_type, data))
     }
 
     /// What it is, such as `image/png`, where that is known.

@@ -189,7 +189,7 @@ pub struct ToolCall {
     pub id: String,
     /// The tool's name, as the model wrote it.
     pub name: String,
-    /// The arguments: an object, or, where what the model wrote is not JSON, that text as a string.
+    /// The arguments: an object, or, where what the model wrote is not a JSON object, that text as a string.
     pub arguments: Value,
 }
 

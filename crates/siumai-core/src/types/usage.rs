@@ -149,3 +149,6 @@ impl std::iter::Sum for Usage {
         usages.fold(Self::zero(), std::ops::Add::add)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,9 @@ use siumai_core::{
     },
     testing::{RecordingResolver, ScriptedModel},
     tool::{ToolContext, ToolResolver},
-    types::{ChatMessage, ChatRequest, ContentPart, Role, Tool, ToolCall, ToolChoice, Usage},
+    types::{
+        ChatMessage, ChatRequest, ContentPart, Role, Settings, Tool, ToolCall, ToolChoice, Usage,
+    },
     user,
 };
 use tokio::time::Instant;
@@ -197,6 +199,7 @@ pub(crate) struct Sent {
     pub(crate) messages: Vec<ChatMessage>,
     pub(crate) tools: Vec<String>,
     pub(crate) tool_choice: Option<ToolChoice>,
+    pub(crate) settings: Settings,
 }
 
 /// Plays `scene` on all four surfaces, and asserts that the same comes of it on each.
@@ -336,6 +339,7 @@ impl Records {
             messages: it.messages().to_vec(),
             tools: it.tools().iter().map(|it| it.name().to_owned()).collect(),
             tool_choice: it.tool_choice().cloned(),
+            settings: it.settings().clone(),
         };
         let requests = self.requests().iter().map(sent).collect();
         let calls = self.calls.lock().unwrap().clone();

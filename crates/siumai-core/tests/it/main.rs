@@ -1,10 +1,18 @@
 //! The rules of a run, one module a chapter, each rule tried on every surface.
 #[cfg(test)]
-#[expect(dead_code, reason = "the chapters here need a part of it")]
-mod fixtures;
-
+mod approval_rules;
 #[cfg(test)]
 mod cancel_rules;
+#[cfg(test)]
+mod cost_rules;
+#[cfg(test)]
+mod ending_rules;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod history_rules;
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod layer_fallback;
 #[cfg(test)]
@@ -14,6 +22,20 @@ mod layer_retry;
 #[cfg(test)]
 mod layer_stand_ins;
 #[cfg(test)]
+mod loop_rules;
+#[cfg(test)]
+mod model_rules;
+#[cfg(test)]
 mod retry_rules;
 #[cfg(test)]
+mod scenarios;
+#[cfg(test)]
+mod sharing_rules;
+#[cfg(test)]
+mod streaming_rules;
+#[cfg(test)]
 mod timeout_rules;
+#[cfg(test)]
+mod tool_rules;
+#[cfg(test)]
+mod usage_rules;

@@ -1,4 +1,4 @@
-//! Where a provider is, how it knows us, and how its failures are told.
+//! Where a provider is, how it knows us, and what of that must not be shown.
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
@@ -19,6 +19,7 @@ pub(crate) struct Endpoint {
     provider: String,
     url: Url,
     headers: HeaderMap,
+    has_key: bool,
     /// What must not be shown, whoever sends it back.
     secrets: Vec<SecretString>,
     transport: Arc<dyn Transport>,
@@ -30,12 +31,25 @@ pub(crate) struct EndpointBuilder {
     pub(crate) provider: String,
     pub(crate) base_url: String,
     pub(crate) api_key: Option<SecretString>,
+    pub(crate) key_header: KeyHeader,
+    /// Headers that may be shown; those of the caller replace them.
+    pub(crate) open_headers: Vec<(&'static str, String)>,
     pub(crate) headers: Vec<(String, SecretString)>,
     pub(crate) transport: Option<Arc<dyn Transport>>,
 }
 
+/// How a key travels.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum KeyHeader {
+    /// As a bearer token (RFC 6750).
+    #[default]
+    Bearer,
+    /// Alone, in the header of this name.
+    Named(&'static str),
+}
+
 impl EndpointBuilder {
-    /// The address of `path` below the base URL. The key travels as a bearer token.
+    /// The address of `path` below the base URL.
     pub(crate) fn build(self, path: &str) -> Result<Endpoint, LlmError> {
         let url = join(&self.base_url, path)?;
         let mut headers = HeaderMap::new();
@@ -47,12 +61,21 @@ impl EndpointBuilder {
         let in_query = url.query_pairs().map(|(_, value)| value);
         let mut secrets: Vec<_> =
             in_url.chain(in_query).map(|it| SecretString::from(it.into_owned())).collect();
+        for (name, value) in self.open_headers {
+            let (name, mut value) = header(name, &value.into())?;
+            value.set_sensitive(false);
+            headers.insert(name, value);
+        }
+        let mut has_key = false;
         if let Some(key) = self.api_key {
-            headers.insert(AUTHORIZATION, bearer(&self.provider, &key)?);
+            let (name, value) = key_header(self.key_header, &self.provider, &key)?;
+            headers.insert(name, value);
+            has_key = true;
             secrets.push(SecretString::from(key.expose_secret().trim()));
         }
         for (name, value) in self.headers {
             let (name, held) = header(&name, &value)?;
+            has_key |= name == AUTHORIZATION;
             headers.insert(name, held);
             secrets.push(value);
         }
@@ -60,11 +83,30 @@ impl EndpointBuilder {
             Some(transport) => transport,
             None => Arc::new(HttpClient::for_host(&url)?),
         };
-        Ok(Endpoint { provider: self.provider, url, headers, secrets, transport })
+        Ok(Endpoint { provider: self.provider, url, headers, has_key, secrets, transport })
     }
 }
 
 impl Endpoint {
+    /// The same provider at another address: `last` instead of the last piece of the path,
+    /// and `query` added. They share their connections.
+    pub(crate) fn beside(&self, last: &str, query: (&str, &str)) -> Self {
+        let mut url = self.url.clone();
+        // A URL of http or https always has a path.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop().push(last);
+        }
+        url.query_pairs_mut().append_pair(query.0, query.1);
+        Self {
+            provider: self.provider.clone(),
+            url,
+            headers: self.headers.clone(),
+            has_key: self.has_key,
+            secrets: self.secrets.clone(),
+            transport: Arc::clone(&self.transport),
+        }
+    }
+
     pub(crate) fn provider(&self) -> &str {
         &self.provider
     }
@@ -79,7 +121,7 @@ impl Endpoint {
     }
 
     pub(super) fn has_key(&self) -> bool {
-        self.headers.contains_key(AUTHORIZATION)
+        self.has_key
     }
 
     /// Posts `body` and brings the answer, if it is one of success. `read_error` reads a
@@ -148,19 +190,27 @@ fn join(base: &str, path: &str) -> Result<Url, LlmError> {
     Ok(url)
 }
 
-fn bearer(provider: &str, key: &SecretString) -> Result<HeaderValue, LlmError> {
+fn key_header(
+    kind: KeyHeader,
+    provider: &str,
+    key: &SecretString,
+) -> Result<(HeaderName, HeaderValue), LlmError> {
     // Keys are read from files and pasted: white space around them is never meant.
     let key = key.expose_secret().trim();
     if key.is_empty() {
         return Err(LlmError::invalid_input(format!("the API key of {provider} is empty")));
     }
-    let mut value = HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| {
+    let (name, value) = match kind {
+        KeyHeader::Bearer => (AUTHORIZATION, format!("Bearer {key}")),
+        KeyHeader::Named(name) => (HeaderName::from_static(name), key.to_owned()),
+    };
+    let mut value = HeaderValue::try_from(value).map_err(|_| {
         LlmError::invalid_input(format!(
             "the API key of {provider} has a character that no header can hold; is it only the key?"
         ))
     })?;
     value.set_sensitive(true);
-    Ok(value)
+    Ok((name, value))
 }
 
 fn header(name: &str, value: &SecretString) -> Result<(HeaderName, HeaderValue), LlmError> {

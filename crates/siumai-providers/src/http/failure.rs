@@ -1,4 +1,6 @@
 //! What can go wrong with an answer, and which sort of error that is.
+use std::time::Duration;
+
 use siumai_core::ErrorKind;
 
 /// Why a reply could not be read to its end.
@@ -35,6 +37,10 @@ pub(crate) struct Reported {
     pub(crate) category: Option<String>,
     /// Its words.
     pub(crate) message: Option<String>,
+    /// The sort of error, where the wire knows better than status and names tell.
+    pub(crate) kind: Option<ErrorKind>,
+    /// How long it asks to wait, where the error itself says so.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// How much of what can't be read is kept, in bytes: more than is shown, so that a secret in
@@ -56,12 +62,24 @@ impl Reported {
     }
 
     pub(crate) fn kind(&self) -> ErrorKind {
+        if let Some(kind) = self.kind {
+            return kind;
+        }
         if self.is_context_too_long() {
             return ErrorKind::ContextTooLong;
         }
         // Azure says 400 when its filter refuses a request.
         if self.is_named("content_filter") || self.is_named("content_policy_violation") {
             return ErrorKind::ContentFilter;
+        }
+        // Anthropic has one name for every request it refuses, and tells them apart in words.
+        if self.is_named("invalid_request_error") {
+            if self.says("blocked by content filtering policy") {
+                return ErrorKind::ContentFilter;
+            }
+            if self.says("credit balance is too low") {
+                return ErrorKind::PermissionDenied;
+            }
         }
         // One provider says 413 when it means too many tokens a minute.
         if self.is_named("rate_limit_exceeded") {
@@ -75,10 +93,17 @@ impl Reported {
 
     fn is_context_too_long(&self) -> bool {
         const NAMES: [&str; 2] = ["context_length_exceeded", "exceed_context_size_error"];
-        let says_so = |text: &String| text.to_ascii_lowercase().contains("maximum context length");
+        const WORDS: [&str; 3] =
+            ["maximum context length", "prompt is too long", "exceed context limit"];
+        let may_say_so = matches!(self.status, Some(400 | 413))
+            || (self.status.is_none() && self.is_named("invalid_request_error"));
         NAMES.iter().any(|name| self.is_named(name))
-            || (matches!(self.status, Some(400 | 413))
-                && self.message.as_ref().is_some_and(says_so))
+            || (may_say_so && WORDS.iter().any(|words| self.says(words)))
+    }
+
+    /// Whether these lower-case words are in the message.
+    fn says(&self, words: &str) -> bool {
+        self.message.as_ref().is_some_and(|text| text.to_ascii_lowercase().contains(words))
     }
 
     fn status_in_code(&self) -> Option<u16> {
@@ -87,13 +112,17 @@ impl Reported {
 
     /// For an error in the midst of a reply, which has no status of its own.
     fn kind_of_name(&self) -> ErrorKind {
-        const NAMES: [(&str, ErrorKind); 8] = [
+        const NAMES: [(&str, ErrorKind); 12] = [
             ("invalid_request_error", ErrorKind::InvalidRequest),
             ("invalid_api_key", ErrorKind::Authentication),
             ("authentication_error", ErrorKind::Authentication),
             ("permission_error", ErrorKind::PermissionDenied),
+            ("billing_error", ErrorKind::PermissionDenied),
             ("insufficient_quota", ErrorKind::PermissionDenied),
             ("model_not_found", ErrorKind::NotFound),
+            ("not_found_error", ErrorKind::NotFound),
+            ("request_too_large", ErrorKind::InvalidRequest),
+            ("timeout_error", ErrorKind::Timeout),
             ("rate_limit_error", ErrorKind::RateLimited),
             ("overloaded_error", ErrorKind::Overloaded),
         ];

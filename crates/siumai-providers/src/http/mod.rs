@@ -18,7 +18,7 @@ pub use self::{body::Body, client::HttpClient};
 pub(crate) use self::{
     body::Whole,
     call::{Call, looks_like_html},
-    endpoint::{Endpoint, EndpointBuilder},
+    endpoint::{Endpoint, EndpointBuilder, KeyHeader},
     failure::{Fault, Reported},
 };
 pub use reqwest::{
@@ -71,6 +71,19 @@ pub trait Transport: Send + Sync {
     /// The future is dropped when the run is cancelled, and the exchange with it.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, LlmError>;
 }
+
+macro_rules! forward {
+    ($($pointer:ty),+) => {$(
+        #[async_trait]
+        impl<T: Transport + ?Sized> Transport for $pointer {
+            async fn send(&self, request: HttpRequest) -> Result<HttpResponse, LlmError> {
+                (**self).send(request).await
+            }
+        }
+    )+};
+}
+
+forward!(Box<T>, std::sync::Arc<T>);
 
 /// A POST of JSON to a provider.
 #[non_exhaustive]

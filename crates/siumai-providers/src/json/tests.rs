@@ -35,3 +35,12 @@ fn few_keeps_all_of_them_in_order() {
     assert_eq!(items("[1]"), [1]);
     assert_eq!(items("[1, 2, 3]"), [1, 2, 3]);
 }
+
+#[test]
+fn anything_but_text_is_no_text() {
+    let text = |json| read::<MaybeText<'_>>(json).filled();
+    assert_eq!(text(r#""a\nb""#).as_deref(), Some("a\nb"));
+    let others = [r#""""#, "null", "true", "7", "-7", "7.5", r#"["a", 1]"#, r#"{"a": {"b": []}}"#];
+    assert_eq!(others.map(text), [const { None }; 8]);
+    assert!(matches!(read::<MaybeText<'_>>(r#""a""#), MaybeText(Some(Text(Cow::Borrowed("a"))))));
+}

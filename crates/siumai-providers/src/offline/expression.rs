@@ -18,6 +18,8 @@ pub(super) struct Expression {
     pub(super) tokens: Range<usize>,
     /// Whether it is one beyond doubt; `24/7` and `1939-1945` may be something else.
     pub(super) is_firm: bool,
+    /// Whether it changes units, as in `5 miles to km`: not every calculator can.
+    pub(super) is_conversion: bool,
     written: String,
 }
 
@@ -43,6 +45,11 @@ pub(super) fn find(text: &Text<'_>) -> Vec<Expression> {
     let mut found: Vec<Expression> = Vec::new();
     let mut start = 0;
     while start < text.tokens.len() {
+        if let Some(conversion) = conversion(text, start) {
+            start = conversion.tokens.end;
+            found.push(conversion);
+            continue;
+        }
         let mut parser = Parser { text, at: start, depth: 0, words: false };
         let term = parser.command().or_else(|| {
             (parser.at, parser.words) = (start, false);
@@ -57,9 +64,47 @@ pub(super) fn find(text: &Text<'_>) -> Vec<Expression> {
         let tokens = start..parser.at.max(start + 1);
         start = tokens.end;
         let is_firm = parser.words || !may_be_range(&term.text);
-        found.push(Expression { tokens, is_firm, written: term.text });
+        found.push(Expression { tokens, is_firm, is_conversion: false, written: term.text });
     }
     found
+}
+
+/// `5 miles to km`, `how many hours are in 3 weeks`.
+fn conversion(text: &Text<'_>, at: usize) -> Option<Expression> {
+    if text.word(at) == "how" && text.word(at + 1) == "many" {
+        return how_many(text, at);
+    }
+    let Kind::Number(_) = text.tokens.get(at)?.kind else { return None };
+    let unit = |at: usize| facts::unit(text.word(at));
+    let (from, to) = (unit(at + 1)?, unit(at + 3)?);
+    let is_conversion =
+        ["to", "in", "into", "as"].contains(&text.word(at + 2)) && from.quantity == to.quantity;
+    let written =
+        format!("{} {} to {}", text.tokens[at].value, text.word(at + 1), text.word(at + 3));
+    is_conversion.then_some(Expression {
+        tokens: at..at + 4,
+        is_firm: true,
+        is_conversion,
+        written,
+    })
+}
+
+fn how_many(text: &Text<'_>, at: usize) -> Option<Expression> {
+    let to = facts::unit(text.word(at + 2))?;
+    let skipped =
+        (at + 3..at + 7).take_while(|it| ["are", "is", "there", "in"].contains(&text.word(*it)));
+    let number = at + 3 + skipped.count();
+    let Kind::Number(_) = text.tokens.get(number)?.kind else { return None };
+    let from = facts::unit(text.word(number + 1))?;
+    let written =
+        format!("{} {} to {}", text.tokens[number].value, text.word(number + 1), text.word(at + 2));
+    let tokens = at..number + 2;
+    (from.quantity == to.quantity).then_some(Expression {
+        tokens,
+        is_firm: true,
+        is_conversion: true,
+        written,
+    })
 }
 
 /// Stands where the result of something earlier belongs. Nothing a user writes gets here as it is.
@@ -161,6 +206,10 @@ impl Parser<'_> {
             }
             "triple" => self.operand().map(|it| Term::made(format!("{} * 3", it.grouped()))),
             "halve" => self.operand().map(|it| Term::made(format!("{} / 2", it.grouped()))),
+            "factorial" => {
+                self.skip_word(&["of"]);
+                self.operand().map(|it| Term::made(format!("{}!", it.grouped())))
+            }
             "square" => self.operand().map(|it| Term::made(format!("{}^2", it.grouped()))),
             "cube" => self.operand().map(|it| Term::made(format!("{}^3", it.grouped()))),
             // `then times 3`: what came before is the other operand.
@@ -286,6 +335,10 @@ impl Parser<'_> {
             self.skip_word(&["cubed"]);
             self.words = true;
             term = Term::made(format!("{}^{power}", term.grouped()));
+        }
+        if self.skip_word(&["factorial"]) {
+            self.words = true;
+            term = Term::made(format!("{}!", term.grouped()));
         }
         self.skip_currency();
         if !self.skip_percent() {

@@ -1,3 +1,4 @@
+mod debug;
 mod laws;
 mod replies;
 mod table;

@@ -1,7 +1,7 @@
 //! OpenAI Chat Completions, and the servers that speak it.
 mod reply;
 mod request;
-mod wire;
+pub(crate) mod wire;
 
 use std::{fmt, sync::Arc};
 

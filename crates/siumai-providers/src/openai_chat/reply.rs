@@ -56,7 +56,8 @@ impl ReplyReader for Reader {
             b"[DONE]" => return self.finish(events).map(Progress::Done),
             // Some servers keep a connection alive with it.
             b"" => return Ok(Progress::More),
-            _ => {}
+            [b'{', ..] => {}
+            _ => return skip(event.data).map(|()| Progress::More),
         }
         if event.name == b"error" {
             let said = Self::read_error(event.data);
@@ -111,15 +112,14 @@ impl Reader {
         if let Some(error) = choice.error {
             return Err(reported(&error));
         }
-        let said = match form {
-            // Some servers send all that was said so far beside each piece.
-            Form::Piece => choice.delta.or(choice.message),
-            Form::Whole => choice.message,
-        };
-        if let Some(said) = said {
+        if let Some(said) = choice.said {
             self.say(said, form, events);
         }
         match choice.finish_reason {
+            // Some servers say no more than that when they fail.
+            Some(reason) if reason.as_str() == "error" => {
+                return Err(Fault::Reported(Reported::default()));
+            }
             // A message that is there is finished, even if nobody says why.
             None if form == Form::Whole => self.finish_reason = Some(finish_reason("")),
             Some(reason) if form == Form::Whole || !reason.as_str().is_empty() => {
@@ -273,7 +273,9 @@ fn skip(data: &[u8]) -> Result<(), Fault> {
 }
 
 fn parse<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, Fault> {
-    serde_json::from_slice(data).map_err(|error| Fault::malformed(&error, data))
+    // One check of all bytes is cheaper than one of each string.
+    let text = std::str::from_utf8(data).map_err(|error| Fault::malformed(&error, data))?;
+    serde_json::from_str(text).map_err(|error| Fault::malformed(&error, data))
 }
 
 fn reported(error: &Value) -> Fault {

@@ -6,7 +6,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{SeqAccess, Visitor},
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
 
@@ -172,16 +172,15 @@ pub(super) struct Name<'a> {
 
 /// A whole reply, or a piece of one: they differ in one field of a choice.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(super) struct Reply<'a> {
     #[serde(borrow)]
     pub(super) id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) model: Option<Text<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(super) choices: Choices<'a>,
-    pub(super) usage: Option<Usage>,
-    pub(super) error: Option<Value>,
+    pub(super) usage: Option<Box<Usage>>,
+    pub(super) error: Option<Box<Value>>,
 }
 
 /// Of the choices the first, which is the one with index 0.
@@ -192,23 +191,29 @@ pub(super) struct Choices<'a> {
     pub(super) is_present: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Choice<'a> {
     pub(super) index: Option<u64>,
-    /// Of a piece.
-    #[serde(borrow)]
-    pub(super) delta: Option<Said<'a>>,
-    /// Of a whole reply.
-    #[serde(borrow)]
-    pub(super) message: Option<Said<'a>>,
-    #[serde(borrow)]
+    /// The `delta` of a piece, the `message` of a whole reply. Some servers send with each
+    /// piece all that was said so far, which says nothing new.
+    pub(super) said: Option<Said<'a>>,
     pub(super) finish_reason: Option<Text<'a>>,
-    pub(super) error: Option<Value>,
+    pub(super) error: Option<Box<Value>>,
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum ChoiceField {
+    Index,
+    Delta,
+    Message,
+    FinishReason,
+    Error,
+    #[serde(other)]
+    Other,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(super) struct Said<'a> {
     #[serde(borrow)]
     pub(super) content: Option<Text<'a>>,
@@ -219,12 +224,11 @@ pub(super) struct Said<'a> {
     pub(super) reasoning_content: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) reasoning: Option<Text<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(super) tool_calls: Few<CallPiece<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(super) struct CallPiece<'a> {
     pub(super) index: Option<u64>,
     #[serde(borrow)]
@@ -234,7 +238,6 @@ pub(super) struct CallPiece<'a> {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(super) struct FunctionPiece<'a> {
     #[serde(borrow)]
     pub(super) name: Option<Text<'a>>,
@@ -263,6 +266,43 @@ pub(super) struct PromptDetails {
 #[serde(default)]
 pub(super) struct CompletionDetails {
     pub(super) reasoning_tokens: Count,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Choice<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<'a>(PhantomData<&'a ()>);
+
+        impl<'de: 'a, 'a> Visitor<'de> for Reader<'a> {
+            type Value = Choice<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a choice")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut choice = Choice::default();
+                while let Some(field) = map.next_key()? {
+                    match field {
+                        ChoiceField::Index => choice.index = map.next_value()?,
+                        ChoiceField::Delta => {
+                            choice.said = map.next_value::<Option<_>>()?.or(choice.said);
+                        }
+                        ChoiceField::Message if choice.said.is_none() => {
+                            choice.said = map.next_value()?;
+                        }
+                        ChoiceField::FinishReason => choice.finish_reason = map.next_value()?,
+                        ChoiceField::Error => choice.error = map.next_value()?,
+                        ChoiceField::Message | ChoiceField::Other => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(choice)
+            }
+        }
+
+        deserializer.deserialize_map(Reader(PhantomData))
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
@@ -299,7 +339,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
 ///
 /// It is `{"error": {…}}`, and with some servers `{"error": "…"}`, the error without
 /// anything around it, a list of one, or `{"detail": …}`.
-pub(super) fn error(body: &Value) -> Option<Reported> {
+pub(crate) fn error(body: &Value) -> Option<Reported> {
     let body = body.get(0).unwrap_or(body);
     let error = body.get("error").filter(|it| !it.is_null()).unwrap_or(body);
     let words = [error, &error["message"], &error["detail"]].into_iter().find_map(Value::as_str);
@@ -308,6 +348,7 @@ pub(super) fn error(body: &Value) -> Option<Reported> {
         code: word(&error["code"]),
         category: word(&error["type"]),
         message: words.map(str::to_owned).or_else(|| detail(&error["detail"])),
+        ..Reported::default()
     };
     (reported != Reported::default()).then_some(reported)
 }

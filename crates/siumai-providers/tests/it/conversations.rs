@@ -40,14 +40,14 @@ async fn every_recorded_conversation_of_chat_completions_goes_on_as_it_did() {
 }
 
 /// A recorded conversation.
-struct Recording {
-    meta: Value,
-    requests: Vec<Value>,
-    answers: Vec<Answer>,
+pub(crate) struct Recording {
+    pub(crate) meta: Value,
+    pub(crate) requests: Vec<Value>,
+    pub(crate) answers: Vec<Answer>,
 }
 
 impl Recording {
-    fn read(case: &Path) -> Self {
+    pub(crate) fn read(case: &Path) -> Self {
         let meta = json(&case.join("meta.json"));
         let steps = meta["steps"].as_array().unwrap();
         let file = |step: &Value, field: &str| case.join(step[field].as_str().unwrap());
@@ -143,7 +143,7 @@ impl Recording {
         }
     }
 
-    fn resolver(&self) -> Recorded {
+    pub(crate) fn resolver(&self) -> Recorded {
         let steps = self.meta["steps"].as_array().unwrap().iter();
         let results = steps.enumerate().flat_map(|(number, step)| {
             let results = step["tool_results"].as_array().into_iter().flatten();
@@ -175,7 +175,7 @@ impl Recording {
 }
 
 /// Answers each call as the recorded client did: step, id, then name, arguments and output.
-struct Recorded(HashMap<(usize, String), (Value, Value, Value)>);
+pub(crate) struct Recorded(HashMap<(usize, String), (Value, Value, Value)>);
 
 #[async_trait]
 impl ToolResolver for Recorded {

@@ -73,16 +73,20 @@ fn boundaries(body: &[u8]) -> Vec<usize> {
     ends.filter(|at| *at <= marker).chain([0]).collect()
 }
 
-fn is_finish(event: &ModelEvent) -> bool {
+pub(crate) fn is_finish(event: &ModelEvent) -> bool {
     matches!(event, ModelEvent::Finish { .. })
 }
 
-fn told(error: Option<&LlmError>) -> Option<(ErrorKind, String)> {
+pub(crate) fn told(error: Option<&LlmError>) -> Option<(ErrorKind, String)> {
     error.map(|error| (error.kind(), error.to_string()))
 }
 
 /// What differs from `expected`.
-fn facts(expected: &Value, events: &[ModelEvent], error: Option<&LlmError>) -> Vec<String> {
+pub(crate) fn facts(
+    expected: &Value,
+    events: &[ModelEvent],
+    error: Option<&LlmError>,
+) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut compare = |fact: &str, read: Value, expected: &Value| {
         if read != *expected {
@@ -135,11 +139,11 @@ fn facts(expected: &Value, events: &[ModelEvent], error: Option<&LlmError>) -> V
     wrong
 }
 
-fn text(response: &ChatResponse) -> &str {
+pub(crate) fn text(response: &ChatResponse) -> &str {
     response.content_text().unwrap_or_default()
 }
 
-fn reasoning(response: &ChatResponse) -> String {
+pub(crate) fn reasoning(response: &ChatResponse) -> String {
     let parts = response.message.content().iter();
     parts
         .filter_map(|part| {
@@ -155,7 +159,7 @@ fn refusal_of(response: &ChatResponse) -> Option<&str> {
     })
 }
 
-fn tool_calls(response: &ChatResponse) -> Value {
+pub(crate) fn tool_calls(response: &ChatResponse) -> Value {
     let calls = response.tool_calls.iter();
     calls.map(|it| json!({ "id": it.id, "name": it.name, "arguments": it.arguments })).collect()
 }
@@ -183,10 +187,10 @@ fn reason(reason: &FinishReason) -> &str {
     }
 }
 
-const COUNTS: [&str; 5] =
+pub(crate) const COUNTS: [&str; 5] =
     ["input_tokens", "output_tokens", "total_tokens", "cached_input_tokens", "reasoning_tokens"];
 
-fn usage(response: &ChatResponse) -> Value {
+pub(crate) fn usage(response: &ChatResponse) -> Value {
     let Some(usage) = &response.usage else { return Value::Null };
     let counts: [TokenCount; 5] = [
         usage.input_tokens,
@@ -213,11 +217,14 @@ fn expected_usage(usage: &Value) -> Value {
 }
 
 /// Whether an error of `kind` is what the provider's own client calls `class`.
-fn is_of_class(kind: ErrorKind, class: &str) -> bool {
+pub(crate) fn is_of_class(kind: ErrorKind, class: &str) -> bool {
     match class {
         "BadRequestError" => matches!(
             kind,
-            ErrorKind::InvalidRequest | ErrorKind::ContextTooLong | ErrorKind::ContentFilter
+            ErrorKind::InvalidRequest
+                | ErrorKind::ContextTooLong
+                | ErrorKind::ContentFilter
+                | ErrorKind::PermissionDenied
         ),
         "UnprocessableEntityError" => kind == ErrorKind::InvalidRequest,
         "AuthenticationError" => kind == ErrorKind::Authentication,

@@ -15,20 +15,30 @@ use siumai_providers::OpenAiChat;
 
 use crate::support::{Answer, Canned, folder, json};
 
-/// The published schema of a request to Chat Completions, if it is there.
+/// The published schema of a request, if it is there.
 pub(crate) struct RequestSchema {
     schemas: Schemas,
     index: SchemaIndex,
 }
 
 impl RequestSchema {
+    /// Of Chat Completions.
     pub(crate) fn load() -> Option<Self> {
+        Self::of("openai-chat")
+    }
+
+    pub(crate) fn of(api: &str) -> Option<Self> {
         let folder = folder("SIUMAI_SCHEMA_DIR", "../shared/schemas")?;
         let mut compiler = Compiler::new();
-        let schema = json(&folder.join("openai-chat.openapi.json"));
-        compiler.add_resource("https://example.invalid/chat.json", schema).unwrap();
+        let mut schema = json(&folder.join(format!("{api}.openapi.json")));
+        let definitions = schema["$defs"].as_object_mut().unwrap();
+        for definition in definitions.values_mut().filter_map(Value::as_object_mut) {
+            // A word of an older draft, which this one does not let be a boolean.
+            definition.remove("$recursiveAnchor");
+        }
+        compiler.add_resource("https://example.invalid/request.json", schema).unwrap();
         let mut schemas = Schemas::new();
-        let index = compiler.compile("https://example.invalid/chat.json", &mut schemas).unwrap();
+        let index = compiler.compile("https://example.invalid/request.json", &mut schemas).unwrap();
         Some(Self { schemas, index })
     }
 
@@ -67,7 +77,7 @@ async fn posted(request: ChatRequest) -> Value {
     transport.bodies().remove(0)
 }
 
-fn requests() -> Vec<ChatRequest> {
+pub(crate) fn requests() -> Vec<ChatRequest> {
     let tools = vec![
         Tool::function("add", "Adds").parameter("x", "number", "First", true),
         Tool::function("ping", ""),

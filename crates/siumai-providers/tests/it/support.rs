@@ -144,7 +144,7 @@ pub(crate) fn model(answer: Answer) -> OpenAiChat {
 
 /// What came of a reply: its events up to its end or an error.
 pub(crate) async fn read(
-    model: &OpenAiChat,
+    model: &dyn LanguageModel,
     request: ChatRequest,
 ) -> (Vec<ModelEvent>, Option<LlmError>) {
     let mut stream = match model.stream(request).await {

@@ -54,7 +54,7 @@ fn every_task_of_the_table_is_done_but_the_known_misses() {
         match (play(row, &boxes[&row.tools]), &row.known_miss) {
             (Ok(()), None) => done += 1,
             (Ok(()), Some(_)) => {
-                writeln!(wrong, "{:?}: no miss any more, take the mark away", row.task).unwrap()
+                writeln!(wrong, "{:?}: no miss any more, take the mark away", row.task).unwrap();
             }
             (Err(_), Some(_)) => {}
             (Err(why), None) => writeln!(wrong, "{:?}: {why}", row.task).unwrap(),
@@ -171,4 +171,10 @@ impl Definition {
         let tool = if self.read_only { tool.read_only() } else { tool };
         if self.destructive { tool.destructive() } else { tool }
     }
+}
+
+pub(super) fn tools(toolbox: &str) -> Vec<Tool> {
+    let boxes: BTreeMap<String, Vec<Definition>> =
+        serde_json::from_str(include_str!("../toolboxes.json")).unwrap();
+    boxes[toolbox].iter().map(Definition::tool).collect()
 }

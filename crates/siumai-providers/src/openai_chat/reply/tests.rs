@@ -108,6 +108,8 @@ fn of_several_choices_the_first_is_read() {
 fn what_was_said_so_far_beside_a_piece_is_not_said_again() {
     let chunk = r#"{"choices":[{"delta":{"content":"b"},"message":{"content":"ab"}}]}"#;
     assert_eq!(read(&[chunk]).0, [ModelEvent::content("b")]);
+    let whole = r#"{"choices":[{"message":{"content":"ab"},"delta":null,"finish_reason":"stop"}]}"#;
+    assert_eq!(read_whole(whole).unwrap()[0], ModelEvent::content("ab"));
 }
 
 #[test]
@@ -220,11 +222,14 @@ fn an_error_in_a_stream_is_an_error_in_whatever_frame() {
         code: Some("429".into()),
         category: Some("rate_limit_error".into()),
         message: Some("too much".into()),
+        ..Reported::default()
     };
     for chunk in [framed, in_choice, bare] {
         let Err(Fault::Reported(said)) = read(&[chunk]).1 else { panic!("{chunk} is no error") };
         assert_eq!(said, expected, "{chunk}");
     }
+    let silent = r#"{"choices":[{"delta":{},"finish_reason":"error"}]}"#;
+    assert_eq!(read(&[silent]).1, Err(Fault::Reported(Reported::default())));
     let named = sse::Event { name: b"error", data: br#"{"message":"too much"}"# };
     let said = Reader::default().read_event(named, &mut Events::new()).err();
     let message = Some("too much".to_owned());
@@ -235,6 +240,7 @@ fn an_error_in_a_stream_is_an_error_in_whatever_frame() {
 fn unknown_fields_and_events_are_skipped() {
     let (events, end) = read(&[
         r#"{"type":"ping","at":1}"#,
+        r#""ping""#,
         "",
         r#"{"choices":[{"delta":{"content":"Hi","mood":["glad"]},"logprobs":{},"finish_reason":"stop"}],"x":{"y":[1]}}"#,
         " [DONE] ",

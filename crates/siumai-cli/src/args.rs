@@ -1,0 +1,178 @@
+//! The command line.
+use std::{num::NonZeroUsize, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+/// Let a language model work in steps: it calls tools, reads their results and goes on until it is done.
+///
+/// Without a key or a model server it works offline.
+#[derive(Debug, Parser)]
+#[command(
+    name = "siumai",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_precedence_over_arg = true,
+    after_help = EXAMPLES,
+    max_term_width = 100,
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Give the model a task; this is what happens without a command, too
+    Run(RunArgs),
+    /// List the tools that are offered to the model
+    Tools(ToolsArgs),
+    /// List the models that can be chosen, and which one `auto` takes
+    Models(ModelsArgs),
+    /// Write the completions of a shell to standard output
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// The task, in any number of words; `-` before or behind them stands for what is piped in
+    #[arg(value_name = "PROMPT", allow_negative_numbers = true)]
+    pub(crate) prompt: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+
+    /// What holds for the whole run
+    #[arg(short, long, value_name = "TEXT")]
+    pub(crate) system: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) tools: ToolArgs,
+
+    /// The most steps the run may take
+    #[arg(long, value_name = "N", default_value = "100", help_heading = "Limits")]
+    pub(crate) max_steps: NonZeroUsize,
+
+    /// Stop after a step that calls this tool; may be given several times
+    #[arg(long, value_name = "NAME", help_heading = "Limits")]
+    pub(crate) stop_on_tool: Vec<String>,
+
+    /// Who decides whether a tool may run
+    #[arg(long, value_enum, default_value_t, value_name = "WHO", help_heading = "Tools")]
+    pub(crate) approve: Approve,
+
+    /// What goes to standard output
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = "Output"
+    )]
+    pub(crate) output: Output,
+
+    /// Ask for each reply in one piece
+    #[arg(long, help_heading = "Output")]
+    pub(crate) no_stream: bool,
+
+    /// Show the answer and errors only
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    pub(crate) quiet: bool,
+
+    /// Show arguments and results whole, and the model's reasoning
+    #[arg(short, long, help_heading = "Output")]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ModelArgs {
+    /// The model: `openai:NAME`, `ollama:NAME`, `offline`, or `auto` to take what there is
+    #[arg(short, long, value_name = "PROVIDER:NAME", help_heading = "Model")]
+    pub(crate) model: Option<String>,
+
+    /// Where the provider's API is, for a server that speaks the same
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = "Model")]
+    pub(crate) base_url: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ToolArgs {
+    /// Offer this tool only; may be given several times
+    #[arg(
+        short = 'T',
+        long = "tool",
+        value_name = "NAME",
+        value_delimiter = ',',
+        help_heading = "Tools"
+    )]
+    pub(crate) tools: Vec<String>,
+
+    /// The folder that tools work in and can't leave
+    #[arg(long, value_name = "FOLDER", default_value = ".", value_hint = ValueHint::DirPath, help_heading = "Tools")]
+    pub(crate) root: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ToolsArgs {
+    /// How to write them
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: ListOutput,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ModelsArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+}
+
+/// Who decides on a tool call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Approve {
+    /// You, in the terminal; tools that only read are not asked about
+    #[default]
+    Ask,
+    /// Nobody: tools that only read run, the others don't
+    ReadOnly,
+    /// Nobody: tools run; those that write or run commands still ask, and need a terminal
+    All,
+    /// Nobody: no tool runs
+    None,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// The model's words, as they come
+    #[default]
+    Text,
+    /// One JSON object at the end: text, steps, usage, messages
+    Json,
+    /// One JSON object a line for each event, as it happens
+    Jsonl,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListOutput {
+    /// A table
+    #[default]
+    Text,
+    /// A JSON array
+    Json,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  siumai \"what is 12% of 250?\"
+  siumai run -m ollama:qwen3 \"which files here mention tokio?\"
+  git diff | siumai run \"write a commit message for this:\" -
+  siumai -o json -T calculator \"(3 + 4) * 12\" | jq .text
+
+Exit codes:
+  0 done   1 failed   2 wrong usage   3 stopped by a limit
+  4 a tool call was denied, or nobody was there to approve it   130 interrupted";

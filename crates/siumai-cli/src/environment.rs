@@ -1,0 +1,61 @@
+//! The one place that reads the environment.
+use std::env::VarError;
+
+use crate::failure::Failure;
+
+/// What is set for the program from outside. It holds a key, so it has no `Debug`.
+pub(crate) struct Environment {
+    /// `SIUMAI_MODEL`: what `--model` is if it is left out.
+    pub(crate) model: Option<String>,
+    /// `OPENAI_API_KEY`.
+    pub(crate) openai_key: Option<String>,
+    /// `OPENAI_BASE_URL`.
+    pub(crate) openai_base_url: Option<String>,
+    /// `OLLAMA_HOST`, as Ollama itself reads it.
+    pub(crate) ollama_host: Option<String>,
+    /// `VISUAL` or `EDITOR`.
+    pub(crate) editor: Option<String>,
+}
+
+impl Environment {
+    /// Reads it; a variable that is set to nothing is not set.
+    pub(crate) fn read() -> Result<Self, Failure> {
+        Ok(Self {
+            model: variable("SIUMAI_MODEL")?,
+            openai_key: variable(OPENAI_API_KEY)?,
+            openai_base_url: variable("OPENAI_BASE_URL")?,
+            ollama_host: variable("OLLAMA_HOST")?,
+            editor: variable("VISUAL")?.or(variable("EDITOR")?),
+        })
+    }
+
+    /// Where the API of Ollama is.
+    pub(crate) fn ollama_url(&self) -> String {
+        let host = self.ollama_host.as_deref().unwrap_or_default().trim_end_matches('/');
+        let (scheme, host) = host.split_once("://").unwrap_or(("http", host));
+        let (name, port) = match host.rsplit_once(':') {
+            Some((name, port)) if port.parse::<u16>().is_ok() => (name, port),
+            _ => (host, "11434"),
+        };
+        // What a server listens on everywhere is asked here.
+        let name = if matches!(name, "" | "0.0.0.0" | "localhost") { "127.0.0.1" } else { name };
+        format!("{scheme}://{name}:{port}/v1")
+    }
+}
+
+/// The variable of the key, which commands that tools run don't see.
+pub(crate) const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
+
+#[expect(clippy::disallowed_methods, reason = "this is the program's one place that reads it")]
+fn variable(name: &str) -> Result<Option<String>, Failure> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value.trim().to_owned()).filter(|it| !it.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => {
+            Err(Failure::usage(format!("the variable {name} is not UTF-8; set it again")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,255 @@
+//! One run of the loop: what it begins with, what is shown of it, how it ends.
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::StreamExt;
+use serde_json::Value;
+use siumai::{
+    LlmError, async_trait,
+    model::{LanguageModel, ModelStream},
+    orchestrator::{
+        OrchestratorOptions, RunError, RunOutput, StepResult, StopCondition, StoppedBy,
+        StreamEvent, StreamOrchestration, ToolResolver, generate_stream_owned, has_tool_call,
+    },
+    tool::ToolContext,
+    types::{ChatMessage, ChatRequest, ToolStatus, Usage},
+};
+
+use crate::{
+    approve::Approver,
+    clock,
+    failure::Exit,
+    render::{Answer, Progress},
+    stop::{Cause, Stopped},
+    tools::BuiltIns,
+};
+
+/// What a run begins with.
+pub(crate) struct Task {
+    pub(crate) messages: Vec<ChatMessage>,
+    pub(crate) tools: BuiltIns,
+    pub(crate) durations: Durations,
+    pub(crate) stop_on_tool: Vec<String>,
+    pub(crate) max_steps: usize,
+    pub(crate) approver: Arc<Approver>,
+}
+
+/// All that came of a run, however it ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) how: How,
+    pub(crate) steps: Vec<StepResult>,
+    pub(crate) messages: Vec<ChatMessage>,
+    pub(crate) usage: Usage,
+    /// What the model had said of a reply that broke off.
+    pub(crate) partial_reply: Option<ChatMessage>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) enum How {
+    Finished(StoppedBy),
+    Failed(LlmError),
+    Stopped(Cause),
+}
+
+/// Runs `task` and shows it; gives nothing if whoever read the answer has gone.
+///
+/// # Errors
+///
+/// If the run can't begin.
+pub(crate) async fn run<W: io::Write>(
+    model: impl LanguageModel + 'static,
+    task: Task,
+    answer: &mut dyn Answer,
+    progress: &mut Progress<W>,
+    stopped: &mut Stopped,
+) -> Option<Ended> {
+    let initial = task.messages.clone();
+    let StreamOrchestration { mut stream, steps, .. } = match start(model, task).await {
+        Ok(started) => started,
+        Err(failed) => return Some(Ended::failed(&failed)),
+    };
+    loop {
+        let event = tokio::select! {
+            biased;
+            cause = stopped.wait() => {
+                // What is under way is dropped with it, and what was done is left.
+                drop(stream);
+                return Some(Ended::stopped(cause, steps.await, initial));
+            }
+            event = stream.next() => event,
+        };
+        match event {
+            Some(Ok(event)) => show(&event, answer, progress)?,
+            Some(Err(_)) => {}
+            None => break,
+        }
+    }
+    Some(match stream.finish().await {
+        Ok(output) => Ended::finished(output),
+        Err(failed) => Ended::failed(&failed),
+    })
+}
+
+async fn start(
+    model: impl LanguageModel + 'static,
+    task: Task,
+) -> Result<StreamOrchestration, RunError> {
+    let Task { messages, tools, durations, stop_on_tool, max_steps, approver } = task;
+    let definitions = tools.definitions().cloned().collect();
+    let conditions: Vec<Box<dyn StopCondition>> =
+        stop_on_tool.into_iter().map(has_tool_call).collect();
+    let options = OrchestratorOptions {
+        max_steps,
+        on_tool_approval: Some(Arc::new(move |name, arguments| approver.decide(name, arguments))),
+        ..Default::default()
+    };
+    let resolver = Timed { tools, durations };
+    generate_stream_owned(model, messages, Some(definitions), resolver, conditions, options).await
+}
+
+/// Nothing, if nobody reads the answer.
+fn show<W: io::Write>(
+    event: &StreamEvent,
+    answer: &mut dyn Answer,
+    progress: &mut Progress<W>,
+) -> Option<()> {
+    progress.before(event);
+    let written = answer.event(event);
+    progress.event(event);
+    written.ok()
+}
+
+impl Ended {
+    fn finished(output: RunOutput) -> Self {
+        Self {
+            how: How::Finished(output.stopped_by),
+            steps: output.steps,
+            messages: output.messages,
+            usage: output.usage,
+            partial_reply: None,
+        }
+    }
+
+    fn failed(failed: &RunError) -> Self {
+        Self::broken_off(How::Failed(failed.error().clone()), failed)
+    }
+
+    fn stopped(
+        cause: Cause,
+        steps: Result<Vec<StepResult>, RunError>,
+        initial: Vec<ChatMessage>,
+    ) -> Self {
+        let how = How::Stopped(cause);
+        let steps = match steps {
+            Err(failed) => return Self::broken_off(how, &failed),
+            // It had just ended by itself.
+            Ok(steps) => steps,
+        };
+        let added = steps.iter().flat_map(|step| step.messages.iter().cloned());
+        let messages = initial.into_iter().chain(added).collect();
+        let usage = StepResult::merge_usage(&steps);
+        Self { how, steps, messages, usage, partial_reply: None }
+    }
+
+    fn broken_off(how: How, failed: &RunError) -> Self {
+        Self {
+            how,
+            steps: failed.steps().to_vec(),
+            messages: failed.messages().to_vec(),
+            usage: failed.usage().clone(),
+            partial_reply: failed.partial_reply().cloned(),
+        }
+    }
+
+    /// The model's last words.
+    pub(crate) fn text(&self) -> Option<&str> {
+        let last = || self.steps.last()?.text();
+        self.partial_reply.as_ref().and_then(ChatMessage::text).or_else(last)
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        match &self.how {
+            How::Stopped(cause) => cause.exit(),
+            How::Failed(_) => Exit::Failed,
+            How::Finished(_) if self.was_denied() => Exit::Denied,
+            How::Finished(StoppedBy::MaxSteps) => Exit::Limit,
+            How::Finished(_) => Exit::Done,
+        }
+    }
+
+    fn was_denied(&self) -> bool {
+        let mut results = self.steps.iter().flat_map(|step| &step.tool_results);
+        results.any(|result| result.status == ToolStatus::Denied)
+    }
+}
+
+/// How long each call took, without the time in which somebody thought about it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Durations(Arc<Mutex<HashMap<String, Duration>>>);
+
+impl Durations {
+    /// How long the call took, if it was executed.
+    pub(crate) fn of(&self, call_id: &str) -> Option<Duration> {
+        self.lock().remove(call_id)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Duration>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Executes tools and notes how long they take.
+struct Timed {
+    tools: BuiltIns,
+    durations: Durations,
+}
+
+#[async_trait]
+impl ToolResolver for Timed {
+    async fn call_tool(&self, name: &str, arguments: Value) -> Result<Value, LlmError> {
+        self.tools.call_tool(name, arguments).await
+    }
+
+    async fn call_tool_with(
+        &self,
+        name: &str,
+        arguments: Value,
+        context: &ToolContext,
+    ) -> Result<Value, LlmError> {
+        let began = clock::instant();
+        let outcome = self.tools.call_tool_with(name, arguments, context).await;
+        self.durations.lock().insert(context.call_id.clone(), began.elapsed());
+        outcome
+    }
+
+    fn has_tool(&self, name: &str) -> bool {
+        self.tools.has_tool(name)
+    }
+}
+
+/// A model that is asked for each reply in one piece.
+pub(crate) struct Whole<M>(pub(crate) M);
+
+#[async_trait]
+impl<M: LanguageModel> LanguageModel for Whole<M> {
+    fn provider(&self) -> &str {
+        self.0.provider()
+    }
+
+    fn model(&self) -> &str {
+        self.0.model()
+    }
+
+    async fn stream(&self, request: ChatRequest) -> Result<ModelStream<'_>, LlmError> {
+        self.0.stream(request.whole()).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

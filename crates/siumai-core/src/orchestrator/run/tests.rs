@@ -1,0 +1,246 @@
+//! A run is the fold of its entries: it refuses what can't happen, and serialises between any two.
+use std::sync::LazyLock;
+
+use proptest::{
+    collection::vec,
+    prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest},
+    sample::select,
+};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    ErrorKind,
+    orchestrator::step_count_is,
+    types::{ContentPart, FinishReason, Role, Tool},
+};
+
+fn toolbox() -> Toolbox {
+    let look = Tool::function_with_schema("look", "Looks", json!({ "type": "object" }));
+    Toolbox::new(vec![look]).unwrap()
+}
+
+fn rules(tools: &Toolbox) -> Rules<'_> {
+    static SETTINGS: LazyLock<Arc<Settings>> = LazyLock::new(Arc::default);
+    Rules {
+        max_steps: 1000,
+        stop: &[],
+        tool_choice: None,
+        settings: &SETTINGS,
+        prepare_step: None,
+        step_retries: 0,
+        on_context_too_long: None,
+        tools,
+    }
+}
+
+fn begun() -> Run {
+    Run::new(vec![ChatMessage::system("Be brief."), ChatMessage::user("go")]).unwrap()
+}
+
+fn reply(text: &str, calls: &[(&str, Value)]) -> ChatResponse {
+    let mut parts = vec![ContentPart::text(text)];
+    parts.extend(calls.iter().map(|(id, arguments)| {
+        let (id, name, arguments) = ((*id).to_owned(), "look".to_owned(), arguments.clone());
+        ContentPart::ToolCall(Arc::new(ToolCall { id, name, arguments }))
+    }));
+    ChatResponse::new(ChatMessage::new(Role::Assistant, parts), FinishReason::Stop)
+}
+
+fn executed(call: &ToolCall) -> Entry {
+    Entry::CallFinished(Arc::new(ToolResult::executed(call, json!("seen"))))
+}
+
+fn execute(call: &ToolCall) -> Entry {
+    let decision = Decision::Execute { modified_arguments: None };
+    Entry::CallDecided { call_id: call.id.clone(), decision }
+}
+
+/// A run in each of its states: between steps, asking, deciding, executing, and left.
+fn in_every_state() -> [Run; 5] {
+    let call = reply("", &[("a", json!({}))]).tool_calls.remove(0);
+    let mut asking = begun();
+    asking.apply(Entry::StepStarted(StepPlan::default())).unwrap();
+    let mut deciding = asking.clone();
+    deciding.apply(Entry::ModelReplied(reply("Hm.", &[("a", json!({}))]))).unwrap();
+    let mut executing = deciding.clone();
+    executing.apply(execute(&call)).unwrap();
+    let mut left = deciding.clone();
+    left.apply(Entry::CallDecided { call_id: "a".into(), decision: Decision::Leave }).unwrap();
+    [begun(), asking, deciding, executing, left]
+}
+
+#[test]
+fn an_entry_out_of_order_is_an_error_and_changes_nothing() {
+    let call = reply("", &[("a", json!({}))]).tool_calls.remove(0);
+    let other = ToolCall { id: "b".into(), ..(*call).clone() };
+    let entries = [
+        Entry::StepStarted(StepPlan::default()),
+        Entry::ModelReplied(reply("Hm.", &[])),
+        execute(&call),
+        executed(&call),
+        execute(&other),
+        executed(&other),
+    ];
+    let accepted = in_every_state().map(|run| {
+        entries.clone().map(|entry| {
+            let mut after = run.clone();
+            match after.apply(entry) {
+                Ok(_) => true,
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::OutOfOrder);
+                    assert_eq!(after, run, "it changes nothing");
+                    false
+                }
+            }
+        })
+    });
+    let (yes, no) = (true, false);
+    let expected = [
+        [yes, no, no, no, no, no],
+        [no, yes, no, no, no, no],
+        [no, no, yes, yes, no, no],
+        [no, no, no, yes, no, no],
+        [no, no, no, no, no, no],
+    ];
+    assert_eq!(accepted, expected);
+}
+
+#[test]
+fn breaking_off_answers_what_is_open_and_leaves_the_rest_as_it_is() {
+    let broken = in_every_state().map(|mut run| {
+        run.break_off(ToolStatus::Interrupted);
+        let of_steps = run.steps.iter().flat_map(|it| it.messages.clone()).collect::<Vec<_>>();
+        assert_eq!(run.messages[1..], of_steps, "the history is what its steps hold");
+        let results = run.messages.iter().flat_map(ChatMessage::tool_results);
+        (run.steps.len(), results.map(|it| it.status).collect::<Vec<_>>())
+    });
+    let answered = || (1, vec![ToolStatus::Interrupted]);
+    let expected = [(0, vec![]), (0, vec![]), answered(), answered(), answered()];
+    assert_eq!(broken, expected);
+}
+
+#[test]
+fn the_history_of_a_long_run_is_never_copied() {
+    let (tools, mut run) = (toolbox(), begun());
+    let place = Arc::as_ptr(&run.messages);
+    for step in 0..200 {
+        let calls = [("a", json!({ "step": step }))];
+        perform(&mut run, &rules(&tools), &mut vec![reply("On.", &calls)], |_| {});
+        assert_eq!(Arc::as_ptr(&run.messages), place, "at step {step}");
+    }
+    assert_eq!((run.steps.len(), run.messages.len()), (200, 401));
+}
+
+#[test]
+fn a_run_that_has_no_step_left_of_its_limit_stops() {
+    let tools = toolbox();
+    let mut run = begun();
+    let limited = Rules { max_steps: 1, ..rules(&tools) };
+    let log = perform(&mut run, &limited, &mut vec![reply("On.", &[("a", json!({}))])], |_| {});
+    assert_eq!(log.last().unwrap(), "Finish(MaxSteps)");
+}
+
+/// Carries `run` out with the replies of `script` and a tool that always answers, until the
+/// script is at its end; `between` is called between any two entries. Returns the actions.
+fn perform(
+    run: &mut Run,
+    rules: &Rules<'_>,
+    script: &mut Vec<ChatResponse>,
+    between: impl Fn(&mut Run),
+) -> Vec<String> {
+    let mut actions = Vec::new();
+    loop {
+        between(run);
+        let action = run.next_action(rules).unwrap();
+        actions.push(format!("{action:?}"));
+        let entries: Vec<Entry> = match action {
+            Action::StartStep(_) if script.is_empty() => return actions,
+            Action::StartStep(plan) => vec![Entry::StepStarted(plan)],
+            Action::CallModel(request) => {
+                // A model that is done holds no request, or the history would have to be copied.
+                drop(request);
+                vec![Entry::ModelReplied(script.remove(0))]
+            }
+            Action::Decide(calls) => calls.iter().map(|call| decided(call)).collect(),
+            // The last of a batch finishes first.
+            Action::ExecuteTools(batch) => {
+                batch.iter().rev().map(|it| executed(&it.call)).collect()
+            }
+            Action::Finish(_) => return actions,
+        };
+        for entry in entries {
+            between(run);
+            run.apply(entry).unwrap();
+        }
+    }
+}
+
+/// By its id: a call is denied, left to the caller, executed with other arguments, or as it is.
+fn decided(call: &ToolCall) -> Entry {
+    let denied = ToolResult::unexecuted(call, ToolStatus::Denied, "No.");
+    let decision = match &*call.id {
+        "denied" => return Entry::CallFinished(Arc::new(denied)),
+        "left" => Decision::Leave,
+        "modified" => Decision::Execute { modified_arguments: Some(json!({ "n": 0.1 })) },
+        _ => Decision::Execute { modified_arguments: None },
+    };
+    Entry::CallDecided { call_id: call.id.clone(), decision }
+}
+
+fn through_json(run: &mut Run) {
+    let text = serde_json::to_string(run).unwrap();
+    let back: Run = serde_json::from_str(&text).unwrap();
+    assert_eq!(back, *run, "nothing is lost in JSON");
+    *run = back;
+}
+
+fn arguments() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<i64>().prop_map(Value::from),
+        proptest::num::f64::NORMAL.prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+    ];
+    let object = vec(("[a-z]{0,3}", leaf), 0..3);
+    prop_oneof![
+        4 => object.prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+        1 => ".{0,8}".prop_map(Value::String),
+    ]
+}
+
+fn scripts() -> impl Strategy<Value = Vec<ChatResponse>> {
+    const IDS: [&str; 4] = ["a", "b", "denied", "modified"];
+    let calls =
+        (proptest::sample::subsequence(&IDS[..], 0..=4), any::<[u8; 1]>(), vec(arguments(), 5));
+    let reply = (".{0,6}", calls).prop_map(|(text, (mut ids, [odds], arguments))| {
+        if odds < 20 {
+            ids.push("left");
+        }
+        let calls: Vec<_> = ids.into_iter().zip(arguments).collect();
+        let mut response = reply(&text, &calls);
+        response.finish_reason = FinishReason::Other(text);
+        response.usage = (odds % 2 == 0).then(|| Usage::new(odds.into(), 1));
+        response
+    });
+    vec(reply, 1..5)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn a_run_serialises_between_any_two_entries_and_goes_on_alike(
+        script in scripts(),
+        choice in select(&[None, Some(ToolChoice::Required)][..]),
+    ) {
+        let (tools, condition) = (toolbox(), step_count_is(4));
+        let stop: &[&dyn StopCondition] = &[&*condition];
+        let rules = Rules { stop, tool_choice: choice.as_ref(), ..rules(&tools) };
+        let (mut straight, mut serialised) = (begun(), begun());
+        let expected = perform(&mut straight, &rules, &mut script.clone(), |_| {});
+        let actions = perform(&mut serialised, &rules, &mut script.clone(), through_json);
+        assert_eq!(actions, expected);
+        assert_eq!(serialised, straight);
+    }
+}

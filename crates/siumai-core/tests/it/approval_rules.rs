@@ -1,0 +1,123 @@
+//! Approval: when it is asked, and what each answer brings about.
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use siumai_core::{
+    orchestrator::{OrchestratorOptions, ToolApproval, has_tool_call},
+    testing::Reply,
+    types::ToolResult,
+};
+
+use crate::fixtures::{Notes, Played, Scene, call, play, script};
+
+/// One reply that calls `look` with `arguments`, judged by `approver`.
+async fn judged(arguments: Value, approver: fn(&Notes, &str, &Value) -> ToolApproval) -> Played {
+    play(|notes| {
+        let notes = notes.clone();
+        let options = OrchestratorOptions {
+            on_tool_approval: Some(Arc::new(move |name, arguments| {
+                approver(&notes, name, arguments)
+            })),
+            ..Default::default()
+        };
+        let reply = Reply::empty().call("look", arguments.clone()).call("hear", json!({ "n": 2 }));
+        let scene = Scene::new(script().then(reply).reply("Done."));
+        scene.echoing(["look", "hear"]).options(options)
+    })
+    .await
+}
+
+fn denied(name: &str, reason: &str) -> (&'static str, String) {
+    let text = format!(
+        "The call of `{name}` was denied and not executed: {reason}. Go on without it, or say what you need it for."
+    );
+    ("denied", text)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a1_approval_is_asked_in_call_order_before_any_call_executes() {
+    let played = judged(json!({ "n": 1 }), |notes, name, arguments| {
+        notes.add(format!("{name} {arguments}"));
+        ToolApproval::Approve(arguments.clone())
+    })
+    .await;
+    assert_eq!(played.notes, [r#"look {"n":1}"#, r#"hear {"n":2}"#]);
+    assert_eq!(played.told(0), [("executed", "look".into()), ("executed", "hear".into())]);
+    let executed = [("look".to_owned(), json!({ "n": 1 })), ("hear".to_owned(), json!({ "n": 2 }))];
+    assert_eq!(played.calls, executed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a1_a_call_that_could_not_be_executed_is_never_asked_about() {
+    let played = judged(json!({ "n": "one" }), |notes, name, arguments| {
+        notes.add(name);
+        ToolApproval::Approve(arguments.clone())
+    })
+    .await;
+    assert_eq!(played.notes, ["hear"]);
+    assert_eq!(played.told(0)[0].0, "invalid");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a1_a_denial_is_told_to_the_model_with_its_reason_and_the_loop_goes_on() {
+    let played = judged(json!({}), |_, name, arguments| match name {
+        "look" => ToolApproval::Deny { reason: "it is private".into() },
+        _ => ToolApproval::Approve(arguments.clone()),
+    })
+    .await;
+    assert_eq!(played.told(0), [denied("look", "it is private"), ("executed", "hear".into())]);
+    assert_eq!(played.calls, [("hear".to_owned(), json!({ "n": 2 }))]);
+    assert_eq!(played.output().response.content_text(), Some("Done."));
+    let held = has_tool_call("look").should_stop(&played.steps()[..1]);
+    assert!(held, "a call that was denied is a valid call");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a1_modified_arguments_are_what_is_executed_and_the_result_says_so() {
+    let played = judged(json!({ "n": 1 }), |_, name, arguments| match name {
+        "look" => ToolApproval::Modify(json!({ "n": 9 })),
+        _ => ToolApproval::Approve(arguments.clone()),
+    })
+    .await;
+    assert_eq!(played.calls[0], ("look".to_owned(), json!({ "n": 9 })));
+    let look = call("call_1", "look", json!({ "n": 1 }));
+    let step = &played.steps()[0];
+    assert_eq!(step.tool_calls[0], look, "what the model asked for stays as it was");
+    let mut expected = ToolResult::executed(&look, json!("look"));
+    expected.modified_arguments = Some(json!({ "n": 9 }));
+    assert_eq!(*step.tool_results[0], expected);
+    assert_eq!(step.tool_results[1].modified_arguments, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a1_other_arguments_in_an_approval_count_as_modified() {
+    let played =
+        judged(json!({ "n": 1 }), |_, _, _| ToolApproval::Approve(json!({ "n": 5 }))).await;
+    let modified = played.steps()[0].tool_results.iter().map(|it| it.modified_arguments.clone());
+    assert_eq!(modified.collect::<Vec<_>>(), [Some(json!({ "n": 5 })), Some(json!({ "n": 5 }))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a1_modified_arguments_are_validated_again() {
+    let played = judged(json!({ "n": 1 }), |_, name, arguments| match name {
+        "look" => ToolApproval::Modify(json!({ "n": "nine" })),
+        _ => ToolApproval::Approve(arguments.clone()),
+    })
+    .await;
+    assert_eq!(played.calls, [("hear".to_owned(), json!({ "n": 2 }))]);
+    let (status, text) = &played.told(0)[0];
+    assert_eq!(*status, "denied");
+    assert!(text.contains("at `/n`: want integer, but got string"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a6_a_panic_in_the_approver_is_a_denial() {
+    let played = judged(json!({}), |_, name, arguments| {
+        assert_eq!(name, "hear", "only hearing is allowed");
+        ToolApproval::Approve(arguments.clone())
+    })
+    .await;
+    assert_eq!(played.told(0), [denied("look", "approval failed"), ("executed", "hear".into())]);
+    assert_eq!(played.calls, [("hear".to_owned(), json!({ "n": 2 }))]);
+    assert_eq!(played.output().response.content_text(), Some("Done."));
+}

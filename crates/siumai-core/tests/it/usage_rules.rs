@@ -1,0 +1,82 @@
+//! What runs cost: every step counts, and what nobody says stays unknown.
+use serde_json::json;
+use siumai_core::{
+    orchestrator::StepResult,
+    testing::Reply,
+    types::{TokenCount, Usage},
+};
+
+use crate::fixtures::{Played, Scene, play, script};
+
+fn step(usage: Option<Usage>) -> StepResult {
+    let mut step = StepResult::default();
+    step.usage = usage;
+    step
+}
+
+/// A run of two steps that cost this.
+async fn costing(costs: [Option<Usage>; 2]) -> Played {
+    play(|_| {
+        let priced = |reply: Reply, cost: &Option<Usage>| match cost {
+            Some(usage) => reply.usage(usage.clone()),
+            None => reply,
+        };
+        let first = priced(Reply::empty().call("look", json!({})), &costs[0]);
+        let model = script().then(first).then(priced(Reply::text("Done."), &costs[1]));
+        Scene::new(model).echoing(["look"])
+    })
+    .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn u1_usage_is_the_sum_of_the_steps() {
+    let mut second = Usage::new(130, 8);
+    second.cached_input_tokens = 100.into();
+    second.reasoning_tokens = 3.into();
+    let played = costing([Some(Usage::new(100, 20)), Some(second.clone())]).await;
+    assert_eq!(played.output().usage, Usage::new(230, 28), "cached and reasoning are unknown once");
+    assert_eq!(played.output().response.usage, Some(second), "a reply knows its own");
+    let steps = played.steps().iter().map(|it| it.usage.as_ref().unwrap().total_tokens);
+    assert_eq!(steps.collect::<Vec<_>>(), [120.into(), TokenCount::from(138)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn u1_what_one_step_does_not_say_is_unknown_in_the_sum() {
+    for costs in [[None, Some(Usage::new(1, 1))], [Some(Usage::new(1, 1)), None], [None, None]] {
+        let played = costing(costs).await;
+        assert_eq!(played.output().usage, Usage::default());
+        assert_eq!(played.output().usage.total_tokens, TokenCount::UNKNOWN);
+    }
+}
+
+#[test]
+fn u1_merge_usage_keeps_each_unknown_to_itself() {
+    let mut cached = Usage::new(10, 1);
+    cached.cached_input_tokens = 4.into();
+    let merged = StepResult::merge_usage(&[step(Some(cached)), step(Some(Usage::new(5, 2)))]);
+    assert_eq!(merged, Usage::new(15, 3));
+    assert_eq!(merged.cached_input_tokens.get(), None);
+}
+
+#[test]
+fn u1_merge_usage_saturates() {
+    let merged = StepResult::merge_usage(&[
+        step(Some(Usage::new(u64::MAX, u64::MAX))),
+        step(Some(Usage::new(2, 1))),
+    ]);
+    assert_eq!(merged, Usage::new(u64::MAX, u64::MAX));
+}
+
+#[test]
+fn u1_no_steps_cost_nothing() {
+    assert_eq!(StepResult::merge_usage(&[]), Usage::zero());
+    assert_eq!(Usage::zero().total_tokens, 0);
+}
+
+#[test]
+fn u1_an_estimate_makes_the_sum_an_estimate() {
+    let mut guessed = Usage::new(1, 1);
+    guessed.estimated = true;
+    let merged = StepResult::merge_usage(&[step(Some(Usage::new(1, 1))), step(Some(guessed))]);
+    assert_eq!((merged.total_tokens.get(), merged.estimated), (Some(4), true));
+}

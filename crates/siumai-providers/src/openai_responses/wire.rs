@@ -1,0 +1,368 @@
+//! The JSON of Responses, field for field: what is sent and what comes back.
+//!
+//! What comes back borrows its text from the bytes that arrived, and takes from a server
+//! what can be understood: an item is read as what its type says only once that is known.
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+
+use crate::{
+    http::Reported,
+    json::{Count, JsonText, MaybeText},
+    openai_chat,
+};
+
+/// The body of a request. The fields are in this order on the wire: what may change from
+/// step to step comes after the input, so that its bytes stay where they are.
+#[derive(Serialize)]
+pub(super) struct Request<'a> {
+    pub(super) model: &'a str,
+    #[serde(flatten)]
+    pub(super) settings: Settings<'a>,
+    pub(super) store: bool,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(super) include: &'a [&'a str],
+    pub(super) stream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) instructions: Option<Cow<'a, str>>,
+    pub(super) input: Vec<Input<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(super) tools: Vec<Tool<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tool_choice: Option<ToolChoice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) parallel_tool_calls: Option<bool>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Settings<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) max_output_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reasoning: Option<Reasoning<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) text: Option<TextSettings<'a>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Reasoning<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) effort: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) summary: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct TextSettings<'a> {
+    pub(super) format: TextFormat<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum TextFormat<'a> {
+    JsonObject,
+    JsonSchema { name: &'a str, schema: &'a Value, strict: bool },
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Input<'a> {
+    /// What the model itself said over this wire.
+    Came(Cow<'a, RawValue>),
+    Written(Item<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Item<'a> {
+    Message {
+        role: &'static str,
+        content: Content<'a>,
+    },
+    FunctionCall {
+        call_id: Cow<'a, str>,
+        name: &'a str,
+        /// JSON, as text.
+        arguments: Cow<'a, str>,
+    },
+    FunctionCallOutput {
+        call_id: Cow<'a, str>,
+        output: Cow<'a, str>,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Content<'a> {
+    Text(Cow<'a, str>),
+    Parts(Vec<Part<'a>>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type")]
+pub(super) enum Part<'a> {
+    #[serde(rename = "input_text")]
+    Text { text: &'a str },
+    #[serde(rename = "input_image")]
+    Image { image_url: Cow<'a, str>, detail: &'static str },
+    #[serde(rename = "input_file")]
+    File {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        filename: Option<Cow<'a, str>>,
+        /// A `data:` URL.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file_data: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file_url: Option<&'a str>,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Tool<'a> {
+    Function(Function<'a>),
+    /// A tool that the provider executes, as the user wrote it.
+    Hosted(&'a Value),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "function")]
+pub(super) struct Function<'a> {
+    pub(super) name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) description: &'a str,
+    pub(super) parameters: &'a Value,
+    pub(super) strict: bool,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum ToolChoice<'a> {
+    Mode(&'static str),
+    Named(NamedTool<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum NamedTool<'a> {
+    Function { name: &'a str },
+}
+
+/// One event of a stream. Which of the fields it has depends on its type.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Event<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: MaybeText<'a>,
+    /// The place of its item in the reply.
+    pub(super) output_index: Count,
+    #[serde(borrow)]
+    pub(super) item_id: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) delta: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) annotation: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) item: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) response: Option<&'a RawValue>,
+}
+
+/// A whole reply, or what is known of it so far.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Response<'a> {
+    #[serde(borrow)]
+    pub(super) id: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) model: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) status: MaybeText<'a>,
+    pub(super) store: Option<bool>,
+    pub(super) error: Option<Value>,
+    #[serde(borrow)]
+    pub(super) incomplete_details: Option<IncompleteDetails<'a>>,
+    #[serde(borrow)]
+    pub(super) output: Option<Vec<&'a RawValue>>,
+    pub(super) usage: Option<Usage>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct IncompleteDetails<'a> {
+    #[serde(borrow)]
+    pub(super) reason: MaybeText<'a>,
+}
+
+/// What is the same in items of every type.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct OutputItem<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) id: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) call_id: MaybeText<'a>,
+    /// Who executes the call: `server`, or `client`.
+    #[serde(borrow)]
+    pub(super) execution: MaybeText<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Message<'a> {
+    #[serde(borrow)]
+    pub(super) content: Option<Vec<MessagePart<'a>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct MessagePart<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) text: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) refusal: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) annotations: Option<Vec<Annotation<'a>>>,
+}
+
+/// Where a stretch of text is from: a page, or a file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Annotation<'a> {
+    #[serde(borrow)]
+    pub(super) url: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) title: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) filename: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) file_id: MaybeText<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Thinking<'a> {
+    /// What may be shown of it.
+    #[serde(borrow)]
+    pub(super) summary: Option<Vec<TextPart<'a>>>,
+    /// The thinking itself, which OpenAI keeps to itself.
+    #[serde(borrow)]
+    pub(super) content: Option<Vec<TextPart<'a>>>,
+    #[serde(borrow)]
+    pub(super) encrypted_content: MaybeText<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct TextPart<'a> {
+    #[serde(borrow)]
+    pub(super) text: MaybeText<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Call<'a> {
+    #[serde(borrow)]
+    pub(super) name: MaybeText<'a>,
+    /// JSON as text; some servers send the JSON itself.
+    #[serde(borrow)]
+    pub(super) arguments: Option<JsonText<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Picture<'a> {
+    /// The bytes, in Base64.
+    #[serde(borrow)]
+    pub(super) result: MaybeText<'a>,
+    /// Such as `png`, which it is where nothing is said.
+    #[serde(borrow)]
+    pub(super) output_format: MaybeText<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Usage {
+    pub(super) input_tokens: Count,
+    pub(super) output_tokens: Count,
+    pub(super) total_tokens: Count,
+    pub(super) input_tokens_details: Option<InputDetails>,
+    pub(super) output_tokens_details: Option<OutputDetails>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct InputDetails {
+    pub(super) cached_tokens: Count,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct OutputDetails {
+    pub(super) reasoning_tokens: Count,
+}
+
+/// What an item that is sent back must have, and some servers leave out or say with a null.
+pub(super) fn complete(item: &mut serde_json::Map<String, Value>) {
+    let kind = item.get("type").and_then(Value::as_str);
+    if !matches!(kind, Some("message" | "reasoning" | "function_call")) {
+        return;
+    }
+    let is_message = kind == Some("message");
+    item.retain(|_, value| !value.is_null());
+    if !is_message {
+        return;
+    }
+    item.entry("status").or_insert_with(|| "completed".into());
+    let parts = item.get_mut("content").and_then(Value::as_array_mut);
+    for part in parts.into_iter().flatten().filter(|it| it["type"] == "output_text") {
+        for list in ["annotations", "logprobs"] {
+            if part[list].is_null() {
+                part[list] = Value::Array(Vec::new());
+            }
+        }
+    }
+}
+
+/// What the body of a refusal, an event that is an error, or a failed reply says.
+///
+/// It is `{"error": {…}}`, or the error without anything around it.
+pub(super) fn error(body: &Value) -> Option<Reported> {
+    let mut reported = openai_chat::wire::error(body)?;
+    // That is the type of the event.
+    reported.category = reported.category.filter(|it| it != "error");
+    let told = [&body["status"], &body["status_code"]].into_iter().find_map(Value::as_u64);
+    let told = told.and_then(|status| status.try_into().ok());
+    reported.status = reported.status.or(told);
+    if reported.status.is_none() {
+        let code = reported.code.as_deref().unwrap_or_default();
+        if code == "image_content_policy_violation" {
+            reported.category = Some("content_policy_violation".to_owned());
+        }
+        reported.status = status_of(code);
+    }
+    Some(reported)
+}
+
+/// The status that a request would have been refused with, for the reasons a reply fails of.
+fn status_of(code: &str) -> Option<u16> {
+    match code {
+        "server_is_overloaded" | "slow_down" => Some(529),
+        "vector_store_timeout" => Some(408),
+        "empty_image_file" | "failed_to_download_image" | "unsupported_image_media_type" => {
+            Some(400)
+        }
+        _ if code.starts_with("invalid_") && code != "invalid_api_key" => Some(400),
+        _ if code.starts_with("image_") => Some(400),
+        _ => None,
+    }
+}

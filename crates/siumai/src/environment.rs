@@ -1,0 +1,88 @@
+//! Clients by what the environment says: the one place of the library that reads it.
+use siumai_core::{ErrorKind, LlmError};
+
+use crate::Siumai;
+
+/// The model that is asked when the environment names a key and no model.
+const OPENAI_MODEL: &str = "gpt-4.1-mini";
+
+impl Siumai {
+    /// A client of what the environment is configured for.
+    ///
+    /// | variable | meaning |
+    /// |---|---|
+    /// | `SIUMAI_MODEL` | `provider:model`, such as `openai:gpt-4.1-mini`, `ollama:llama3.2` or `offline` |
+    /// | `OPENAI_API_KEY` | the key for `openai` and `openai-responses` |
+    /// | `OPENAI_BASE_URL` | another place for these two |
+    /// | `ANTHROPIC_API_KEY` | the key for `anthropic` |
+    ///
+    /// Without `SIUMAI_MODEL`, a key of OpenAI, or a base URL, is enough.
+    ///
+    /// # Errors
+    ///
+    /// If nothing is configured, or what is can't be used.
+    pub fn from_env() -> Result<Self, LlmError> {
+        match configured() {
+            Some(name) => Self::from_model(&name),
+            None => Err(LlmError::new(
+                ErrorKind::Authentication,
+                "no provider is configured; set `OPENAI_API_KEY`, or `SIUMAI_MODEL=offline` to go without one",
+            )),
+        }
+    }
+
+    /// As [`from_env`](Self::from_env); where nothing is configured, a client of the offline model.
+    ///
+    /// # Errors
+    ///
+    /// If what is configured can't be used.
+    pub fn from_env_or_offline() -> Result<Self, LlmError> {
+        match configured() {
+            Some(name) => Self::from_model(&name),
+            None => Self::builder().offline().build(),
+        }
+    }
+
+    /// A client by name: `provider:model`. The key is taken from the provider's usual variable.
+    ///
+    /// ```
+    /// use siumai::prelude::*;
+    ///
+    /// let client = Siumai::from_model("ollama:llama3.2")?;
+    /// assert_eq!(format!("{client:?}"), r#"Siumai { provider: "ollama", model: "llama3.2", .. }"#);
+    /// # Ok::<(), LlmError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the provider is unknown, the model is missing, or the key is.
+    pub fn from_model(name: &str) -> Result<Self, LlmError> {
+        let (provider, model) = name.split_once(':').unwrap_or((name, ""));
+        let mut builder = Self::builder().provider(provider).model(model);
+        let (key, base_url) = match provider {
+            "openai" | "openai-responses" => ("OPENAI_API_KEY", Some("OPENAI_BASE_URL")),
+            "anthropic" => ("ANTHROPIC_API_KEY", None),
+            _ => return builder.build(),
+        };
+        if let Some(key) = variable(key) {
+            builder = builder.api_key(key);
+        }
+        if let Some(url) = base_url.and_then(variable) {
+            builder = builder.base_url(url);
+        }
+        builder.build()
+    }
+}
+
+/// The name of the model that the environment is configured for.
+fn configured() -> Option<String> {
+    let has_openai =
+        || variable("OPENAI_API_KEY").is_some() || variable("OPENAI_BASE_URL").is_some();
+    variable("SIUMAI_MODEL").or_else(|| has_openai().then(|| format!("openai:{OPENAI_MODEL}")))
+}
+
+/// What `name` is set to; nothing is the same as not set.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
