@@ -7,6 +7,7 @@
 //! The [offline] model has no wire.
 //!
 //! Nothing here reads the environment, retries or spawns.
+pub mod compatible;
 pub mod http;
 mod json;
 pub mod offline;

@@ -22,6 +22,7 @@ pub(crate) struct Endpoint {
     /// What must not be shown, whoever sends it back.
     secrets: Vec<SecretString>,
     transport: Arc<dyn Transport>,
+    has_key: bool,
 }
 
 /// What an [`Endpoint`] is made of, unchecked.
@@ -30,12 +31,14 @@ pub(crate) struct EndpointBuilder {
     pub(crate) provider: String,
     pub(crate) base_url: String,
     pub(crate) api_key: Option<SecretString>,
+    /// The header that holds the key by itself, where it does not travel as a bearer token.
+    pub(crate) key_header: Option<HeaderName>,
     pub(crate) headers: Vec<(String, SecretString)>,
     pub(crate) transport: Option<Arc<dyn Transport>>,
 }
 
 impl EndpointBuilder {
-    /// The address of `path` below the base URL. The key travels as a bearer token.
+    /// The address of `path` below the base URL.
     pub(crate) fn build(self, path: &str) -> Result<Endpoint, LlmError> {
         let url = join(&self.base_url, path)?;
         let mut headers = HeaderMap::new();
@@ -47,8 +50,11 @@ impl EndpointBuilder {
         let in_query = url.query_pairs().map(|(_, value)| value);
         let mut secrets: Vec<_> =
             in_url.chain(in_query).map(|it| SecretString::from(it.into_owned())).collect();
+        let has_key = self.api_key.is_some();
         if let Some(key) = self.api_key {
-            headers.insert(AUTHORIZATION, bearer(&self.provider, &key)?);
+            let prefix = if self.key_header.is_some() { "" } else { "Bearer " };
+            let name = self.key_header.unwrap_or(AUTHORIZATION);
+            headers.insert(name, credential(&self.provider, prefix, &key)?);
             secrets.push(SecretString::from(key.expose_secret().trim()));
         }
         for (name, value) in self.headers {
@@ -60,7 +66,7 @@ impl EndpointBuilder {
             Some(transport) => transport,
             None => Arc::new(HttpClient::for_host(&url)?),
         };
-        Ok(Endpoint { provider: self.provider, url, headers, secrets, transport })
+        Ok(Endpoint { provider: self.provider, url, headers, secrets, transport, has_key })
     }
 }
 
@@ -79,7 +85,7 @@ impl Endpoint {
     }
 
     pub(super) fn has_key(&self) -> bool {
-        self.headers.contains_key(AUTHORIZATION)
+        self.has_key || self.headers.contains_key(AUTHORIZATION)
     }
 
     /// Posts `body` and brings the answer, if it is one of success. `read_error` reads a
@@ -148,13 +154,17 @@ fn join(base: &str, path: &str) -> Result<Url, LlmError> {
     Ok(url)
 }
 
-fn bearer(provider: &str, key: &SecretString) -> Result<HeaderValue, LlmError> {
+fn credential(
+    provider: &str,
+    prefix: &str,
+    key: &SecretString,
+) -> Result<HeaderValue, LlmError> {
     // Keys are read from files and pasted: white space around them is never meant.
     let key = key.expose_secret().trim();
     if key.is_empty() {
         return Err(LlmError::invalid_input(format!("the API key of {provider} is empty")));
     }
-    let mut value = HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| {
+    let mut value = HeaderValue::try_from(format!("{prefix}{key}")).map_err(|_| {
         LlmError::invalid_input(format!(
             "the API key of {provider} has a character that no header can hold; is it only the key?"
         ))
