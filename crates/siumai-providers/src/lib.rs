@@ -7,6 +7,7 @@
 //! The [offline] model has no wire.
 //!
 //! Nothing here reads the environment, retries or spawns.
+pub mod anthropic;
 pub mod compatible;
 pub mod http;
 mod json;
@@ -17,6 +18,7 @@ mod reply;
 mod sse;
 
 pub use self::{
+    anthropic::{Anthropic, AnthropicBuilder},
     offline::OfflineModel,
     openai_chat::{OpenAiChat, OpenAiChatBuilder},
     openai_responses::{OpenAiResponses, OpenAiResponsesBuilder},

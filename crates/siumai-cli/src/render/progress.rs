@@ -6,8 +6,10 @@ use std::{
 };
 
 use anstyle::Style;
+use dialoguer::console::truncate_str;
 use serde_json::Value;
 use siumai::{
+    ErrorKind,
     orchestrator::{StepResult, StoppedBy, StreamEvent},
     types::{ToolCall, ToolResult, ToolStatus, Usage},
 };
@@ -126,6 +128,9 @@ impl<W: Write> Progress<W> {
             }
             How::Failed(error) => {
                 self.always(paint::ERROR, "error:", &printable(&error.to_string()));
+                if let Some(hint) = hint(error.kind()) {
+                    self.always(paint::WARNING, "hint:", hint);
+                }
             }
         }
         self.line(paint::FAINT, "done:", &summary);
@@ -188,7 +193,7 @@ impl<W: Write> Progress<W> {
         let (on, off) = (style.render(), style.render_reset());
         let gap = if rest.is_empty() { "" } else { " " };
         // Whoever does not read the course of the run still gets its answer.
-        writeln!(self.out, "{on}{head}{off}{gap}{}", shortened(rest, room)).ok();
+        writeln!(self.out, "{on}{head}{off}{gap}{}", truncate_str(rest, room, "…")).ok();
     }
 }
 
@@ -206,7 +211,8 @@ fn arguments(arguments: &Value) -> String {
 fn reason(stopped_by: &StoppedBy, max_steps: usize, last: Option<&StepResult>) -> String {
     match stopped_by {
         StoppedBy::MaxSteps => {
-            format!("the limit of {max_steps} steps is reached; raise it with --max-steps")
+            let limit = count(max_steps, "step");
+            format!("the limit of {limit} is reached; raise it with --max-steps")
         }
         StoppedBy::Condition { .. } => {
             let called = last.into_iter().flat_map(|step| &step.tool_calls);
@@ -214,6 +220,22 @@ fn reason(stopped_by: &StoppedBy, max_steps: usize, last: Option<&StepResult>) -
             format!("{} was called (--stop-on-tool)", names.join(", "))
         }
         _ => "a tool was called that is not here".to_owned(),
+    }
+}
+
+/// Which flag or variable of the program is the way out.
+fn hint(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::Authentication | ErrorKind::PermissionDenied => {
+            Some("the key is taken from OPENAI_API_KEY; --model offline needs none")
+        }
+        ErrorKind::NotFound => Some(
+            "--model names the model and --base-url its server; `siumai models` lists what there is",
+        ),
+        ErrorKind::Connection | ErrorKind::MalformedReply => Some(
+            "--base-url, or OPENAI_BASE_URL, says where the server is; --model offline needs none",
+        ),
+        _ => None,
     }
 }
 
@@ -246,14 +268,4 @@ fn seconds(took: Duration) -> String {
         millis @ 0..1_000 => format!("{millis} ms"),
         _ => format!("{:.1} s", took.as_secs_f64()),
     }
-}
-
-/// `text` in at most `room` characters.
-fn shortened(text: &str, room: usize) -> String {
-    if text.chars().count() <= room {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(room.saturating_sub(1)).collect();
-    short.push('…');
-    short
 }

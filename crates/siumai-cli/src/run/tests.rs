@@ -60,8 +60,10 @@ impl Scene {
         let mut err = Vec::new();
         let mut progress =
             Progress::new(anstream::StripStream::new(&mut err), Detail::Whole, durations);
-        let ended = run(model, task, &mut answer(out), &mut progress, &mut self.stop.1).await;
+        let mut answer = answer(out);
+        let ended = run(model, task, &mut answer, &mut progress, &mut self.stop.1).await;
         if let Some(ended) = &ended {
+            answer.end(ended).unwrap();
             progress.end(ended, self.max_steps);
         }
         drop(progress);
@@ -122,7 +124,7 @@ async fn the_limit_of_steps_is_named_with_its_way_out() {
     let scene = Scene { max_steps: 1, ..Scene::new(Approve::Ask) };
     let seen = scene.text(calculates()).await;
     assert_eq!(seen.out, "Let me see.\n");
-    let expected = "stopped: the limit of 1 steps is reached; raise it with --max-steps\n";
+    let expected = "stopped: the limit of 1 step is reached; raise it with --max-steps\n";
     assert!(seen.err.contains(expected), "{}", seen.err);
     assert_eq!(seen.ended.unwrap().exit(), Exit::Limit);
 }
@@ -166,10 +168,7 @@ async fn a_run_that_is_stopped_keeps_what_was_finished() {
 #[tokio::test]
 async fn json_is_one_object_with_all_that_came_of_the_run() {
     let mut out = Vec::new();
-    let (ended, _) = Scene::new(Approve::Ask).play(calculates(), Json, &mut out).await;
-    // The object is written when the run has ended.
-    assert!(out.is_empty());
-    Json(&mut out).end(&ended.unwrap()).unwrap();
+    Scene::new(Approve::Ask).play(calculates(), Json, &mut out).await;
     let object: Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(object["text"], "It is 42.");
     assert_eq!(object["stopped_by"], "answer");
@@ -210,15 +209,20 @@ async fn json_of_a_run_that_was_stopped_says_so() {
     let scene = Scene::new(Approve::Ask);
     scene.stop.0.stop(Cause::Interrupted);
     let mut out = Vec::new();
-    let (ended, _) = scene.play(calculates(), JsonLines, &mut out).await;
-    JsonLines(&mut out).end(ended.as_ref().unwrap()).unwrap();
-    let line: Value = serde_json::from_slice(&out).unwrap();
-    assert_eq!((&line["type"], &line["message"]), (&json!("error"), &json!("interrupted")));
-    out.clear();
-    Json(&mut out).end(&ended.unwrap()).unwrap();
+    scene.play(calculates(), Json, &mut out).await;
     let object: Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(object["stopped_by"], "interrupted");
     assert_eq!(object["error"], json!({ "kind": "Cancelled", "message": "interrupted" }));
+}
+
+#[tokio::test]
+async fn json_lines_of_a_run_that_was_stopped_end_with_an_error() {
+    let scene = Scene::new(Approve::Ask);
+    scene.stop.0.stop(Cause::Interrupted);
+    let mut out = Vec::new();
+    scene.play(calculates(), JsonLines, &mut out).await;
+    let line: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!((&line["type"], &line["message"]), (&json!("error"), &json!("interrupted")));
 }
 
 #[tokio::test]

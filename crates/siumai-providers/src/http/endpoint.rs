@@ -1,4 +1,4 @@
-//! Where a provider is, how it knows us, and how its failures are told.
+//! Where a provider is, how it knows us, and what of that must not be shown.
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
@@ -19,10 +19,10 @@ pub(crate) struct Endpoint {
     provider: String,
     url: Url,
     headers: HeaderMap,
+    has_key: bool,
     /// What must not be shown, whoever sends it back.
     secrets: Vec<SecretString>,
     transport: Arc<dyn Transport>,
-    has_key: bool,
 }
 
 /// What an [`Endpoint`] is made of, unchecked.
@@ -31,10 +31,21 @@ pub(crate) struct EndpointBuilder {
     pub(crate) provider: String,
     pub(crate) base_url: String,
     pub(crate) api_key: Option<SecretString>,
-    /// The header that holds the key by itself, where it does not travel as a bearer token.
-    pub(crate) key_header: Option<HeaderName>,
+    pub(crate) key_header: KeyHeader,
+    /// Headers that may be shown; those of the caller replace them.
+    pub(crate) open_headers: Vec<(&'static str, String)>,
     pub(crate) headers: Vec<(String, SecretString)>,
     pub(crate) transport: Option<Arc<dyn Transport>>,
+}
+
+/// How a key travels.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum KeyHeader {
+    /// As a bearer token (RFC 6750).
+    #[default]
+    Bearer,
+    /// Alone, in the header of this name.
+    Named(&'static str),
 }
 
 impl EndpointBuilder {
@@ -50,15 +61,21 @@ impl EndpointBuilder {
         let in_query = url.query_pairs().map(|(_, value)| value);
         let mut secrets: Vec<_> =
             in_url.chain(in_query).map(|it| SecretString::from(it.into_owned())).collect();
-        let has_key = self.api_key.is_some();
+        for (name, value) in self.open_headers {
+            let (name, mut value) = header(name, &value.into())?;
+            value.set_sensitive(false);
+            headers.insert(name, value);
+        }
+        let mut has_key = false;
         if let Some(key) = self.api_key {
-            let prefix = if self.key_header.is_some() { "" } else { "Bearer " };
-            let name = self.key_header.unwrap_or(AUTHORIZATION);
-            headers.insert(name, credential(&self.provider, prefix, &key)?);
+            let (name, value) = key_header(self.key_header, &self.provider, &key)?;
+            headers.insert(name, value);
+            has_key = true;
             secrets.push(SecretString::from(key.expose_secret().trim()));
         }
         for (name, value) in self.headers {
             let (name, held) = header(&name, &value)?;
+            has_key |= name == AUTHORIZATION;
             headers.insert(name, held);
             secrets.push(value);
         }
@@ -66,7 +83,7 @@ impl EndpointBuilder {
             Some(transport) => transport,
             None => Arc::new(HttpClient::for_host(&url)?),
         };
-        Ok(Endpoint { provider: self.provider, url, headers, secrets, transport, has_key })
+        Ok(Endpoint { provider: self.provider, url, headers, has_key, secrets, transport })
     }
 }
 
@@ -85,7 +102,7 @@ impl Endpoint {
     }
 
     pub(super) fn has_key(&self) -> bool {
-        self.has_key || self.headers.contains_key(AUTHORIZATION)
+        self.has_key
     }
 
     /// Posts `body` and brings the answer, if it is one of success. `read_error` reads a
@@ -154,23 +171,27 @@ fn join(base: &str, path: &str) -> Result<Url, LlmError> {
     Ok(url)
 }
 
-fn credential(
+fn key_header(
+    kind: KeyHeader,
     provider: &str,
-    prefix: &str,
     key: &SecretString,
-) -> Result<HeaderValue, LlmError> {
+) -> Result<(HeaderName, HeaderValue), LlmError> {
     // Keys are read from files and pasted: white space around them is never meant.
     let key = key.expose_secret().trim();
     if key.is_empty() {
         return Err(LlmError::invalid_input(format!("the API key of {provider} is empty")));
     }
-    let mut value = HeaderValue::try_from(format!("{prefix}{key}")).map_err(|_| {
+    let (name, value) = match kind {
+        KeyHeader::Bearer => (AUTHORIZATION, format!("Bearer {key}")),
+        KeyHeader::Named(name) => (HeaderName::from_static(name), key.to_owned()),
+    };
+    let mut value = HeaderValue::try_from(value).map_err(|_| {
         LlmError::invalid_input(format!(
             "the API key of {provider} has a character that no header can hold; is it only the key?"
         ))
     })?;
     value.set_sensitive(true);
-    Ok(value)
+    Ok((name, value))
 }
 
 fn header(name: &str, value: &SecretString) -> Result<(HeaderName, HeaderValue), LlmError> {

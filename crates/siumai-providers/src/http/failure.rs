@@ -63,6 +63,15 @@ impl Reported {
         if self.is_named("content_filter") || self.is_named("content_policy_violation") {
             return ErrorKind::ContentFilter;
         }
+        // Anthropic has one name for every request it refuses, and tells them apart in words.
+        if self.is_named("invalid_request_error") {
+            if self.says("blocked by content filtering policy") {
+                return ErrorKind::ContentFilter;
+            }
+            if self.says("credit balance is too low") {
+                return ErrorKind::PermissionDenied;
+            }
+        }
         // One provider says 413 when it means too many tokens a minute.
         if self.is_named("rate_limit_exceeded") {
             return ErrorKind::RateLimited;
@@ -75,10 +84,17 @@ impl Reported {
 
     fn is_context_too_long(&self) -> bool {
         const NAMES: [&str; 2] = ["context_length_exceeded", "exceed_context_size_error"];
-        let says_so = |text: &String| text.to_ascii_lowercase().contains("maximum context length");
+        const WORDS: [&str; 3] =
+            ["maximum context length", "prompt is too long", "exceed context limit"];
+        let may_say_so = matches!(self.status, Some(400 | 413))
+            || (self.status.is_none() && self.is_named("invalid_request_error"));
         NAMES.iter().any(|name| self.is_named(name))
-            || (matches!(self.status, Some(400 | 413))
-                && self.message.as_ref().is_some_and(says_so))
+            || (may_say_so && WORDS.iter().any(|words| self.says(words)))
+    }
+
+    /// Whether these lower-case words are in the message.
+    fn says(&self, words: &str) -> bool {
+        self.message.as_ref().is_some_and(|text| text.to_ascii_lowercase().contains(words))
     }
 
     fn status_in_code(&self) -> Option<u16> {
@@ -87,13 +103,17 @@ impl Reported {
 
     /// For an error in the midst of a reply, which has no status of its own.
     fn kind_of_name(&self) -> ErrorKind {
-        const NAMES: [(&str, ErrorKind); 8] = [
+        const NAMES: [(&str, ErrorKind); 12] = [
             ("invalid_request_error", ErrorKind::InvalidRequest),
             ("invalid_api_key", ErrorKind::Authentication),
             ("authentication_error", ErrorKind::Authentication),
             ("permission_error", ErrorKind::PermissionDenied),
+            ("billing_error", ErrorKind::PermissionDenied),
             ("insufficient_quota", ErrorKind::PermissionDenied),
             ("model_not_found", ErrorKind::NotFound),
+            ("not_found_error", ErrorKind::NotFound),
+            ("request_too_large", ErrorKind::InvalidRequest),
+            ("timeout_error", ErrorKind::Timeout),
             ("rate_limit_error", ErrorKind::RateLimited),
             ("overloaded_error", ErrorKind::Overloaded),
         ];

@@ -18,7 +18,7 @@ pub use self::{body::Body, client::HttpClient};
 pub(crate) use self::{
     body::Whole,
     call::{Call, looks_like_html},
-    endpoint::{Endpoint, EndpointBuilder},
+    endpoint::{Endpoint, EndpointBuilder, KeyHeader},
     failure::{Fault, Reported},
 };
 pub use reqwest::{

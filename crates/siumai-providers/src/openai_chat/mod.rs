@@ -16,7 +16,7 @@ use siumai_core::{
 use self::dialect::{Address, Dialect};
 use crate::{
     compatible::{self, Server},
-    http::{Endpoint, EndpointBuilder, HeaderName, Transport},
+    http::{Endpoint, EndpointBuilder, KeyHeader, Transport},
     reply::ask_with,
 };
 
@@ -181,7 +181,7 @@ impl OpenAiChatBuilder {
         let wire =
             if provider == "openai" { WIRE.to_owned() } else { format!("{WIRE}:{provider}") };
         if self.dialect.address == Address::Azure {
-            self.endpoint.key_header = Some(HeaderName::from_static("api-key"));
+            self.endpoint.key_header = KeyHeader::Named("api-key");
             let version = self.api_version.as_deref();
             self.endpoint.base_url =
                 compatible::azure_address(&self.endpoint.base_url, &self.model, version)?;

@@ -62,7 +62,8 @@ impl ReplyReader for Reader {
             b"[DONE]" => return self.finish(events).map(Progress::Done),
             // Some servers keep a connection alive with it.
             b"" => return Ok(Progress::More),
-            _ => {}
+            [b'{', ..] => {}
+            _ => return skip(event.data).map(|()| Progress::More),
         }
         if event.name == b"error" {
             let said = Self::read_error(event.data);
@@ -129,6 +130,10 @@ impl Reader {
             self.say(said, form, events);
         }
         match choice.finish_reason {
+            // Some servers say no more than that when they fail.
+            Some(reason) if reason.as_str() == "error" => {
+                return Err(Fault::Reported(Reported::default()));
+            }
             // A message that is there is finished, even if nobody says why.
             None if form == Form::Whole => self.finish_reason = Some(finish_reason("")),
             Some(reason) if form == Form::Whole || !reason.as_str().is_empty() => {

@@ -188,13 +188,12 @@ pub(super) struct Name<'a> {
 
 /// A whole reply, or a piece of one: they differ in one field of a choice.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(super) struct Reply<'a> {
     #[serde(borrow)]
     pub(super) id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) model: Option<Text<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(super) choices: Choices<'a>,
     pub(super) usage: Option<Box<Usage>>,
     /// Where Groq tells the usage if it was not asked for.
@@ -242,21 +241,20 @@ enum ChoiceField {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(super) struct Said<'a> {
     #[serde(borrow)]
     pub(super) content: Option<Spoken<'a>>,
     #[serde(borrow)]
     pub(super) refusal: Option<Text<'a>>,
     /// The model's thinking, which OpenAI does not show and others name in two ways.
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(super) reasoning_content: MaybeText<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(super) reasoning: MaybeText<'a>,
     /// The same with signatures, and thinking that is encrypted: a list of [`Detail`]s.
     #[serde(borrow)]
     pub(super) reasoning_details: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(super) tool_calls: Few<CallPiece<'a>>,
 }
 
@@ -306,7 +304,6 @@ pub(super) struct Detail<'a> {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(super) struct CallPiece<'a> {
     pub(super) index: Option<u64>,
     #[serde(borrow)]
@@ -318,7 +315,6 @@ pub(super) struct CallPiece<'a> {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(super) struct FunctionPiece<'a> {
     #[serde(borrow)]
     pub(super) name: Option<Text<'a>>,
@@ -369,7 +365,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Choice<'a> {
                 while let Some(field) = map.next_key()? {
                     match field {
                         ChoiceField::Index => choice.index = map.next_value()?,
-                        ChoiceField::Delta => choice.said = map.next_value()?,
+                        ChoiceField::Delta => {
+                            choice.said = map.next_value::<Option<_>>()?.or(choice.said);
+                        }
                         ChoiceField::Message if choice.said.is_none() => {
                             choice.said = map.next_value()?;
                         }

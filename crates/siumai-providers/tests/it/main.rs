@@ -1,6 +1,10 @@
 //! The wires against recorded traffic, published schemas and a server on loopback.
 #[cfg(test)]
+mod anthropic;
+#[cfg(test)]
 mod building;
+#[cfg(test)]
+mod compatible;
 #[cfg(test)]
 mod conversations;
 #[cfg(test)]
@@ -11,6 +15,8 @@ mod limits;
 mod loopback;
 #[cfg(test)]
 mod recorded;
+#[cfg(test)]
+mod replies;
 #[cfg(test)]
 mod responses;
 #[cfg(test)]

@@ -1,0 +1,15 @@
+//! The program as its users run it: command line, pipes, signals and a terminal.
+#[cfg(test)]
+mod approval;
+#[cfg(test)]
+mod ending;
+#[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod models;
+#[cfg(test)]
+mod output;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod usage;

@@ -1,0 +1,147 @@
+//! Writes a request as Messages wants it.
+mod claude;
+mod history;
+mod settings;
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::{Value, json};
+use siumai_core::{
+    LlmError,
+    types::{ChatMessage, ChatRequest, ContentPart, Settings, Tool, ToolChoice},
+};
+
+use self::{claude::Version, history::History};
+use super::wire::{self, CacheControl};
+use crate::reply::Question;
+
+/// What the builder was told beside where to ask.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Extras {
+    /// Tools that the provider runs itself, in its own JSON.
+    pub(super) provider_tools: Vec<Value>,
+    pub(super) prompt_caching: bool,
+}
+
+/// What is asked of `model`, and what could not be put into the question.
+///
+/// # Errors
+///
+/// If there is nothing to answer, or a message can't be told in this format.
+pub(super) fn question(
+    model: &str,
+    extras: &Extras,
+    request: &ChatRequest,
+) -> Result<Question, LlmError> {
+    let version = Version::of(model);
+    let mut history = History::new(version);
+    for message in request.messages() {
+        history.push(message)?;
+    }
+    let (messages, mut warnings) = history.finish()?;
+    let told = settings::told(model, version, request);
+    warnings.extend(told.warnings);
+    let mark = extras.prompt_caching.then_some(CacheControl::Ephemeral);
+    let tools = tools(request, extras, mark);
+    let settings = request.settings();
+    let wire = wire::Request {
+        model,
+        max_tokens: told.max_tokens,
+        stream: !request.is_whole(),
+        temperature: told.temperature,
+        top_p: told.top_p,
+        stop_sequences: &settings.stop_sequences,
+        output_config: told.output_config,
+        cache_control: mark,
+        system: system(request, mark),
+        messages,
+        // Without tools a choice is refused.
+        tool_choice: tool_choice(request).filter(|_| !tools.is_empty()),
+        tools,
+        thinking: told.thinking,
+    };
+    let body = body(&wire, settings).map_err(|error| LlmError::invalid_input(error.to_string()))?;
+    Ok(Question { body, warnings })
+}
+
+fn body(request: &impl Serialize, settings: &Settings) -> serde_json::Result<Bytes> {
+    if settings.extra.is_empty() {
+        return serde_json::to_vec(request).map(Bytes::from);
+    }
+    let mut body = serde_json::to_value(request)?;
+    if let Value::Object(fields) = &mut body {
+        fields.extend(settings.extra.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+    serde_json::to_vec(&body).map(Bytes::from)
+}
+
+/// The texts that hold for the whole conversation, the last of them marked.
+fn system(request: &ChatRequest, mark: Option<CacheControl>) -> Vec<wire::System<'_>> {
+    let parts = request.system().iter().flat_map(ChatMessage::content);
+    let texts = parts.filter_map(|part| match part {
+        ContentPart::Text { text, .. } => Some(text.as_str()),
+        _ => None,
+    });
+    let texts = texts.filter(|text| !text.trim().is_empty());
+    let mut system: Vec<_> = texts.map(|text| wire::System { text, cache_control: None }).collect();
+    if let Some(last) = system.last_mut() {
+        last.cache_control = mark;
+    }
+    system
+}
+
+/// The tools, the last of them marked. Those of the provider come first: they are the same in
+/// every step.
+fn tools<'a>(
+    request: &'a ChatRequest,
+    extras: &'a Extras,
+    mark: Option<CacheControl>,
+) -> Vec<wire::Tool<'a>> {
+    let provided = extras.provider_tools.iter().map(wire::Tool::Provided);
+    let mut tools: Vec<_> = provided.chain(request.tools().iter().map(tool)).collect();
+    if let Some(wire::Tool::Function { cache_control, .. }) = tools.last_mut() {
+        *cache_control = mark;
+    }
+    tools
+}
+
+fn tool(tool: &Tool) -> wire::Tool<'_> {
+    wire::Tool::Function {
+        name: tool.name(),
+        description: tool.description(),
+        input_schema: input_schema(tool.parameters()),
+        cache_control: None,
+    }
+}
+
+/// A schema as the provider takes it: it has to say that arguments are an object.
+fn input_schema(schema: &Value) -> Cow<'_, Value> {
+    match schema {
+        Value::Object(fields) if fields.contains_key("type") => Cow::Borrowed(schema),
+        Value::Object(fields) => {
+            let mut schema = fields.clone();
+            schema.insert("type".to_owned(), json!("object"));
+            Cow::Owned(schema.into())
+        }
+        _ => Cow::Owned(json!({ "type": "object" })),
+    }
+}
+
+fn tool_choice(request: &ChatRequest) -> Option<wire::ToolChoice<'_>> {
+    let is_one_at_a_time = request.settings().parallel_tool_calls == Some(false);
+    let (kind, name) = match request.tool_choice() {
+        None if is_one_at_a_time => ("auto", None),
+        None => return None,
+        Some(ToolChoice::Auto) => ("auto", None),
+        Some(ToolChoice::Required) => ("any", None),
+        Some(ToolChoice::None) => ("none", None),
+        Some(ToolChoice::Specific { tool_name }) => ("tool", Some(tool_name.as_str())),
+    };
+    let disable_parallel_tool_use = is_one_at_a_time && kind != "none";
+    Some(wire::ToolChoice { kind, name, disable_parallel_tool_use })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! Says in the words of the wire how the model is to write.
+use siumai_core::types::{ChatMessage, ChatRequest, ResponseFormat, Role, ToolChoice, Warning};
+
+use super::{
+    super::wire::{OutputConfig, OutputFormat, Thinking},
+    claude::{Thinks, Version},
+    history::begins_with_thinking,
+};
+
+/// The fewest tokens that a model can be given to think.
+const LEAST_BUDGET: u32 = 1_024;
+
+/// The settings of a request, and what of them could not be told.
+pub(super) struct Told<'a> {
+    pub(super) max_tokens: u32,
+    pub(super) temperature: Option<f64>,
+    pub(super) top_p: Option<f64>,
+    pub(super) output_config: OutputConfig<'a>,
+    pub(super) thinking: Option<Thinking>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// How `model` is told the settings of `request`.
+pub(super) fn told<'a>(model: &str, version: Version, request: &'a ChatRequest) -> Told<'a> {
+    let settings = request.settings();
+    let mut told = Told {
+        max_tokens: settings.max_output_tokens.unwrap_or(version.output_limit()),
+        temperature: settings.temperature,
+        top_p: settings.top_p,
+        output_config: OutputConfig::default(),
+        thinking: None,
+        warnings: Vec::new(),
+    };
+    if let Some(effort) = settings.reasoning_effort.as_deref() {
+        told.set_effort(effort, model, version, request);
+    }
+    told.fit_sampling(model, version);
+    match &settings.response_format {
+        Some(ResponseFormat::JsonSchema { schema, .. }) => {
+            told.output_config.format = Some(OutputFormat::JsonSchema { schema });
+        }
+        Some(_) => told.warn("Anthropic writes JSON by a schema alone; the format was left out"),
+        None => {}
+    }
+    if settings.seed.is_some() {
+        told.warn("Anthropic takes no seed; it was left out");
+    }
+    told
+}
+
+impl<'a> Told<'a> {
+    fn set_effort(
+        &mut self,
+        effort: &'a str,
+        model: &str,
+        version: Version,
+        request: &ChatRequest,
+    ) {
+        match (version.thinks(), effort) {
+            (_, "none") => {
+                self.thinking = version.thinks_by_itself().then_some(Thinking::Disabled);
+            }
+            (Thinks::Never, _) => {
+                self.warn(format!("`{model}` can't think; the reasoning effort was left out"));
+            }
+            (Thinks::Adaptively, _) => {
+                self.thinking = Some(Thinking::Adaptive);
+                self.output_config.effort = Some(if effort == "minimal" { "low" } else { effort });
+            }
+            (Thinks::InBudget, _) => match self.budget(effort, model, version, request) {
+                Ok(budget_tokens) => self.thinking = Some(Thinking::Enabled { budget_tokens }),
+                Err(why) => self.warn(format!("{why}; `{model}` answers without thinking")),
+            },
+        }
+    }
+
+    /// How many tokens the model may think, or why it can't.
+    fn budget(
+        &self,
+        effort: &str,
+        model: &str,
+        version: Version,
+        request: &ChatRequest,
+    ) -> Result<u32, String> {
+        let share = match effort {
+            "minimal" => 10,
+            "low" => 20,
+            "medium" => 50,
+            "high" => 80,
+            "xhigh" | "max" => 95,
+            _ => return Err(format!("`{effort}` is no reasoning effort of `{model}`")),
+        };
+        let is_forced = matches!(
+            request.tool_choice(),
+            Some(ToolChoice::Required | ToolChoice::Specific { .. })
+        );
+        if is_forced && !request.tools().is_empty() {
+            return Err("a tool call can't be forced on a model that thinks".to_owned());
+        }
+        if version.is_claude() && began_without_thinking(request.messages()) {
+            return Err("a turn that began without thinking can't go on with it".to_owned());
+        }
+        let limit = self.max_tokens;
+        let budget = (limit / 100 * share).max(LEAST_BUDGET);
+        if budget < limit {
+            return Ok(budget);
+        }
+        Err(format!("thinking takes {LEAST_BUDGET} tokens at least, of {limit} in all"))
+    }
+
+    /// Leaves out what the model refuses.
+    fn fit_sampling(&mut self, model: &str, version: Version) {
+        let thinks = matches!(self.thinking, Some(Thinking::Adaptive | Thinking::Enabled { .. }));
+        if thinks || !version.takes_sampling() {
+            // These say the same as nothing.
+            self.temperature = self.temperature.filter(|it| (it - 1.0).abs() > f64::EPSILON);
+            self.top_p = self.top_p.filter(|it| *it < 0.99);
+            let why = if thinks { " while it thinks" } else { "" };
+            for (set, name) in [(&mut self.temperature, "temperature"), (&mut self.top_p, "top_p")]
+            {
+                if set.take().is_some() {
+                    let what = format!("`{model}` takes no {name}{why}; it was left out");
+                    self.warnings.push(Warning::Unsupported { what });
+                }
+            }
+        }
+        if self.temperature.is_some_and(|it| it > 1.0) {
+            self.temperature = Some(1.0);
+            self.warn("Anthropic's temperature ends at 1, which was sent");
+        }
+        if self.temperature.is_some() && self.top_p.is_some() && !version.takes_both_samplings() {
+            self.top_p = None;
+            self.warn(format!(
+                "`{model}` takes a temperature or top_p, not both; top_p was left out"
+            ));
+        }
+    }
+
+    fn warn(&mut self, what: impl Into<String>) {
+        self.warnings.push(Warning::Unsupported { what: what.into() });
+    }
+}
+
+/// Whether the model is in the midst of a turn whose first message has no thinking: it was
+/// made without, or by another provider's model. The provider refuses to begin there.
+fn began_without_thinking(messages: &[ChatMessage]) -> bool {
+    let is_question =
+        |it: &ChatMessage| it.role() == Role::User && it.tool_results().next().is_none();
+    let turn = messages.iter().rposition(is_question).map_or(0, |at| at + 1);
+    let mut turn = messages[turn..].iter();
+    turn.find(|it| it.role() == Role::Assistant).is_some_and(|it| !begins_with_thinking(it))
+}
+
+#[cfg(test)]
+mod tests;
