@@ -131,12 +131,7 @@ pub(crate) const OLLAMA: Server = server(
 const WITH_NEW_LIMIT: Dialect =
     Dialect { limit_name: LimitName::MaxCompletionTokens, ..Dialect::PLAIN };
 
-const fn server(
-    name: &'static str,
-    base_url: &'static str,
-    key: Key,
-    dialect: Dialect,
-) -> Server {
+const fn server(name: &'static str, base_url: &'static str, key: Key, dialect: Dialect) -> Server {
     Server { name, base_url: Some(base_url), key, dialect }
 }
 

@@ -58,7 +58,10 @@ fn a_deployment_of_azure_has_an_address_with_a_version() {
     let deployment = "https://me.openai.azure.com/openai/deployments/gpt-4o";
     for base in ["https://me.openai.azure.com", "https://me.openai.azure.com/openai/", deployment] {
         assert_eq!(address(base, None), format!("{deployment}?api-version=2024-10-21"));
-        assert_eq!(address(base, Some("2025-01-01")), format!("{deployment}?api-version=2025-01-01"));
+        assert_eq!(
+            address(base, Some("2025-01-01")),
+            format!("{deployment}?api-version=2025-01-01")
+        );
     }
     let own = format!("{deployment}?api-version=2023-05-15");
     assert_eq!(address(&own, Some("2025-01-01")), own);

@@ -164,8 +164,7 @@ impl Reader {
     }
 
     fn say(&mut self, said: Said<'_>, form: Form, events: &mut Events) {
-        let fields =
-            [("reasoning_content", said.reasoning_content), ("reasoning", said.reasoning)];
+        let fields = [("reasoning_content", said.reasoning_content), ("reasoning", said.reasoning)];
         // Where both are sent they say the same.
         let reasoning = fields.into_iter().find(|(_, text)| !text.is_empty());
         let is_thought = reasoning.is_some();
@@ -232,12 +231,7 @@ impl Reader {
         }
     }
 
-    fn push_text(
-        &mut self,
-        text: Option<String>,
-        delta: fn(String) -> Delta,
-        events: &mut Events,
-    ) {
+    fn push_text(&mut self, text: Option<String>, delta: fn(String) -> Delta, events: &mut Events) {
         if let Some(text) = text.filter(|it| !it.is_empty()) {
             self.begin(events);
             events.push_back(ModelEvent::Delta(delta(text)));

@@ -82,10 +82,7 @@ fn wire_settings(settings: &Settings, dialect: Dialect) -> wire::Settings<'_> {
     }
 }
 
-fn response_format(
-    format: &ResponseFormat,
-    dialect: Dialect,
-) -> Option<wire::ResponseFormat<'_>> {
+fn response_format(format: &ResponseFormat, dialect: Dialect) -> Option<wire::ResponseFormat<'_>> {
     match format {
         ResponseFormat::JsonSchema { .. } if !dialect.has_schemas => {
             Some(wire::ResponseFormat::JsonObject)
