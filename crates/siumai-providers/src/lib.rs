@@ -8,6 +8,7 @@
 //!
 //! Nothing here reads the environment, retries or spawns.
 pub mod anthropic;
+pub mod compatible;
 pub mod gemini;
 pub mod http;
 mod json;

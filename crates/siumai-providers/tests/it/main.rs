@@ -4,6 +4,8 @@ mod anthropic;
 #[cfg(test)]
 mod building;
 #[cfg(test)]
+mod compatible;
+#[cfg(test)]
 mod conversations;
 #[cfg(test)]
 mod differences;
