@@ -30,7 +30,7 @@ const WIRE: &str = "gemini";
 /// use siumai_core::model::LanguageModel;
 /// use siumai_providers::Gemini;
 ///
-/// let model = Gemini::google().api_key("AIza…").model("gemini-2.5-flash").build()?;
+/// let model = Gemini::builder().api_key("AIza…").model("gemini-2.5-flash").build()?;
 /// assert_eq!((model.provider(), model.model()), ("gemini", "gemini-2.5-flash"));
 /// # Ok::<(), siumai_core::LlmError>(())
 /// ```
@@ -51,7 +51,7 @@ pub struct GeminiBuilder {
 
 impl Gemini {
     /// Google's own API. It wants a key, unless it is given another base URL.
-    pub fn google() -> GeminiBuilder {
+    pub fn builder() -> GeminiBuilder {
         let endpoint = EndpointBuilder {
             provider: WIRE.to_owned(),
             base_url: GOOGLE.to_owned(),

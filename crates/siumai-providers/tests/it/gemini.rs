@@ -33,7 +33,7 @@ async fn every_recorded_answer_of_gemini_is_read_as_it_should_be() {
 }
 
 fn model(answer: Answer) -> Gemini {
-    let builder = Gemini::google().api_key("test-key").model("gemini-test");
+    let builder = Gemini::builder().api_key("test-key").model("gemini-test");
     builder.transport(Canned::new(vec![answer])).build().unwrap()
 }
 
@@ -218,7 +218,7 @@ async fn a_key_travels_in_its_header_alone_and_shows_nowhere() {
     ];
     for answer in answers {
         let transport = Canned::new(vec![answer]);
-        let builder = Gemini::google().api_key(KEY).model("models/gemini-test");
+        let builder = Gemini::builder().api_key(KEY).model("models/gemini-test");
         let shown = format!("{builder:?}");
         let model = builder.transport(transport.clone()).build().unwrap();
         let (_, error) = read(&model, ChatRequest::new(vec![user!("hello")])).await;
@@ -235,10 +235,10 @@ async fn a_key_travels_in_its_header_alone_and_shows_nowhere() {
 #[test]
 fn a_missing_key_or_model_is_named() {
     let refused = |builder: siumai_providers::GeminiBuilder| builder.build().unwrap_err();
-    let no_key = refused(Gemini::google().model("gemini-test"));
+    let no_key = refused(Gemini::builder().model("gemini-test"));
     assert_eq!(no_key.kind(), ErrorKind::Authentication);
     assert_eq!(no_key.to_string(), "gemini wants an API key; pass one with `api_key`");
-    let no_model = refused(Gemini::google().api_key("test-key").model("models/"));
+    let no_model = refused(Gemini::builder().api_key("test-key").model("models/"));
     assert_eq!(no_model.to_string(), "no model of gemini is named");
-    assert!(Gemini::google().base_url("http://localhost:1/v1beta").model("own").build().is_ok());
+    assert!(Gemini::builder().base_url("http://localhost:1/v1beta").model("own").build().is_ok());
 }

@@ -60,7 +60,7 @@ impl Recording {
         let path = self.meta["steps"][0]["http"]["path"].as_str().unwrap();
         let (_, model) = path.rsplit_once('/').unwrap();
         let (model, _) = model.split_once(':').unwrap();
-        let model = Gemini::google().api_key("test-key").model(model);
+        let model = Gemini::builder().api_key("test-key").model(model);
         (model.transport(transport.clone()).build().unwrap(), transport)
     }
 
