@@ -199,7 +199,7 @@ impl Reader {
             }
             match form {
                 Form::Whole => self.kept.whole_detail(raw),
-                Form::Piece => self.kept.detail(detail),
+                Form::Piece => self.kept.detail(&detail),
             }
         }
     }

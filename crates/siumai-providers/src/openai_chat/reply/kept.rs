@@ -86,7 +86,7 @@ impl Kept {
     }
 
     /// A piece of a detail: it goes on with the last if it has the same number and sort.
-    pub(super) fn detail(&mut self, piece: Detail<'_>) {
+    pub(super) fn detail(&mut self, piece: &Detail<'_>) {
         let goes_on = |last: &Pieces| {
             let is_same = |a: &str, b: &str| a.is_empty() || b.is_empty() || a == b;
             last.index == piece.index
@@ -168,7 +168,7 @@ impl Kept {
 }
 
 impl Pieces {
-    fn go_on(&mut self, piece: Detail<'_>) {
+    fn go_on(&mut self, piece: &Detail<'_>) {
         set(&mut self.kind, piece.kind.as_str());
         set(&mut self.id, piece.id.as_str());
         set(&mut self.format, piece.format.as_str());
