@@ -340,6 +340,10 @@ fn thinking(
         "minimal" if is_pro => (1024, "LOW"),
         "minimal" => (1024, "MINIMAL"),
         "low" => (1024, "LOW"),
+        "medium" if model.contains("gemini-3-pro") => {
+            warn(format!("`{model}` thinks little or much; it was told to think much"));
+            (8192, "HIGH")
+        }
         "medium" => (8192, "MEDIUM"),
         "high" => (24_576, "HIGH"),
         other => {

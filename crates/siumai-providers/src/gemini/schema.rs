@@ -1,10 +1,11 @@
 //! A JSON Schema as Gemini takes it.
 //!
 //! `parametersJsonSchema` and `responseJsonSchema` take JSON Schema itself, where the older
-//! `parameters` and `responseSchema` refuse any word that `OpenAPI` 3.0 does not have. What is
-//! documented for them lacks a few words that have others of the same meaning: `const` is an
-//! `enum` of one, `definitions` are `$defs`. Beside a `$ref` only a description and a default
-//! may stand. Words that it does not know it ignores, so they are left where they are.
+//! `parameters` and `responseSchema` refuse a request for any word that they do not have. The
+//! documentation lets a whole schema be sent and lists the words that have an effect. A few
+//! others have a listed word of the same meaning: a `const` that is text or a number is an
+//! `enum` of one, `definitions` are `$defs`. Beside a `$ref` nothing else may stand. The rest is
+//! left where it is.
 use serde::{
     Serialize, Serializer,
     ser::{SerializeMap, SerializeSeq},
@@ -35,10 +36,11 @@ impl Serialize for Schema<'_> {
                 ("$defs" | "definitions", Value::Object(schemas)) => {
                     map.serialize_entry("$defs", &Named(schemas))?;
                 }
-                ("description" | "default", _) => map.serialize_entry(word, value)?,
                 _ if is_reference && !word.starts_with('$') => {}
                 ("const", _) if words.contains_key("enum") => {}
-                ("const", _) => map.serialize_entry("enum", &[value])?,
+                ("const", Value::String(_) | Value::Number(_)) => {
+                    map.serialize_entry("enum", &[value])?;
+                }
                 (
                     "properties" | "patternProperties" | "dependentSchemas",
                     Value::Object(schemas),

@@ -208,6 +208,7 @@ fn effort_is_told_as_each_generation_understands_it() {
     assert_eq!(thinking("gemini-2.5-pro", "high"), (budget(true, 24_576), 0));
     assert_eq!(thinking("gemini-3-flash-preview", "none"), (level(false, "MINIMAL"), 1));
     assert_eq!(thinking("gemini-3-pro-preview", "minimal"), (level(true, "LOW"), 0));
+    assert_eq!(thinking("gemini-3-pro-preview", "medium"), (level(true, "HIGH"), 1));
     assert_eq!(thinking("gemini-flash-latest", "medium"), (level(true, "MEDIUM"), 0));
     assert_eq!(thinking("gemini-2.0-flash", "high"), (Value::Null, 1));
     assert_eq!(thinking("gemini-2.0-flash", "none"), (Value::Null, 0));

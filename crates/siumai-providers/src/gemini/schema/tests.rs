@@ -25,11 +25,11 @@ fn words_that_gemini_lacks_become_those_that_it_has() {
         "properties": {
             "kind": { "enum": ["circle"] },
             "both": { "enum": ["a", "b"] },
-            "at": { "$ref": "#/$defs/Point", "description": "Where." },
+            "at": { "$ref": "#/$defs/Point" },
             "next": { "$ref": "#/$defs/Point" },
             "list": { "type": "array", "items": { "anyOf": [{ "enum": [1] }, true] } },
         },
-        "$defs": { "Point": { "type": "object", "additionalProperties": { "enum": [null] } } },
+        "$defs": { "Point": { "type": "object", "additionalProperties": { "const": null } } },
     });
     assert_eq!(written(&schema), expected);
 }
