@@ -11,6 +11,8 @@ use super::{
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Amount {
     pub(super) tokens: Range<usize>,
+    /// The number itself, without its unit.
+    pub(super) number: Range<usize>,
     pub(super) value: f64,
     pub(super) unit: Option<Unit>,
     pub(super) is_money: bool,
@@ -70,17 +72,15 @@ fn amount(text: &Text<'_>, at: usize) -> Option<Amount> {
     };
     is_money &= text.word(end).is_empty();
     end += length;
+    let number = start..end;
     let value = if is_minus { -value } else { value };
     let unit = if is_money { None } else { unit(text, end) };
     end += unit.as_ref().map_or(0, |(length, _)| *length);
     let is_currency =
         text.tokens.get(end).is_some_and(|it| facts::currency_of(&it.value).is_some());
-    Some(Amount {
-        tokens: start..end,
-        value,
-        unit: unit.map(|(_, it)| it),
-        is_money: is_money || is_currency,
-    })
+    end += usize::from(is_currency);
+    let is_money = is_money || is_currency;
+    Some(Amount { tokens: start..end, number, value, unit: unit.map(|(_, it)| it), is_money })
 }
 
 /// `half an hour`, `an hour`, `a quarter of an hour`.
@@ -97,7 +97,8 @@ fn amount_in_words(text: &Text<'_>, at: usize) -> Option<Amount> {
     // `a day` and `a degree` are rarely amounts.
     let is_amount = unit.quantity == Quantity::Time && (unit.size < 86_400.0 || value < 1.0);
     let tokens = at..at + length + unit_length;
-    is_amount.then_some(Amount { tokens, value, unit: Some(unit), is_money: false })
+    let number = at..at + length;
+    is_amount.then_some(Amount { tokens, number, value, unit: Some(unit), is_money: false })
 }
 
 fn unit(text: &Text<'_>, at: usize) -> Option<(usize, Unit)> {

@@ -3,11 +3,9 @@
 mod tests;
 mod values;
 
-use std::fmt::Write as _;
-
 use siumai_core::types::{Tool, ToolStatus};
 
-pub(super) use self::values::plain;
+pub(super) use self::values::{plain, text_of};
 use super::history::{History, Made};
 
 /// Why a wish came to nothing.
@@ -69,7 +67,7 @@ fn sentence(note: &Note) -> String {
             "`{tool}` would fit, but it is marked as one that can destroy something, and I never pick such a tool by myself."
         ),
         Note::Missing { tool, parameters } => {
-            let named: Vec<String> = parameters.iter().map(|it| parameter(it)).collect();
+            let named: Vec<String> = parameters.iter().map(parameter).collect();
             format!(
                 "I would call `{tool}`, but the task does not say {}. Say it, and I will.",
                 listed(&named)
@@ -108,19 +106,19 @@ fn introduction(tools: &[Tool], task: &str) -> String {
             "I can't help with this: I have no tools here. {WHO} Offer me tools, or ask a language model of a provider."
         );
     }
-    let mut said = format!("{opening} {WHO} What I can use here:\n");
-    for tool in tools.iter().take(MOST_TOOLS) {
+    let tool = |tool: &Tool| {
         let mark =
             if tool.is_destructive() { " (only if you name it as the tool to call)" } else { "" };
-        let description = tool.description().lines().next().unwrap_or("");
-        let colon = if description.is_empty() { "" } else { ": " };
-        // Writing to a string can't fail.
-        let _ = write!(said, "\n- `{}`{colon}{description}{mark}", tool.name());
-    }
+        match tool.description().lines().next().unwrap_or("") {
+            "" => format!("- `{}`{mark}", tool.name()),
+            description => format!("- `{}`: {description}{mark}", tool.name()),
+        }
+    };
+    let mut lines: Vec<String> = tools.iter().take(MOST_TOOLS).map(tool).collect();
     if tools.len() > MOST_TOOLS {
-        let _ = write!(said, "\n- and {} more", tools.len() - MOST_TOOLS);
+        lines.push(format!("- and {} more", tools.len() - MOST_TOOLS));
     }
-    said
+    format!("{opening} {WHO} What I can use here:\n\n{}", lines.join("\n"))
 }
 
 /// All results of the task, in call order; empty if there are none.

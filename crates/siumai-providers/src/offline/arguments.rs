@@ -6,6 +6,8 @@ mod literals;
 mod numbers;
 pub(super) use self::numbers::json_number;
 mod phrases;
+mod places;
+mod rest;
 
 use std::ops::Range;
 
@@ -29,11 +31,13 @@ pub(super) struct Filled {
     pub(super) used: Vec<bool>,
     /// Whether something of it came from an earlier result.
     pub(super) waits: bool,
+    /// Whether something of it is only what was left over.
+    pub(super) is_loose: bool,
 }
 
 impl Filled {
     /// The slots that must be filled and are not.
-    pub(super) fn missing<'c>(&self, candidate: &'c Candidate<'_>) -> Vec<usize> {
+    pub(super) fn missing(&self, candidate: &Candidate<'_>) -> Vec<usize> {
         let is_missing = |(at, slot): (usize, &Slot<'_>)| {
             (slot.required && self.values[at].is_empty()).then_some(at)
         };
@@ -64,7 +68,8 @@ pub(super) fn fill(
 ) -> Filled {
     let mut reader = Reader::new(candidate, task, range, earlier);
     let values = reader.record(&candidate.slots);
-    Filled { values, used: reader.used, waits: reader.waits }
+    let Reader { used, waits, is_loose, .. } = reader;
+    Filled { values, used, waits, is_loose }
 }
 
 /// Reads one slot from `range`, where the task says it elsewhere than the wish itself.
@@ -91,6 +96,7 @@ struct Reader<'t> {
     earlier: Option<&'t Earlier>,
     used: Vec<bool>,
     waits: bool,
+    is_loose: bool,
     /// Whether the range belongs to another wish, so that only certain values count.
     is_elsewhere: bool,
 }
@@ -103,7 +109,16 @@ impl<'t> Reader<'t> {
         earlier: Option<&'t Earlier>,
     ) -> Self {
         let used = vec![false; task.text.tokens.len()];
-        Self { candidate, task, range, earlier, used, waits: false, is_elsewhere: false }
+        Self {
+            candidate,
+            task,
+            range,
+            earlier,
+            used,
+            waits: false,
+            is_loose: false,
+            is_elsewhere: false,
+        }
     }
 
     /// The values of some slots, in their order.
@@ -134,7 +149,7 @@ impl<'t> Reader<'t> {
 
     fn slot(&mut self, slot: &Slot<'_>) -> Vec<Value> {
         match &slot.shape {
-            Shape::Choice(options) => self.choice(slot, options).into_iter().collect(),
+            Shape::Choice(options) => self.choice(slot, options),
             Shape::Flag => self.flag(slot).map(Value::Bool).into_iter().collect(),
             Shape::List(item) => self.list(slot, item).into_iter().collect(),
             Shape::Record(slots) => self.nested(slots).into_iter().collect(),
@@ -151,6 +166,7 @@ impl<'t> Reader<'t> {
             Meaning::Path => self.paths(slot),
             Meaning::Url => self.literals(slot, Kind::Url),
             Meaning::Email => self.literals(slot, Kind::Email),
+            Meaning::Unit => self.units(slot),
             Meaning::Date => self.dates(slot),
             Meaning::Time => self.times(slot),
             Meaning::Zone => self.zones(slot),
@@ -178,7 +194,8 @@ impl<'t> Reader<'t> {
         let earlier = self.earlier.and_then(Earlier::number);
         let mut written = Vec::new();
         for expression in &task.expressions {
-            if !self.covers(&expression.tokens) {
+            let is_known = !expression.is_conversion || self.candidate.says("convert");
+            if !is_known || !self.covers(&expression.tokens) {
                 continue;
             }
             self.waits |= expression.refers();
@@ -189,19 +206,33 @@ impl<'t> Reader<'t> {
         written
     }
 
-    /// The option that the task names, or means.
-    fn choice(&mut self, slot: &Slot<'_>, options: &[&Value]) -> Option<Value> {
+    /// The options that the task names, or means: several only if they are listed.
+    fn choice(&mut self, slot: &Slot<'_>, options: &[&Value]) -> Vec<Value> {
         if let [only] = options {
-            return slot.required.then(|| (*only).clone());
+            return if slot.required { vec![(*only).clone()] } else { Vec::new() };
         }
-        let scored = options.iter().filter_map(|option| {
-            let (likeness, at) = self.option(option)?;
-            Some((likeness, at, *option))
+        let named = options.iter().filter_map(|option| Some((self.option(option)?, *option)));
+        let mut named: Vec<((f32, Range<usize>), &Value)> = named.collect();
+        // Of two that fit alike, prepositions tell, and else the first one named counts.
+        let fit = |((likeness, at), _): &((f32, Range<usize>), &Value)| {
+            (*likeness, self.preposition_rank(slot.role, at.start))
+        };
+        named.sort_by(|a, b| {
+            let ((of_a, rank_a), (of_b, rank_b)) = (fit(a), fit(b));
+            of_b.total_cmp(&of_a).then(rank_b.cmp(&rank_a)).then(a.0.1.start.cmp(&b.0.1.start))
         });
-        // Of two that fit alike the first one named counts.
-        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.start.cmp(&a.1.start)))?;
-        self.take(best.1);
-        Some(best.2.clone())
+        let Some(((_, first), _)) = named.first() else { return Vec::new() };
+        let mut end = first.clone().end;
+        let mut values = Vec::new();
+        for ((_, at), option) in named {
+            if !values.is_empty() && (at.start < end || !self.is_listing(end..at.start)) {
+                continue;
+            }
+            end = at.end;
+            self.take(at);
+            values.push(option.clone());
+        }
+        values
     }
 
     /// How well the range names an option, and where.
@@ -211,16 +242,19 @@ impl<'t> Reader<'t> {
             return Some((1.0, named..named + 1));
         }
         let name = option.as_str()?;
-        let wanted = words::stems_of_name(name);
+        let wanted = words::stems(&words::words_of_name(name));
         let length = wanted.len();
         let likeness = |start: usize| {
-            let stem_at =
-                |at: usize| self.task.text.tokens.get(at).map_or("", |it| it.stem.as_str());
+            let stem_at = |at: usize| self.task.text.tokens.get(at).map(|it| &it.stem);
             let each = wanted
                 .iter()
                 .enumerate()
-                .map(|(offset, word)| words::likeness(word, stem_at(start + offset)));
-            each.fold(1.0, f32::min)
+                .map(|(offset, word)| stem_at(start + offset).map_or(0.0, |it| it.likeness(word)));
+            let likeness = each.fold(1.0, f32::min);
+            // A word that names the tool itself does not choose an option that is only like it.
+            let is_own =
+                |at: usize| stem_at(at).is_some_and(|it| self.candidate.likeness(it) >= 0.9);
+            if likeness < 1.0 && (start..start + length).any(is_own) { 0.0 } else { likeness }
         };
         let by_words = (length > 0)
             .then(|| {
@@ -246,14 +280,10 @@ impl<'t> Reader<'t> {
         };
         let named = self.free().find(|it| {
             let stem = &text.tokens[*it].stem;
-            !stem.is_empty()
-                && words::weight(stem) > 0.0
-                && slot.words.contains(stem)
-                && !self.candidate.name.contains(stem)
+            stem.weight() > 0.0 && slot.words.contains(stem) && !self.candidate.name.contains(stem)
         });
         let switch = self.free().find_map(|at| self.switched(at).map(|it| (at, it)));
-        let takes_switch =
-            slot.mentions(&["on", "off", "state", "enabled", "enable", "power", "active"]);
+        let takes_switch = slot.mentions("on off state enabled enable power active");
         if let Some((at, is_on)) = switch.filter(|_| takes_switch) {
             self.take(at..at + 1);
             return Some(is_on);

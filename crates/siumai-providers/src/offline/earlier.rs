@@ -43,13 +43,14 @@ impl Earlier {
             Meaning::Time => self.literal(Kind::Time),
             Meaning::Identifier => named.or_else(|| self.literal(Kind::Identifier)),
             Meaning::Zone
+            | Meaning::Unit
             | Meaning::Currency
             | Meaning::Language
             | Meaning::Symbol
             | Meaning::Place
             | Meaning::Person => named,
             Meaning::Expression => self.number().map(|it| it.to_string()),
-            _ => Some(answer::plain(&self.output)),
+            _ => Some(answer::text_of(&self.output)),
         };
         value.filter(|it| !it.is_empty()).map(Value::String)
     }
@@ -57,15 +58,16 @@ impl Earlier {
     /// What the earlier call was given for a slot of that name.
     pub(super) fn argument_for(&self, slot: &Slot<'_>) -> Option<Value> {
         let stem = slot.words.last()?;
-        let found =
-            self.arguments.iter().find(|(key, _)| words::stems_of_name(key).last() == Some(stem));
+        let last_stem = |key: &str| words::stems(&words::words_of_name(key)).pop();
+        let found = self.arguments.iter().find(|(key, _)| last_stem(key).as_ref() == Some(stem));
         found.map(|(_, value)| value.clone())
     }
 
     /// The text of a field that is named like the slot.
     fn named(&self, slot: &Slot<'_>) -> Option<String> {
-        let is_named =
-            |key: &str| words::stems_of_name(key).iter().any(|it| slot.words.contains(it));
+        let is_named = |key: &str| {
+            words::stems(&words::words_of_name(key)).iter().any(|it| slot.words.contains(it))
+        };
         let fields = fields(&self.output, 0);
         let value = fields
             .into_iter()
@@ -96,11 +98,10 @@ fn number(output: &Value, arguments: &Map<String, Value>) -> Option<f64> {
             let numbers: Vec<(&String, f64)> =
                 new.filter_map(|(key, value)| Some((key, number(value, arguments)?))).collect();
             let is_result = |key: &str| {
-                let named =
-                    ["result", "value", "answer", "total", "sum", "amount", "converted", "output"];
-                words::stems_of_name(key)
-                    .iter()
-                    .any(|it| named.iter().any(|name| words::stem(name) == *it))
+                words::any_of(
+                    "result value answer total sum amount converted output",
+                    &words::words_of_name(key),
+                )
             };
             let by_name = numbers.iter().find(|(key, _)| is_result(key));
             by_name.or_else(|| numbers.first()).map(|it| it.1)

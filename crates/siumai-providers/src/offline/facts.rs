@@ -1,9 +1,12 @@
 //! Facts about the world: time zones of cities, currencies, languages, countries, months, units.
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
 /// The IANA time zone of a well-known city or country; `lower` is its name in lower case.
 pub(super) fn zone_of(lower: &str) -> Option<&'static str> {
-    let named = |names: &str| names.split(", ").any(|it| it == lower);
-    ZONES.iter().find(|(_, names)| named(names)).map(|(zone, _)| *zone)
+    ZONES_BY_NAME.get(lower).copied()
 }
 
 /// Whether a word is a city or country of the tables, in lower case.
@@ -13,29 +16,24 @@ pub(super) fn is_place(lower: &str) -> bool {
 
 /// Whether a name is that of a country, in lower case.
 pub(super) fn is_country(lower: &str) -> bool {
-    COUNTRIES.split(", ").any(|it| it == lower)
+    COUNTRY_NAMES.contains(lower)
 }
 
 /// The ISO 4217 code for a currency's code, name or sign.
 pub(super) fn currency_of(word: &str) -> Option<&'static str> {
-    let lower = word.to_lowercase();
-    CURRENCIES
-        .iter()
-        .find(|(code, names)| {
-            // `try` is the one code that is a word of every day.
-            *code == word
-                || (word != "try" && code.eq_ignore_ascii_case(word))
-                || names.split(' ').any(|it| !it.is_empty() && it == lower)
-        })
-        .map(|(code, _)| *code)
+    // `try` is the one code that is a word of every day.
+    if word == "try" {
+        return None;
+    }
+    CURRENCIES_BY_NAME
+        .get(word)
+        .or_else(|| CURRENCIES_BY_NAME.get(word.to_lowercase().as_str()))
+        .copied()
 }
 
 /// The ISO 639-1 code for the name of a language, in lower case.
 pub(super) fn language_code(lower: &str) -> Option<&'static str> {
-    LANGUAGES
-        .iter()
-        .find(|(_, names)| names.split(' ').any(|it| it == lower))
-        .map(|(code, _)| *code)
+    LANGUAGES_BY_NAME.get(lower).copied()
 }
 
 /// The number of a month, 1 to 12, by its name in lower case.
@@ -51,9 +49,33 @@ pub(super) fn is_relative_day(lower: &str) -> bool {
 
 /// What a word measures, if it is the name of a unit; `lower` is in lower case.
 pub(super) fn unit(lower: &str) -> Option<Unit> {
-    let found = UNITS.iter().find(|(_, _, names)| names.split(' ').any(|it| it == lower));
-    found.map(|(quantity, size, _)| Unit { quantity: *quantity, size: *size })
+    UNITS_BY_NAME.get(lower).copied()
 }
+
+static ZONES_BY_NAME: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+    ZONES.iter().flat_map(|(zone, names)| names.split(", ").map(|it| (it, *zone))).collect()
+});
+
+static COUNTRY_NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| COUNTRIES.split(", ").collect());
+
+static LANGUAGES_BY_NAME: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+    LANGUAGES.iter().flat_map(|(code, names)| names.split(' ').map(|it| (it, *code))).collect()
+});
+
+static CURRENCIES_BY_NAME: LazyLock<HashMap<String, &str>> = LazyLock::new(|| {
+    let named = CURRENCIES.iter().flat_map(|(code, names)| {
+        let codes = [(*code).to_owned(), code.to_lowercase()];
+        names.split_whitespace().map(str::to_owned).chain(codes).map(|it| (it, *code))
+    });
+    named.collect()
+});
+
+static UNITS_BY_NAME: LazyLock<HashMap<&str, Unit>> = LazyLock::new(|| {
+    let named = UNITS.iter().flat_map(|(quantity, size, names)| {
+        names.split(' ').map(|it| (it, Unit { quantity: *quantity, size: *size }))
+    });
+    named.collect()
+});
 
 /// A unit of measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,6 +102,8 @@ const UNITS: &[(Quantity, f64, &str)] = &[
     (Quantity::Time, 3600.0, "h hr hrs hour hours stunde stunden heure heures"),
     (Quantity::Time, 86_400.0, "d day days tag tage tagen jour jours"),
     (Quantity::Time, 604_800.0, "week weeks woche wochen semaine semaines"),
+    (Quantity::Time, 2_629_746.0, "month months monat monate monaten mois"),
+    (Quantity::Time, 31_556_952.0, "year years jahr jahre jahren année années"),
     (Quantity::Length, 0.001, "mm millimeter millimeters"),
     (Quantity::Length, 0.01, "cm centimeter centimeters"),
     (Quantity::Length, 1.0, "m meter meters metre metres"),

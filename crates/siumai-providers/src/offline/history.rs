@@ -37,8 +37,8 @@ impl<'a> History<'a> {
             .unwrap_or("");
         let last_turn = before.iter().rposition(|it| it.role() == Role::User).unwrap_or(0);
         let calls = messages.iter().map(|it| it.tool_calls().count()).sum();
-        let answered = made(&before[last_turn..]).into_iter().filter(|it| it.is_done());
-        Self { task, made: made(since), before: answered.last(), calls }
+        let before = made(&before[last_turn..]).into_iter().rfind(Made::is_done);
+        Self { task, made: made(since), before, calls }
     }
 
     /// How often a call was made since the task was set.

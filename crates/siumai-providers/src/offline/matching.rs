@@ -1,7 +1,4 @@
 //! How well a tool fits a stretch of a task.
-#[cfg(test)]
-mod tests;
-
 use std::ops::Range;
 
 use siumai_core::types::Tool;
@@ -9,22 +6,27 @@ use siumai_core::types::Tool;
 use super::{
     arguments::{self, Filled},
     earlier::Earlier,
+    features::{self, Feature},
     schema::{self, Meaning, Shape, Slot},
     task::Task,
-    text::Kind,
-    words,
+    words::{self, Stem},
 };
 
 /// Below this a tool is not called: a third of the words explained by a tool named otherwise is chance.
 pub(super) const THRESHOLD: f32 = 0.36;
+
+/// The least that a task has to say of a tool: a single word such as `now` or `file` is too little.
+const LEAST: f32 = 0.45;
 
 /// A tool, read.
 #[derive(Debug)]
 pub(super) struct Candidate<'a> {
     pub(super) tool: &'a Tool,
     /// The stems of its name.
-    pub(super) name: Vec<String>,
-    described: Vec<String>,
+    pub(super) name: Vec<Stem>,
+    described: Vec<Stem>,
+    /// The words of name and description, in lower case.
+    said: [Vec<String>; 2],
     pub(super) slots: Vec<Slot<'a>>,
     /// How much each word of the name tells it from the other tools.
     weights: Vec<f32>,
@@ -38,26 +40,16 @@ pub(super) struct Fit {
     pub(super) filled: Filled,
 }
 
-/// What a stretch of a task says, for matching.
-struct Feature {
-    /// Its place, to see whether it went into an argument.
-    at: usize,
-    stems: Vec<String>,
-    weight: f32,
-    /// Whether it is a value rather than a word.
-    is_literal: bool,
-}
-
 impl<'a> Candidate<'a> {
     pub(super) fn all(tools: &'a [Tool]) -> Vec<Self> {
         let mut all: Vec<Self> = tools.iter().map(Self::new).collect();
-        let names: Vec<Vec<String>> = all.iter().map(|it| it.name.clone()).collect();
+        let names: Vec<Vec<Stem>> = all.iter().map(|it| it.name.clone()).collect();
         for candidate in &mut all {
-            let weight = |word: &String| {
+            let weight = |word: &Stem| {
                 let sharing = names.iter().filter(|it| it.contains(word)).count().max(1);
                 #[expect(clippy::cast_precision_loss, reason = "nobody offers millions of tools")]
                 let rarity = 1.0 / sharing as f32;
-                rarity * words::weight(word).max(0.1)
+                rarity * word.weight().max(0.1)
             };
             candidate.weights = candidate.name.iter().map(weight).collect();
         }
@@ -65,53 +57,46 @@ impl<'a> Candidate<'a> {
     }
 
     fn new(tool: &'a Tool) -> Self {
-        let name = words::stems_of_name(tool.name());
-        let described = words::stems_of_prose(tool.description());
-        let described = described.into_iter().filter(|it| words::weight(it) > 0.0).collect();
-        Self { tool, name, described, slots: schema::slots(tool), weights: Vec::new() }
+        let said = [words::words_of_name(tool.name()), words::words_of_prose(tool.description())];
+        let [name, described] = &said;
+        let name = words::stems(name);
+        let described =
+            words::stems(described).into_iter().filter(|it| it.weight() > 0.0).collect();
+        Self { tool, name, described, said, slots: schema::slots(tool), weights: Vec::new() }
     }
 
     /// How much a word is one of the tool's name or description.
-    pub(super) fn likeness(&self, stem: &str) -> f32 {
-        let best =
-            |words: &[String]| words.iter().map(|it| words::likeness(it, stem)).fold(0.0, f32::max);
-        best(&self.name).max(0.9 * best(&self.described))
+    pub(super) fn likeness(&self, stem: &Stem) -> f32 {
+        stem.nearest(&self.name).max(0.9 * stem.nearest(&self.described))
+    }
+
+    /// Whether it says a word of the group that is named by its first word.
+    pub(super) fn says(&self, group: &str) -> bool {
+        self.name.iter().chain(&self.described).any(|it| it.is_in(group))
     }
 
     /// Whether it takes the final answer of a run.
     pub(super) fn is_final_answer(&self) -> bool {
-        let says = |words: &[String], any_of: &[&str]| {
-            any_of.iter().any(|it| words.contains(&words::stem(it)))
-        };
-        let ends =
-            |words: &[String]| says(words, &["final", "finish", "submit", "complete", "done"]);
-        let answers =
-            |words: &[String]| says(words, &["answer", "result", "response", "task", "report"]);
-        let by_name = ends(&self.name)
-            && (answers(&self.name) || answers(&self.described) || self.name.len() == 1);
-        by_name
-            || (says(&self.described, &["final"])
-                && answers(&self.described)
-                && answers(&self.name))
+        let [name, described] = &self.said;
+        let ends = |it: &[String]| words::any_of("final finish submit complete done", it);
+        let answers = |it: &[String]| words::any_of("answer result response task report", it);
+        let by_name = ends(name) && (answers(name) || answers(described) || name.len() == 1);
+        by_name || (words::any_of("final", described) && answers(described) && answers(name))
     }
 
     /// Whether it searches the web or another store of knowledge.
     pub(super) fn searches_web(&self) -> bool {
-        let says =
-            |group: &str| self.name.iter().chain(&self.described).any(|it| words::is_in(group, it));
-        self.name.iter().any(|it| words::is_in("search", it)) && says("web")
+        self.name.iter().any(|it| it.is_in("search")) && self.says("web")
     }
 
     /// Whether it reads a page or an article.
     pub(super) fn reads_pages(&self) -> bool {
-        let says =
-            |group: &str| self.name.iter().chain(&self.described).any(|it| words::is_in(group, it));
-        says("read") && says("article")
+        self.says("read") && self.says("article")
     }
 
     /// How well the tool fits `range`, if anything of it does.
     fn score(&self, task: &Task<'_>, range: Range<usize>, filled: &Filled) -> f32 {
-        let features = features(task, range);
+        let features = features::of(task, &range);
         let mut explained = 0.0;
         let mut total = 0.0;
         let mut said = 0.0;
@@ -127,10 +112,8 @@ impl<'a> Candidate<'a> {
             total += feature.weight;
             said += if feature.is_literal { 0.0 } else { feature.weight * likeness };
         }
-        // A single word such as `now` or `file` says too little. Where any words would do for the
-        // arguments, a literal says nothing either.
-        const LEAST: f32 = 0.45;
-        let evidence = if takes_anything(self) { said } else { explained };
+        // Where any words would do for the arguments, a value says nothing either.
+        let evidence = if filled.is_loose || takes_anything(self) { said } else { explained };
         if evidence < LEAST {
             return 0.0;
         }
@@ -141,30 +124,28 @@ impl<'a> Candidate<'a> {
         explained / total * coverage
     }
 
-    /// Whether everything it needs was filled with values that can hardly be mistaken.
+    /// Whether everything it needs was filled, with some values that can hardly be mistaken and no others.
     fn is_sure(&self, filled: &Filled) -> bool {
-        let mut needed =
-            self.slots.iter().zip(&filled.values).filter(|(slot, _)| slot.required).peekable();
-        needed.peek().is_some()
-            && needed.all(|(slot, values)| {
-                !values.is_empty()
-                    && slot.meaning < Meaning::Place
-                    && matches!(slot.shape, Shape::Text | Shape::List(_))
-            })
+        let needed = || self.slots.iter().zip(&filled.values).filter(|(slot, _)| slot.required);
+        let is_text = |slot: &Slot<'_>| matches!(slot.shape, Shape::Text | Shape::List(_));
+        let is_exact = |slot: &Slot<'_>| is_text(slot) && slot.meaning < Meaning::Place;
+        needed().any(|(slot, _)| is_exact(slot))
+            && needed()
+                .all(|(slot, values)| !values.is_empty() && (is_exact(slot) || !is_text(slot)))
     }
 
     fn likeness_of_feature(&self, feature: &Feature) -> f32 {
         let by_slots =
-            |stem: &String| self.slots.iter().map(|it| it.likeness(stem)).fold(0.0, f32::max);
-        let of_stem = |stem: &String| self.likeness(stem).max(0.8 * by_slots(stem));
+            |stem: &Stem| self.slots.iter().map(|it| it.likeness(stem)).fold(0.0, f32::max);
+        let of_stem = |stem: &Stem| self.likeness(stem).max(0.8 * by_slots(stem));
         feature.stems.iter().map(of_stem).fold(0.0, f32::max)
     }
 
     /// How much of the tool's own words the task says: of the name, or of a few of the description.
     fn coverage(&self, features: &[Feature]) -> f32 {
-        let said = |word: &String| {
+        let said = |word: &Stem| {
             let stems = features.iter().flat_map(|it| &it.stems);
-            stems.map(|it| words::likeness(word, it)).fold(0.0, f32::max)
+            stems.map(|it| word.likeness(it)).fold(0.0, f32::max)
         };
         let total: f32 = self.weights.iter().sum();
         let by_name: f32 =
@@ -172,8 +153,8 @@ impl<'a> Candidate<'a> {
         let mut by_description: f32 = 0.0;
         let mut of_description: f32 = 0.0;
         for word in &self.described {
-            by_description += said(word) * words::weight(word);
-            of_description += words::weight(word);
+            by_description += said(word) * word.weight();
+            of_description += word.weight();
         }
         let by_name = if total > 0.0 { by_name / total } else { 0.0 };
         let by_description = by_description / of_description.clamp(1.0, 2.5);
@@ -204,73 +185,11 @@ pub(super) fn fits(
         let missing = fit.filled.missing(&candidates[fit.candidate]).len();
         let tool = candidates[fit.candidate].tool;
         fit.score
-            * if missing == 0 { 1.0 } else { 0.8 }
-            * if tool.is_destructive() { 0.8 } else { 1.0 }
+            * if missing == 0 { 1.0 } else { 0.5 }
+            * if tool.is_destructive() { 0.6 } else { 1.0 }
     };
     fits.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
     fits
-}
-
-fn features(task: &Task<'_>, range: Range<usize>) -> Vec<Feature> {
-    let mut features: Vec<Feature> = Vec::new();
-    let in_expression =
-        |at: usize| task.expressions.iter().any(|it| it.is_firm && it.tokens.contains(&at));
-    for at in range.clone() {
-        let token = &task.text.tokens[at];
-        let literal = literal_meaning(token.kind);
-        if !literal.is_empty() && !in_expression(at) {
-            let stems = literal.split(' ').map(words::stem).collect();
-            features.push(Feature { at, stems, weight: 0.5, is_literal: true });
-        } else if token.kind == Kind::Word
-            && !in_expression(at)
-            && words::weight(&token.stem) > 0.0
-            && !token.stem.is_empty()
-        {
-            let weight = words::weight(&token.stem);
-            features.push(Feature {
-                at,
-                stems: vec![token.stem.clone()],
-                weight,
-                is_literal: false,
-            });
-        }
-    }
-    let says_more = !features.is_empty();
-    for expression in &task.expressions {
-        let is_inside =
-            range.start <= expression.tokens.start && expression.tokens.end <= range.end;
-        // `24/7` beside other words is no sum.
-        if is_inside && (expression.is_firm || !says_more) {
-            let words = task.text.tokens[expression.tokens.clone()].iter();
-            let own = words
-                .filter(|it| it.kind == Kind::Word && words::weight(&it.stem) > 0.0)
-                .map(|it| it.stem.clone());
-            let stems = own.chain([words::stem("calculate")]).collect();
-            features.push(Feature {
-                at: expression.tokens.start,
-                stems,
-                weight: 1.0,
-                is_literal: false,
-            });
-        }
-    }
-    features
-}
-
-/// What a literal is about, in words that tools use.
-fn literal_meaning(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Url => "url article",
-        Kind::Email => "email",
-        Kind::Path => "file path",
-        Kind::Zone => "zone time",
-        Kind::Date => "date",
-        Kind::Time => "time",
-        Kind::Quoted => "text",
-        Kind::Identifier => "id",
-        Kind::Number(_) => "number",
-        _ => "",
-    }
 }
 
 /// Whether a tool needs nothing but text that could be anything, so that any words would fill it.

@@ -14,6 +14,7 @@ mod arguments;
 mod earlier;
 mod expression;
 mod facts;
+mod features;
 mod history;
 mod matching;
 mod plan;

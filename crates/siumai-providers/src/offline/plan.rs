@@ -3,8 +3,6 @@
 //! A plan is worked out anew from each request. Calls that the history already has are not made
 //! again, so a plan moves on by what was answered and always comes to an end.
 mod forced;
-#[cfg(test)]
-mod tests;
 
 use serde_json::{Map, Value};
 use siumai_core::types::{ChatRequest, ToolChoice};
@@ -18,7 +16,6 @@ use super::{
     schema::{self, Meaning, Slot},
     task::{Joint, Task},
     wishes::{self, Goal, Wish},
-    words,
 };
 
 /// The next reply.
@@ -166,7 +163,7 @@ impl Planner<'_> {
             // What is missing may be in a result that is not there yet.
             Some(Outcome::Pending) => return false,
             Some(Outcome::Failed) => {
-                walk.notes.push(Note::Blocked(candidate.tool.name().to_owned()))
+                walk.notes.push(Note::Blocked(candidate.tool.name().to_owned()));
             }
             _ => {
                 let named = missing.iter().map(|it| &candidate.slots[*it]);
@@ -217,13 +214,14 @@ impl Planner<'_> {
             if !filled.values[number].is_empty() {
                 continue;
             }
-            let alike = self.from_alike(at, candidate, number);
+            let alike = self.said_of_alike(at, candidate, number);
             if !slot.required {
-                filled.values[number].extend(alike);
+                let found = alike.or_else(|| self.referred_to(at, candidate, slot));
+                filled.values[number].extend(found);
                 continue;
             }
             let found = alike
-                .or_else(|| self.from_others(at, candidate, slot))
+                .or_else(|| self.said_elsewhere(at, candidate, slot))
                 .or_else(|| self.question_before(at, slot))
                 .or_else(|| {
                     earlier.and_then(|it| it.value_for(slot).or_else(|| it.argument_for(slot)))
@@ -233,7 +231,7 @@ impl Planner<'_> {
     }
 
     /// What a neighbouring wish for the same tool says: `the kitchen and the hallway lights off`.
-    fn from_alike(&self, at: usize, candidate: &Candidate<'_>, slot: usize) -> Option<Value> {
+    fn said_of_alike(&self, at: usize, candidate: &Candidate<'_>, slot: usize) -> Option<Value> {
         let of =
             |wish: usize| self.wishes[wish].candidate().map(|it| self.candidates[it].tool.name());
         let is_alike = |wish: &usize| *wish != at && of(*wish) == Some(candidate.tool.name());
@@ -254,21 +252,35 @@ impl Planner<'_> {
     }
 
     /// What another clause says, the nearest before first: `I'm flying to Lisbon. … the weather there?`
-    fn from_others(&self, at: usize, candidate: &Candidate<'_>, slot: &Slot<'_>) -> Option<Value> {
+    fn said_elsewhere(
+        &self,
+        at: usize,
+        candidate: &Candidate<'_>,
+        slot: &Slot<'_>,
+    ) -> Option<Value> {
         let mut others = (0..at).rev().chain(at + 1..self.wishes.len());
         others.find_map(|it| {
             arguments::borrow(candidate, slot, self.task, self.wishes[it].tokens.clone())
         })
     }
 
+    /// What `it` and `there` stand for in the clause before: a file, a place.
+    fn referred_to(&self, at: usize, candidate: &Candidate<'_>, slot: &Slot<'_>) -> Option<Value> {
+        let before = self.wishes.get(at.checked_sub(1)?)?;
+        let is_thing =
+            matches!(slot.meaning, Meaning::Path | Meaning::Url | Meaning::Place | Meaning::Zone);
+        let refers = is_thing && self.wishes[at].refers(self.task);
+        if refers {
+            arguments::borrow(candidate, slot, self.task, before.tokens.clone())
+        } else {
+            None
+        }
+    }
+
     /// `Can bees count? Research it.`: the clause before is what is asked about.
     fn question_before(&self, at: usize, slot: &Slot<'_>) -> Option<Value> {
-        let refers = |wish: &Wish| {
-            let words = wish.tokens.clone().map(|it| self.task.text.word(it));
-            words.into_iter().any(|it| ["it", "this", "that"].contains(&it))
-        };
         let before = self.wishes.get(at.checked_sub(1)?)?;
-        let is_question = before.candidate().is_none() && refers(&self.wishes[at]);
+        let is_question = before.candidate().is_none() && self.wishes[at].refers(self.task);
         let takes_text = matches!(slot.meaning, Meaning::Query | Meaning::Prose | Meaning::Title);
         (is_question && takes_text)
             .then(|| Value::from(self.task.text.written(before.tokens.clone())))
@@ -276,8 +288,7 @@ impl Planner<'_> {
 
     /// After a search in a task that asks for more than a search: read what was found.
     fn follow_up(&self) -> Option<Planned> {
-        let asks_for_more =
-            self.task.text.tokens.iter().any(|it| words::is_in("investigate", &it.stem));
+        let asks_for_more = self.task.text.tokens.iter().any(|it| it.stem.is_in("investigate"));
         let searched = self.history.made.iter().rev().find(|made| {
             let of = |it: &&Candidate<'_>| it.tool.name() == made.call.name;
             made.is_done() && self.candidates.iter().find(of).is_some_and(Candidate::searches_web)

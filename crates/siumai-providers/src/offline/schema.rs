@@ -6,16 +6,20 @@ use boon::{Compiler, Schemas, UrlLoader};
 use serde_json::{Map, Value};
 use siumai_core::types::Tool;
 
-use super::words;
+use super::words::{self, Stem};
 
 /// One parameter of a tool.
 #[derive(Debug)]
 pub(super) struct Slot<'a> {
     pub(super) name: &'a str,
     /// The stems of the name.
-    pub(super) words: Vec<String>,
+    pub(super) words: Vec<Stem>,
     /// The stems of the description.
-    pub(super) described: Vec<String>,
+    described: Vec<Stem>,
+    /// The stems of what it can be chosen from.
+    options: Vec<Stem>,
+    /// The words of name and description, in lower case.
+    said: Vec<String>,
     pub(super) description: &'a str,
     pub(super) shape: Shape<'a>,
     pub(super) meaning: Meaning,
@@ -45,6 +49,7 @@ pub(super) enum Meaning {
     Expression,
     Url,
     Email,
+    Unit,
     Path,
     Date,
     Time,
@@ -86,11 +91,11 @@ pub(super) fn fits(tool: &Tool, arguments: &Map<String, Value>) -> bool {
     let mut compiler = Compiler::new();
     compiler.use_loader(Box::new(Nothing));
     let mut schemas = Schemas::new();
-    let compiled = compiler
-        .add_resource(PLACE, tool.parameters().clone())
-        .ok()
-        .and_then(|()| compiler.compile(PLACE, &mut schemas).ok());
-    compiled.is_some_and(|index| schemas.validate(&Value::Object(arguments.clone()), index).is_ok())
+    if compiler.add_resource(PLACE, tool.parameters().clone()).is_err() {
+        return false;
+    }
+    let Ok(index) = compiler.compile(PLACE, &mut schemas) else { return false };
+    schemas.validate(&Value::Object(arguments.clone()), index).is_ok()
 }
 
 /// A schema may only refer to itself: nothing is read from files or the network.
@@ -112,28 +117,30 @@ impl Slot<'_> {
         [self.limits.0, self.limits.1].into_iter().flatten()
     }
 
-    /// Whether a word of its name or description is like this stem, and how much.
-    pub(super) fn likeness(&self, stem: &str) -> f32 {
-        let best =
-            |words: &[String]| words.iter().map(|it| words::likeness(it, stem)).fold(0.0, f32::max);
-        best(&self.words).max(0.6 * best(&self.described))
+    /// Whether a word of its name or description is like this one, and how much.
+    pub(super) fn likeness(&self, stem: &Stem) -> f32 {
+        let by_name = stem.nearest(&self.words).max(stem.nearest(&self.options));
+        by_name.max(0.6 * stem.nearest(&self.described))
     }
 
-    pub(super) fn mentions(&self, any_of: &[&str]) -> bool {
-        any_of
-            .iter()
-            .map(|it| words::stem(it))
-            .any(|it| self.words.contains(&it) || self.described.contains(&it))
+    /// Whether its name or description has one of some words, parted by blanks.
+    pub(super) fn mentions(&self, any_of: &str) -> bool {
+        words::any_of(any_of, &self.said)
+    }
+
+    /// Whether its name has one of some words, parted by blanks.
+    pub(super) fn is_named(&self, any_of: &str) -> bool {
+        words::any_of(any_of, &words::words_of_name(self.name))
     }
 }
 
 fn record<'a>(schema: &'a Value, root: &'a Value, depth: usize) -> Vec<Slot<'a>> {
+    // A schema may refer to itself, and grows with each level.
     const MAX_DEPTH: usize = 4;
-    let Some(properties) =
-        schema.get("properties").and_then(Value::as_object).filter(|_| depth < MAX_DEPTH)
-    else {
-        return Vec::new();
-    };
+    const ALL_UP_TO: usize = 2;
+    const MOST: usize = 64;
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let Some(properties) = properties.filter(|_| depth < MAX_DEPTH) else { return Vec::new() };
     let required: Vec<&str> = match schema.get("required").and_then(Value::as_array) {
         Some(names) => names.iter().filter_map(Value::as_str).collect(),
         None => Vec::new(),
@@ -141,7 +148,8 @@ fn record<'a>(schema: &'a Value, root: &'a Value, depth: usize) -> Vec<Slot<'a>>
     let slot = |(name, property): (&'a String, &'a Value)| {
         slot(name, property, root, depth).with_required(required.contains(&name.as_str()))
     };
-    properties.iter().map(slot).collect()
+    let is_needed = |name: &str| depth < ALL_UP_TO || required.contains(&name);
+    properties.iter().filter(|(name, _)| is_needed(name)).take(MOST).map(slot).collect()
 }
 
 impl Slot<'_> {
@@ -156,21 +164,33 @@ fn slot<'a>(name: &'a str, property: &'a Value, root: &'a Value, depth: usize) -
     let text_of = |key| [property, schema].into_iter().find_map(|it| it.get(key)?.as_str());
     let description = text_of("description").unwrap_or("");
     let format = text_of("format").unwrap_or("");
-    let words = words::stems_of_name(name);
-    let described = words::stems_of_prose(description);
+    let named = words::words_of_name(name);
+    let described = words::words_of_prose(description);
     let limit = |keys: [&str; 2]| keys.iter().find_map(|key| schema.get(key)?.as_f64());
     let is_iso = format.starts_with("date")
         || ["YYYY", "ISO", "RFC 3339", "yyyy-"].iter().any(|it| description.contains(it));
+    let shape = shape(name, schema, root, depth);
+    let options = match &shape {
+        Shape::Choice(options) => options
+            .iter()
+            .filter_map(|it| it.as_str())
+            .flat_map(words::words_of_name)
+            .map(|it| Stem::new(&it))
+            .collect(),
+        _ => Vec::new(),
+    };
     Slot {
         name,
-        meaning: meaning(&words, &described, format),
-        role: role(&words),
-        shape: shape(name, schema, root, depth),
+        options,
+        meaning: meaning(&named, &described, format),
+        role: role(&named),
+        shape,
         required: false,
         default: [property, schema].into_iter().find_map(|it| it.get("default")),
         limits: (limit(["minimum", "exclusiveMinimum"]), limit(["maximum", "exclusiveMaximum"])),
-        words,
-        described,
+        words: words::stems(&named),
+        described: words::stems(&described),
+        said: named.into_iter().chain(described).collect(),
         description,
         is_iso,
     }
@@ -239,11 +259,9 @@ fn type_of(schema: &Value) -> &str {
 }
 
 fn role(words: &[String]) -> Role {
-    let is_any =
-        |names: &str| words.iter().any(|it| names.split(' ').any(|name| words::stem(name) == *it));
-    if is_any("from source origin start departure base sender") {
+    if words::any_of("from source origin start departure base sender", words) {
         Role::Source
-    } else if is_any("to target destination dest end arrival into recipient") {
+    } else if words::any_of("to target destination dest end arrival into recipient", words) {
         Role::Target
     } else {
         Role::Any
@@ -258,9 +276,7 @@ fn meaning(words: &[String], described: &[String], format: &str) -> Meaning {
         "time" => Some(Meaning::Time),
         _ => None,
     };
-    let is_any = |names: &str, stems: &[String]| {
-        names.split_whitespace().any(|it| stems.contains(&words::stem(it)))
-    };
+    let is_any = words::any_of;
     let last = words.last().map(std::slice::from_ref).unwrap_or_default();
     let is_code = words.len() == 1
         && is_any("code", words)
@@ -271,6 +287,14 @@ fn meaning(words: &[String], described: &[String], format: &str) -> Meaning {
     let special = match () {
         () if is_any("zone timezone tz", words) => Some(Meaning::Zone),
         () if is_any("file folder directory", words) && is_any("name", last) => Some(Meaning::Path),
+        () if is_any("kind type category style", last) => Some(Meaning::Other),
+        () if is_any("address", words) && !is_any("email mail url page web", described) => {
+            Some(Meaning::Query)
+        }
+        () if is_any("unit", words) => Some(Meaning::Unit),
+        () if is_any("recipient", words) && !is_any("email mail address", described) => {
+            Some(Meaning::Person)
+        }
         () if is_code => Some(Meaning::Code),
         () if is_any("id identifier number reference", last) => Some(Meaning::Identifier),
         () => None,
@@ -308,7 +332,7 @@ const MEANINGS: &[(Meaning, &str, &str)] = &[
     (Meaning::Identifier, "id identifier code reference", "id identifier"),
     (
         Meaning::Place,
-        "city location place country town region airport destination origin address station",
+        "city location place country town region airport destination origin station",
         "city place airport country location town",
     ),
     (Meaning::Code, "code script snippet", ""),

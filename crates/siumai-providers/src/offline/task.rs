@@ -8,6 +8,7 @@ use super::{
     amounts::{self, Amount},
     expression::{self, Expression},
     text::{Kind, Text},
+    words::is_one_of,
 };
 
 /// A task, read.
@@ -53,7 +54,8 @@ impl<'a> Task<'a> {
         let mut at = 0;
         let end = self.text.tokens.len();
         while at < end {
-            if let Some(after) = self.uncut(at) {
+            if let Some(after) = self.uncut(at).filter(|_| at != start || !self.is_list_marker(at))
+            {
                 at = after;
                 continue;
             }
@@ -88,9 +90,21 @@ impl<'a> Task<'a> {
         let is_speech = ["saying", "says", "telling"].contains(&self.text.word(at))
             || self.is_colon_of_speech(at);
         if is_speech {
-            return Some(self.end_of_speech(at + 1));
+            let is_all = self.text.is_mark(at, ":") && self.announces_text(at);
+            return Some(if is_all { self.text.tokens.len() } else { self.end_of_speech(at + 1) });
+        }
+        if self.text.is_mark(at, ":") {
+            return self.end_of_block(at + 1);
         }
         (self.text.word(at) == "between").then(|| self.end_of_pair(at + 1))
+    }
+
+    /// Past a quoted block that follows a colon on a line of its own.
+    fn end_of_block(&self, at: usize) -> Option<usize> {
+        let kind = |at: usize| self.text.tokens.get(at).map(|it| it.kind);
+        let blank =
+            (at..self.text.tokens.len()).take_while(|it| kind(*it) == Some(Kind::Break)).count();
+        (blank > 0 && kind(at + blank) == Some(Kind::Quoted)).then_some(at + blank + 1)
     }
 
     /// A colon after `email`, `message`, `translate` and the like: what follows is content.
@@ -98,11 +112,19 @@ impl<'a> Task<'a> {
         const BEFORE: &str = "email message mail text translate say note remind post tweet ticket body content titled \
              write summarize summarise subject";
         self.text.is_mark(at, ":")
-            && (at.saturating_sub(8)..at)
-                .any(|it| BEFORE.split_whitespace().any(|word| word == self.text.word(it)))
+            && (at.saturating_sub(8)..at).any(|it| is_one_of(BEFORE, self.text.word(it)))
+    }
+
+    /// `Summarize this text in two sentences:` leads to all that follows.
+    fn announces_text(&self, at: usize) -> bool {
+        (at.saturating_sub(8)..at)
+            .any(|it| is_one_of("text following article paragraph", self.text.word(it)))
     }
 
     fn end_of_speech(&self, at: usize) -> usize {
+        if let Some(end) = self.end_of_block(at) {
+            return end;
+        }
         let ends = |at: usize| self.is_sentence_end(at) || self.text.tokens[at].kind == Kind::Break;
         let is_then = |at: usize| {
             self.text.word(at) == "then"

@@ -6,7 +6,13 @@ mod tests;
 use std::ops::Range;
 
 use self::scan::Scanner;
-use super::{facts, words};
+use super::{
+    facts,
+    words::{self, Stem},
+};
+
+/// A text that is longer is content for a tool: nobody says so much to ask for something.
+const MOST_TOKENS: usize = 1500;
 
 /// A text and its tokens.
 #[derive(Debug)]
@@ -24,7 +30,7 @@ pub(super) struct Token {
     /// The bare value: a word in lower case, the inside of quotes, an ISO date, the digits of a number.
     pub(super) value: String,
     /// What a word is compared by; empty for everything else.
-    pub(super) stem: String,
+    pub(super) stem: Stem,
     /// Whether white space comes before it.
     pub(super) spaced: bool,
 }
@@ -47,6 +53,8 @@ pub(super) enum Kind {
     Break,
     /// Anything else: one character.
     Mark,
+    /// What is left of a text that is too long to be read.
+    Rest,
 }
 
 impl<'a> Text<'a> {
@@ -55,10 +63,14 @@ impl<'a> Text<'a> {
         let mut scanner = Scanner::new(source);
         while let Some(token) = scanner.next(tokens.last()) {
             tokens.push(token);
+            if tokens.len() == MOST_TOKENS {
+                tokens.extend(scanner.rest());
+            }
         }
         let mut text = Self { source, tokens };
         text.join_dates();
         text.join_phrases();
+        text.join_whereabouts();
         text
     }
 
@@ -113,7 +125,7 @@ impl<'a> Text<'a> {
                 let span = self.tokens[at].span.start..self.tokens[at + length - 1].span.end;
                 let value = value.unwrap_or_else(|| self.source[span.clone()].to_owned());
                 let spaced = self.tokens[at].spaced;
-                let date = Token { span, kind: Kind::Date, value, stem: String::new(), spaced };
+                let date = Token { span, kind: Kind::Date, value, stem: Stem::default(), spaced };
                 self.tokens.splice(at..at + length, [date]);
             }
             at += 1;
@@ -159,6 +171,18 @@ impl<'a> Text<'a> {
         Some((year_at + 1 - at, Some(format!("{year:04}-{month:02}-{day:02}"))))
     }
 
+    /// `Where is it used?` wants a search.
+    fn join_whereabouts(&mut self) {
+        let is_use =
+            |at: usize| words::is_one_of("used defined mentioned called referenced", self.word(at));
+        let where_at = (0..self.tokens.len()).find(|it| self.word(*it) == "where");
+        let Some(at) = where_at.filter(|at| (*at..self.tokens.len().min(at + 8)).any(is_use))
+        else {
+            return;
+        };
+        self.tokens[at].stem = Stem::new("search");
+    }
+
     /// The first word of a phrase gets the stem of what the phrase stands for, the others get none.
     fn join_phrases(&mut self) {
         let mut at = 0;
@@ -173,9 +197,9 @@ impl<'a> Text<'a> {
                 continue;
             };
             for token in &mut self.tokens[at..at + length] {
-                token.stem.clear();
+                token.stem = Stem::default();
             }
-            self.tokens[at].stem = words::stem(meaning);
+            self.tokens[at].stem = Stem::new(meaning);
             at += length;
         }
     }

@@ -12,7 +12,7 @@ use super::{
     matching::{self, Candidate, Fit, THRESHOLD},
     task::{Clause, Joint, Task},
     text::Kind,
-    words,
+    words::{self, is_one_of},
 };
 
 /// A stretch of the task and what is to be done about it.
@@ -40,6 +40,11 @@ impl Wish {
             Goal::Unknown | Goal::Context => None,
         }
     }
+
+    /// Whether it speaks of something that was said before.
+    pub(super) fn refers(&self, task: &Task<'_>) -> bool {
+        self.tokens.clone().any(|it| is_one_of("it that this there them", task.text.word(it)))
+    }
 }
 
 /// All wishes of a task, in order. `before` is the last call of the turn before.
@@ -57,7 +62,15 @@ pub(super) fn find(
             _ => finder.add(clause),
         }
     }
-    finder.wishes
+    let mut wishes = finder.wishes;
+    // What another wish speaks of is not left undone.
+    for at in 1..wishes.len() {
+        let is_meant = wishes[at].candidate().is_some() && wishes[at].refers(task);
+        if is_meant && matches!(wishes[at - 1].goal, Goal::Unknown) {
+            wishes[at - 1].goal = Goal::Context;
+        }
+    }
+    wishes
 }
 
 struct Finder<'t> {
@@ -72,10 +85,7 @@ impl Finder<'_> {
             return self.wishes.push(wish);
         }
         // Another path or number alone is for the tool before.
-        let is_bare = clause.tokens.clone().all(|it| {
-            words::weight(&self.task.text.tokens[it].stem) < 1.0
-                || self.task.text.tokens[it].stem.is_empty()
-        });
+        let is_bare = clause.tokens.clone().all(|it| !self.task.text.tokens[it].stem.is_telling());
         if is_bare && self.extend(&clause, true) {
             return;
         }
@@ -104,12 +114,50 @@ impl Finder<'_> {
     /// The tool that fits best, if one does.
     fn fit(&self, tokens: Range<usize>) -> Option<Fit> {
         let fits = matching::fits(self.candidates, self.task, tokens.clone(), None);
-        let is_statement = self.is_statement(tokens);
-        fits.into_iter().find(|fit| {
-            let is_vague =
-                is_statement && matching::takes_anything(&self.candidates[fit.candidate]);
-            fit.score * if is_vague { 0.5 } else { 1.0 } >= THRESHOLD
-        })
+        let good: Vec<Fit> =
+            fits.into_iter().filter(|it| it.score * self.trust(it, &tokens) >= THRESHOLD).collect();
+        let best = good.first()?;
+        if !best.filled.is_loose || self.candidates[best.candidate].tool.is_destructive() {
+            return Some(best.clone());
+        }
+        // `Look up the weather in Paris`: whoever knows what the words are beats whoever takes any.
+        let knows_better = |other: &&Fit| {
+            let other_candidate = &self.candidates[other.candidate];
+            let own = &self.candidates[best.candidate];
+            let is_whole =
+                !other.filled.is_loose && other.filled.missing(other_candidate).is_empty();
+            let stems = tokens
+                .clone()
+                .filter(|it| best.filled.used[*it])
+                .map(|it| &self.task.text.tokens[it].stem);
+            let mut known = stems.filter(|it| it.is_telling());
+            is_whole
+                && known.any(|it| other_candidate.likeness(it) >= 0.9 && own.likeness(it) < 0.5)
+        };
+        good.iter().skip(1).find(knows_better).or(Some(best)).cloned()
+    }
+
+    /// How far a fit is to be trusted, given how the stretch is put.
+    fn trust(&self, fit: &Fit, tokens: &Range<usize>) -> f32 {
+        let text = &self.task.text;
+        let candidate = &self.candidates[fit.candidate];
+        let is_statement = self.is_statement(tokens.clone());
+        let is_setting = is_statement && is_one_of("it's its there's", text.word(tokens.start));
+        // `What is a time zone?` wants an explanation.
+        let word = |offset: usize| text.word(tokens.start + offset);
+        let is_question =
+            word(0) == "what's" || (word(0) == "what" && is_one_of("is are", word(1)));
+        let is_definition = is_question
+            && is_one_of("a an", word(if word(0) == "what" { 2 } else { 1 }))
+            && !self.task.expressions.iter().any(|it| tokens.contains(&it.tokens.start));
+        if is_definition && !candidate.says("define") && !candidate.says("search") {
+            return 0.0;
+        }
+        match (is_statement && (is_setting || matching::takes_anything(candidate)), is_setting) {
+            (true, true) => 0.3,
+            (true, false) => 0.5,
+            (false, _) => 1.0,
+        }
     }
 
     /// `Put milk`, `eggs`, `bread on the list`: what leads to a clause belongs to it.
@@ -132,7 +180,17 @@ impl Finder<'_> {
         let whole = first.tokens.start..clause.tokens.end;
         let together = self.fit(whole.clone())?;
         let alone = self.fit(clause.tokens.clone());
-        if alone.is_some_and(|it| it.candidate != together.candidate) {
+        let refers = clause
+            .tokens
+            .clone()
+            .any(|it| ["that", "it", "there", "this"].contains(&self.task.text.word(it)));
+        let used = |it: &Fit| it.filled.used.iter().filter(|it| **it).count();
+        let is_richer = |alone: &Fit| {
+            refers
+                && together.filled.missing(&self.candidates[together.candidate]).is_empty()
+                && used(&together) > used(alone)
+        };
+        if alone.is_some_and(|it| it.candidate != together.candidate && !is_richer(&it)) {
             return None;
         }
         self.wishes.truncate(start?);
@@ -192,7 +250,7 @@ impl Finder<'_> {
             match token.kind {
                 Kind::Mark | Kind::Break => true,
                 Kind::Word => {
-                    words::weight(&token.stem) < 1.0
+                    !token.stem.is_telling()
                         || self.candidates[candidate].likeness(&token.stem) > 0.5
                 }
                 _ => false,
@@ -219,9 +277,7 @@ impl Finder<'_> {
         let is_about_us =
             rest.iter().any(|it| ["you", "your", "my", "i", "me", "we", "our"].contains(it))
                 && first != "tell";
-        let says_something = clause.tokens.clone().any(|it| {
-            words::weight(&text.tokens[it].stem) == 1.0 && !text.tokens[it].stem.is_empty()
-        });
+        let says_something = clause.tokens.clone().any(|it| text.tokens[it].stem.is_telling());
         let has_reference = rest.iter().any(|it| ["it", "that", "this", "there"].contains(it));
         is_question && says_something && !is_about_us && !has_reference && rest.len() > 1
     }
@@ -239,12 +295,12 @@ impl Finder<'_> {
             words.find(|it| !["please", "and", "then", "also", "so"].contains(it)).unwrap_or("");
         let opens =
             OPENERS.split_whitespace().any(|it| it == opens.strip_suffix("'s").unwrap_or(opens));
-        let sums_up = |stem: &str| SUMMING_UP.split_whitespace().any(|it| words::stem(it) == stem);
+        let sums_up = |word: &String| words::any_of(SUMMING_UP, std::slice::from_ref(word));
         let says_something = tokens.into_iter().any(|it| {
             let token = &text.tokens[it];
             token.kind != Kind::Mark
-                && (token.kind != Kind::Word || words::weight(&token.stem) == 1.0)
-                && !sums_up(&token.stem)
+                && (token.kind != Kind::Word || token.stem.is_telling())
+                && !sums_up(&token.value)
         });
         opens && says_something
     }

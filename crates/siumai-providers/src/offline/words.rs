@@ -6,36 +6,77 @@ use std::{
     sync::LazyLock,
 };
 
-/// How alike two stems are: 1 for the same, less for words of one group, 0 for strangers.
-pub(super) fn likeness(a: &str, b: &str) -> f32 {
-    if a == b {
-        return 1.0;
+/// A word without its ending, in lower case: those of `cities` and `city`, `writing` and `write` are the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stem {
+    text: String,
+    /// The groups of words that mean the same, and how firmly it is in each.
+    groups: &'static [(usize, f32)],
+    weight: f32,
+}
+
+impl Stem {
+    pub(super) fn new(word: &str) -> Self {
+        let text = bare(word);
+        let groups = GROUPS_OF.get(&text).map_or(&[] as &[_], Vec::as_slice);
+        let weight = match text.as_str() {
+            "" => 0.0,
+            stop if STOP.contains(stop) => 0.0,
+            weak if WEAK.contains(weak) => 0.3,
+            _ => 1.0,
+        };
+        Self { text, groups, weight }
     }
-    let (Some(of_a), Some(of_b)) = (GROUPS_OF.get(a), GROUPS_OF.get(b)) else { return 0.0 };
-    let shared = of_a.iter().flat_map(|(group, weight)| {
-        of_b.iter().filter(move |(other, _)| other == group).map(move |(_, it)| weight.min(*it))
-    });
-    0.9 * shared.fold(0.0, f32::max)
-}
 
-/// Whether a stem belongs to the group that is named by its first word.
-pub(super) fn is_in(group: &str, stem: &str) -> bool {
-    likeness(&self::stem(group), stem) > 0.5
-}
+    /// What no word stands for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
 
-/// What a word tells about the task: 0 nothing, 1 as much as any.
-pub(super) fn weight(stem: &str) -> f32 {
-    if STOP.contains(stem) {
-        0.0
-    } else if WEAK.contains(stem) {
-        0.3
-    } else {
-        1.0
+    /// What it tells about a task: 0 nothing, 1 as much as any word.
+    pub(super) fn weight(&self) -> f32 {
+        self.weight
+    }
+
+    /// Whether it tells as much as any word, rather than that it goes with most tasks.
+    pub(super) fn is_telling(&self) -> bool {
+        self.weight > 0.9
+    }
+
+    /// How alike two words are: 1 for the same, less for words of one group, 0 for strangers.
+    pub(super) fn likeness(&self, other: &Self) -> f32 {
+        if self.text == other.text {
+            return 1.0;
+        }
+        let shared = self.groups.iter().flat_map(|(group, weight)| {
+            other
+                .groups
+                .iter()
+                .filter(move |(it, _)| it == group)
+                .map(move |(_, it)| weight.min(*it))
+        });
+        0.9 * shared.fold(0.0, f32::max)
+    }
+
+    /// The likeness to the nearest of some words.
+    pub(super) fn nearest(&self, words: &[Self]) -> f32 {
+        words.iter().map(|it| it.likeness(self)).fold(0.0, f32::max)
+    }
+
+    /// Whether it is firmly in the group that is named by its first word.
+    pub(super) fn is_in(&self, group: &str) -> bool {
+        let is_named = |at: usize| GROUPS[at].split_whitespace().next() == Some(group);
+        self.groups.iter().any(|(at, weight)| *weight > 0.6 && is_named(*at))
     }
 }
 
-/// A word without its ending, in lower case: `cities` and `city`, `writing` and `write` become alike.
-pub(super) fn stem(word: &str) -> String {
+impl PartialEq for Stem {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+fn bare(word: &str) -> String {
     let lower = word.to_lowercase().replace('’', "'");
     let word = ["'s", "'re", "'ll", "'d", "'ve", "'m"]
         .iter()
@@ -48,15 +89,15 @@ pub(super) fn stem(word: &str) -> String {
             word.strip_suffix(ending)
                 .filter(|it| it.len() > 2 && it.contains(['a', 'e', 'i', 'o', 'u', 'y']))
         })
-        .map_or(word.as_str(), undoubled);
+        .map_or(word.clone(), root);
     match bare.strip_suffix("at").or_else(|| bare.strip_suffix("ate")) {
         Some(root) if root.len() > 4 => root.to_owned(),
-        _ => bare.strip_suffix('e').filter(|it| it.len() > 2).unwrap_or(bare).to_owned(),
+        _ => bare.strip_suffix('e').filter(|it| it.len() > 3).unwrap_or(&bare).to_owned(),
     }
 }
 
-/// The stems of a name such as `get_weather`, `finalAnswer` or `read-file`.
-pub(super) fn stems_of_name(name: &str) -> Vec<String> {
+/// The words of a name such as `get_weather`, `finalAnswer` or `read-file`, in lower case.
+pub(super) fn words_of_name(name: &str) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     let mut after_lower = false;
     for letter in name.chars() {
@@ -73,15 +114,31 @@ pub(super) fn stems_of_name(name: &str) -> Vec<String> {
             part.push(letter);
         }
     }
-    parts.iter().filter(|it| !it.is_empty()).map(|it| stem(it)).collect()
+    parts.iter().filter(|it| !it.is_empty()).map(|it| it.to_lowercase()).collect()
 }
 
-/// The stems of all words of a text.
-pub(super) fn stems_of_prose(text: &str) -> Vec<String> {
+/// The words of a text, in lower case.
+pub(super) fn words_of_prose(text: &str) -> Vec<String> {
     text.split(|it: char| !(it.is_alphanumeric() || it == '\'' || it == '’'))
         .filter(|it| !it.is_empty())
-        .map(stem)
+        .map(str::to_lowercase)
         .collect()
+}
+
+/// The stems of some words.
+pub(super) fn stems(words: &[String]) -> Vec<Stem> {
+    words.iter().map(|it| Stem::new(it)).collect()
+}
+
+/// Whether one of `words` is one of a list, parted by blanks, or its plural.
+pub(super) fn any_of(list: &str, words: &[String]) -> bool {
+    let mut list = list.split_whitespace();
+    list.any(|it| words.iter().any(|word| word == it || word.strip_suffix('s') == Some(it)))
+}
+
+/// Whether a word is one of a list, parted by blanks.
+pub(super) fn is_one_of(list: &str, word: &str) -> bool {
+    list.split_whitespace().any(|it| it == word)
 }
 
 /// The longest known phrase that `words` (lower case) begin with: how many words, and the word it stands for.
@@ -98,8 +155,7 @@ pub(super) fn phrase(words: &[&str]) -> Option<(usize, &'static str)> {
 
 /// The value of a number that is written as a word.
 pub(super) fn number_word(lower: &str) -> Option<f64> {
-    let found = NUMBER_WORDS.iter().find(|(words, _)| words.split(' ').any(|it| it == lower));
-    found.map(|(_, value)| *value)
+    NUMBERS.get(lower).copied()
 }
 
 fn singular(word: &str) -> String {
@@ -116,19 +172,33 @@ fn singular(word: &str) -> String {
     }
 }
 
-/// `runn` of `running` is `run`; `call` and `miss` keep both letters.
-fn undoubled(root: &str) -> &str {
-    let mut letters = root.chars().rev();
-    match (letters.next(), letters.next()) {
-        (Some(last), Some(other)) if last == other && "bdgmnprt".contains(last) => {
-            &root[..root.len() - last.len_utf8()]
+/// What is left without its ending as it stands alone: `runn` is `run`, `sav` is `save`.
+fn root(rest: &str) -> String {
+    let letters: Vec<char> = rest.chars().collect();
+    let is_vowel = |letter: &char| "aeiou".contains(*letter);
+    match letters.as_slice() {
+        [.., other, last] if letters.len() > 3 && other == last && "bdgmnprt".contains(*last) => {
+            letters[..letters.len() - 1].iter().collect()
         }
-        _ => root,
+        [first, vowel, last]
+            if !is_vowel(first) && is_vowel(vowel) && !is_vowel(last) && !"wxy".contains(*last) =>
+        {
+            format!("{rest}e")
+        }
+        _ => rest.to_owned(),
     }
 }
 
-static STOP: LazyLock<HashSet<String>> = LazyLock::new(|| stems(STOP_WORDS));
-static WEAK: LazyLock<HashSet<String>> = LazyLock::new(|| stems(WEAK_WORDS));
+static STOP: LazyLock<HashSet<String>> =
+    LazyLock::new(|| STOP_WORDS.split_whitespace().map(bare).collect());
+static WEAK: LazyLock<HashSet<String>> =
+    LazyLock::new(|| WEAK_WORDS.split_whitespace().map(bare).collect());
+
+static NUMBERS: LazyLock<HashMap<&'static str, f64>> = LazyLock::new(|| {
+    let named =
+        NUMBER_WORDS.iter().flat_map(|(words, value)| words.split(' ').map(|it| (it, *value)));
+    named.collect()
+});
 
 /// For each stem, the groups it is in and how firmly.
 static GROUPS_OF: LazyLock<HashMap<String, Vec<(usize, f32)>>> = LazyLock::new(|| {
@@ -136,7 +206,7 @@ static GROUPS_OF: LazyLock<HashMap<String, Vec<(usize, f32)>>> = LazyLock::new(|
     for (number, words) in GROUPS.iter().enumerate() {
         for word in words.split_whitespace() {
             let (word, weight) = word.strip_prefix('~').map_or((word, 1.0), |it| (it, 0.5));
-            groups.entry(stem(word)).or_default().push((number, weight));
+            groups.entry(bare(word)).or_default().push((number, weight));
         }
     }
     groups
@@ -157,10 +227,6 @@ static PHRASES_OF: LazyLock<Phrases> = LazyLock::new(|| {
     phrases
 });
 
-fn stems(words: &str) -> HashSet<String> {
-    words.split_whitespace().map(stem).collect()
-}
-
 /// Words that say nothing about what is wanted.
 const STOP_WORDS: &str = "
 a an the this that these those there here it its he she they them his her their some any all each both every
@@ -170,8 +236,8 @@ and or but nor so if then than as of in on at to from for by with about into ont
 what which who whom whose when where why how
 what's who's where's how's it's that's there's let's don't doesn't can't isn't
 not no yes please kindly thanks thank you hello hi hey ok okay just quickly also too very really again still even only
-need want like love know tell give let show help wondering wonder think guess hope say me going go get got
-much many more most less another other same such like well sure maybe perhaps
+need want like love know give let help wondering wonder think guess hope me going somewhere go get got
+much many more most less another other same such like well sure maybe perhaps whether
 something anything everything thing things following using via per after before
 was ist sind der die das den dem des ein eine einen einem einer und oder aber wie wo wann wer warum im am zu von mit für
 auf aus bei nach bitte mir mich ich du sie wir ihr es mal hat haben kann kannst könnte
@@ -182,13 +248,13 @@ s'il te vous plaît moi je tu il elle nous fait fait-il
 /// Words that say a little: they go with many tasks.
 const WEAK_WORDS: &str = "
 now today tonight tomorrow yesterday current currently right moment week month year day next last
-fetch find check make use put take see look change start run call my new first latest
+fetch find check make use put take see look say tell change start run call my new first latest
 show display text file page name number value information data result detail item
 ";
 
 /// Words that mean the same to a tool. `~` marks one that may mean something else.
 const GROUPS: &[&str] = &[
-    "weather forecast temperature rain rainy raining snow snowing sunny sun umbrella warm cold hot humid humidity \
+    "weather forecast temperature rain rainy raining snow snowing sunny sun umbrella warm warmer cold colder hot hotter humid humidity \
      wind windy cloudy climate jacket ~wear degrees wetter regnet regen météo meteo ~temps pleut clima tiempo",
     "calculate calculator compute calc arithmetic math maths evaluate expression equation formula percent percentage \
      sum ~work rechne rechnen ausrechnen berechne calcule calculer",
@@ -201,15 +267,15 @@ const GROUPS: &[&str] = &[
     "date day datetime calendar now datum",
     "timer countdown alarm stopwatch ~remind reminder",
     "zone timezone tz",
-    "search find grep lookup query google look seek locate hunt mention contain research suche such finde cherche \
+    "search find grep lookup query google look seek locate hunt mention ~contain appear occur research investigate suche such finde cherche \
      recherche occurrence ~browse",
-    "research investigate explore study gather analyse analyze comprehensive",
+    "investigate research explore study gather analyse analyze comprehensive",
     "web internet online wikipedia www google news wiki",
-    "read open cat view print contents content display show load lies lire ~summarize ~summarise ~say",
+    "read open cat view print contents content display show load contain lies lire ~summarize ~summarise ~say",
     "summarize summarise summary tldr condense digest",
-    "file document doc source datei fichier",
+    "file document doc source ~code datei fichier",
     "folder directory dir path ordner dossier",
-    "list ls enumerate ~show ~display liste zeige tree",
+    "list ls enumerate ~show ~display ~contents liste zeige tree",
     "article page webpage website url link site post blog",
     "write save store overwrite put",
     "delete remove erase rm destroy drop",
@@ -222,7 +288,9 @@ const GROUPS: &[&str] = &[
     "currency money exchange forex rate dollar euro pound yen franc cash",
     "email mail e-mail message ~send ~write",
     "send deliver forward post mail email",
-    "message sms text chat dm slack",
+    "message sms text chat dm slack notify",
+    "balance money funds",
+    "recipe cook bake dish meal",
     "stock share ticker quote trading trade ~price ~market",
     "price cost quote rate fare preis prix",
     "flight fly plane airline airfare flug vol",
@@ -231,14 +299,14 @@ const GROUPS: &[&str] = &[
     "cancel annul storno",
     "light lamp bulb brightness lighting licht lampe",
     "set switch turn adjust dim",
-    "thermostat heating heat temperature",
+    "thermostat heating heat temperature warm warmer cold colder cool cooler",
     "music song play listen playlist track album",
     "shopping groceries grocery buy",
     "order purchase parcel package shipment delivery arrive ship deliver bestellung commande",
     "status state ~track tracking where's progress",
     "refund reimburse money-back return",
     "ticket issue case complaint",
-    "create make new open file",
+    "create make new open",
     "help faq support ~article",
     "weather-wise weather",
     "image picture photo draw painting illustration",
@@ -268,7 +336,7 @@ const PHRASES: &[(&str, &str)] = &[
     ),
     ("list", "what files, which files are, what is under, what's under"),
     (
-        "contain",
+        "search",
         "which files mention, which files contain, what files mention, what files contain, which file contains, which files use",
     ),
     (
@@ -277,17 +345,17 @@ const PHRASES: &[(&str, &str)] = &[
     ),
     ("calculate", "work out, figure out"),
     ("track", "where is my, where's my, where are my"),
-    (
-        "define",
-        "what does, definition of, meaning of, what is the meaning of, what's the meaning of",
-    ),
+    ("read", "have a look at, take a look at, look at"),
+    ("timer", "wake me up, wake me"),
+    ("now", "is it today, is today, is it now, is it right now"),
+    ("define", "definition of, meaning of, what is the meaning of, what's the meaning of"),
     (
         "weather",
         "how hot is, how cold is, how warm is, quel temps, temps fait-il, how hot is it, how cold is it, how warm is it",
     ),
     (
         "",
-        "right now, a lot, as well, at least, at most, of course, what about, how about, would like",
+        "right now, a lot, as well, at least, at most, of course, time to go, time to leave, time for, what about, how about, would like",
     ),
 ];
 

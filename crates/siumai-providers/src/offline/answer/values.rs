@@ -1,7 +1,24 @@
 //! JSON values in words: short ones in a line, objects and arrays as lists.
 use serde_json::{Map, Value};
 
-/// A result as text for another tool, or to find something in.
+/// The text of a result for another tool: that of an object is in the field that is named so.
+pub(in crate::offline) fn text_of(output: &Value) -> String {
+    const NAMES: [&str; 9] = [
+        "text",
+        "content",
+        "body",
+        "result",
+        "answer",
+        "summary",
+        "translation",
+        "output",
+        "message",
+    ];
+    let named = NAMES.iter().find_map(|it| output.get(it)?.as_str());
+    named.map_or_else(|| plain(output), str::to_owned)
+}
+
+/// A result as text, with all that is in it.
 pub(in crate::offline) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -43,20 +60,57 @@ pub(super) fn shown(title: &str, arguments: &Value, output: &Value) -> Option<St
         }
         Value::Array(items) if items.is_empty() => Some(format!("{title}: nothing found")),
         Value::Array(items) => Some(format!("{title}:\n\n{}", bullets(items))),
-        Value::Object(fields) if is_long(fields) => {
-            Some(format!("{title}:\n\n{}", field_list(fields, 0)))
-        }
-        Value::Object(fields) => Some(format!("{title}: {}", inline_fields(fields, 0))),
+        Value::Object(fields) => Some(object(title, arguments, fields)),
         scalar => Some(format!("{title}: {}", inline(scalar, 0))),
     }
 }
 
-/// An object without the fields that only repeat the arguments.
+/// An object: in a line if it is short; what is long in it stands by itself.
+fn object(title: &str, arguments: &Value, fields: &Map<String, Value>) -> String {
+    let is_main = |value: &Value| match value {
+        Value::String(text) => text.trim().contains('\n'),
+        Value::Array(items) => items.iter().any(Value::is_object),
+        _ => false,
+    };
+    let mut main = fields.iter().filter(|(_, value)| is_main(value));
+    if let (Some((name, value)), None) = (main.next(), main.next()) {
+        let rest = fields.iter().filter(|(key, _)| *key != name);
+        let rest: Map<String, Value> =
+            rest.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let title = if rest.is_empty() {
+            title.to_owned()
+        } else {
+            format!("{title} ({})", inline_fields(&rest, 0))
+        };
+        return match value {
+            Value::String(text) => long_text(&title, arguments, text),
+            Value::Array(items) => format!("{title}:\n\n{}", bullets(items)),
+            _ => title,
+        };
+    }
+    if is_long(fields) {
+        return format!("{title}:\n\n{}", field_list(fields, 0));
+    }
+    format!("{title}: {}", inline_fields(fields, 0))
+}
+
+/// An object without the fields that are empty or only repeat the arguments; one field alone with a
+/// list or a longer text stands for all.
 fn without_echo(output: &Value, arguments: &Value) -> Value {
     let Value::Object(fields) = output else { return output.clone() };
-    let told = fields.iter().filter(|(key, value)| arguments.get(key.as_str()) != Some(value));
+    let is_empty = |value: &Value| value.as_str().is_some_and(str::is_empty) || value.is_null();
+    let is_news = |key: &str, value: &Value| !is_empty(value) && arguments.get(key) != Some(value);
+    let told = fields.iter().filter(|(key, value)| is_news(key, value));
     let told: Map<String, Value> = told.map(|(key, value)| (key.clone(), value.clone())).collect();
-    if told.is_empty() { output.clone() } else { Value::Object(told) }
+    let mut values = told.values();
+    match (values.next(), values.next()) {
+        (None, _) => output.clone(),
+        (Some(only @ Value::Array(_)), None) => only.clone(),
+        (Some(only @ Value::String(text)), None) if text.contains(char::is_whitespace) => {
+            only.clone()
+        }
+        _ => Value::Object(told),
+    }
 }
 
 /// `2 + 3 = 5`, where an expression was worked out.

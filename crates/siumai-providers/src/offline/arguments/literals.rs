@@ -4,9 +4,9 @@ use std::ops::Range;
 use super::Reader;
 use crate::offline::{
     facts,
-    schema::{Role, Slot},
+    schema::{Meaning, Role, Slot},
     text::Kind,
-    words,
+    words::is_one_of,
 };
 
 /// A value and where it stands.
@@ -26,22 +26,35 @@ impl Reader<'_> {
 
     /// Paths, and the names of folders that only their place in the sentence tells.
     pub(super) fn paths(&mut self, slot: &Slot<'_>) -> Vec<String> {
+        // `*.rs` is a pattern where the tool has a slot for one.
+        let has_pattern = self.candidate.slots.iter().any(|it| it.meaning == Meaning::Pattern);
+        let wants_folder = slot.mentions("folder directory") && !slot.mentions("file");
+        let is_file = |raw: &str| {
+            raw.rsplit('/').next().is_some_and(|it| it.trim_start_matches('.').contains('.'))
+        };
         let mut found = self.each(|reader, at| {
             let token = &reader.task.text.tokens[at];
             let raw = reader.task.text.raw(at);
+            let is_ending = raw.starts_with('.') && !raw.contains('/');
+            let is_pattern = has_pattern && (raw.contains('*') || is_ending);
+            if is_pattern || (wants_folder && is_file(raw)) {
+                return None;
+            }
             let is_known = ["makefile", "dockerfile", "license", "readme", "changelog", "justfile"]
                 .contains(&raw.to_lowercase().as_str())
                 && raw.starts_with(char::is_uppercase);
             (token.kind == Kind::Path || is_known).then(|| (1, raw.to_owned()))
         });
         if found.is_empty() && !self.is_elsewhere {
-            found = self.each(|reader, at| reader.folder(at));
+            found = self.each(|reader, at| reader.folder(slot, at));
         }
         if found.is_empty() && slot.required {
             found = self.each(|reader, at| {
                 let token = &reader.task.text.tokens[at];
-                let is_name =
-                    token.kind == Kind::Quoted && !token.value.contains(char::is_whitespace);
+                let is_name = token.kind == Kind::Quoted
+                    && !token
+                        .value
+                        .contains(|it: char| it.is_whitespace() || ":()<>\"'".contains(it));
                 is_name.then(|| (1, token.value.clone()))
             });
         }
@@ -49,29 +62,32 @@ impl Reader<'_> {
     }
 
     /// `in src`, `the crates folder`, `folder docs`.
-    fn folder(&self, at: usize) -> Option<(usize, String)> {
+    fn folder(&self, slot: &Slot<'_>, at: usize) -> Option<(usize, String)> {
         let text = &self.task.text;
         let token = &text.tokens[at];
         let is_name = token.kind == Kind::Word
-            && words::weight(&token.stem) == 1.0
+            && token.stem.is_telling()
             && !text.word(at).contains('\'')
-            && !words::is_in("folder", &token.stem)
-            && !words::is_in("file", &token.stem);
+            && !token.stem.is_in("folder")
+            && !is_one_of("file files contents", &token.value);
         if !is_name {
             return None;
         }
         let is_folder = |at: usize| {
-            text.tokens.get(at).is_some_and(|it| {
-                words::is_in("folder", &it.stem) && it.stem != words::stem("path")
-            })
+            text.tokens.get(at).is_some_and(|it| it.stem.is_in("folder") && it.value != "path")
         };
         let named = is_folder(at + 1) || (at > 0 && is_folder(at - 1));
+        // What is called a folder is nothing to a tool that wants a file.
+        if named && slot.mentions("file") && !slot.mentions("folder directory") {
+            return None;
+        }
         let before = text.word(at.wrapping_sub(1));
         let inside = ["in", "under", "inside", "within", "into"].contains(&before)
             && (at + 1 == self.range.end
                 || !self.is_free(at + 1)
                 || text.word(at + 1).is_empty()
-                || words::weight(&text.tokens[at + 1].stem) < 1.0);
+                || !text.tokens[at + 1].stem.is_telling()
+                || self.candidate.likeness(&text.tokens[at + 1].stem) >= 0.5);
         let raw = text.raw(at);
         let is_plain = raw.chars().all(|it| it.is_alphanumeric() || it == '_');
         (is_plain && (named || inside)).then(|| (1, raw.to_owned()))
@@ -88,9 +104,33 @@ impl Reader<'_> {
             if token.kind == Kind::Date {
                 return (!slot.is_iso || is_iso(&token.value)).then(|| (1, token.value.clone()));
             }
-            (!slot.is_iso).then(|| reader.relative_day(at)).flatten()
+            let is_now = token.value == "now" && slot.mentions("now");
+            let named =
+                || if is_now { Some((1, token.value.clone())) } else { reader.relative_day(at) };
+            (!slot.is_iso).then(named).flatten()
         });
-        self.pick(slot, found)
+        let values = self.pick(slot, found);
+        let takes_today = slot.required && !self.is_elsewhere && slot.description.contains("today");
+        if values.is_empty() && takes_today && self.says_from_now(slot) {
+            vec!["today".to_owned()]
+        } else {
+            values
+        }
+    }
+
+    /// `in 3 weeks`, `how many days until …`: what is not told is counted from today.
+    fn says_from_now(&self, slot: &Slot<'_>) -> bool {
+        let is_span =
+            self.task.amounts.iter().any(|it| self.covers(&it.number) && it.unit.is_some());
+        let is_until = self
+            .range
+            .clone()
+            .any(|it| ["until", "till", "to", "before", "bis"].contains(&self.task.text.word(it)));
+        match slot.role {
+            Role::Source => is_until,
+            Role::Target => false,
+            Role::Any => is_span,
+        }
     }
 
     /// `tomorrow`, `next monday`, `next week`.
@@ -129,7 +169,36 @@ impl Reader<'_> {
             };
             (1..=3).rev().find_map(named)
         });
-        self.pick(slot, found)
+        let takes_cities = slot.mentions("city");
+        if found.is_empty() && takes_cities && slot.role == Role::Any {
+            return self.places(slot);
+        }
+        // `3pm in New York … in Tokyo`: of two the first is where it comes from.
+        let are_two = found.len() > 1;
+        let rank = |it: &Candidate| match slot.role {
+            Role::Source if are_two => self.preposition_rank(slot.role, it.tokens.start).max(1),
+            role => self.preposition_rank(role, it.tokens.start),
+        };
+        let ranks: Vec<u8> = found.iter().map(rank).collect();
+        self.pick_ranked(slot, found, &ranks)
+    }
+
+    /// Units by their names: the one that a number has, and the one that is wanted.
+    pub(super) fn units(&mut self, slot: &Slot<'_>) -> Vec<String> {
+        let found = self.each(|reader, at| {
+            let raw = reader.task.text.raw(at);
+            facts::unit(&reader.bare(at)).map(|_| (1, raw.to_owned()))
+        });
+        let rank = |it: &Candidate| match (
+            slot.role,
+            self.task.text.number(it.tokens.start.wrapping_sub(1)),
+        ) {
+            (Role::Source, Some(_)) => 4,
+            (Role::Target, Some(_)) => 0,
+            (role, _) => self.preposition_rank(role, it.tokens.start),
+        };
+        let ranks: Vec<u8> = found.iter().map(rank).collect();
+        self.pick_ranked(slot, found, &ranks)
     }
 
     pub(super) fn currencies(&mut self, slot: &Slot<'_>) -> Vec<String> {
@@ -166,8 +235,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn languages(&mut self, slot: &Slot<'_>) -> Vec<String> {
-        let wants_code =
-            slot.described.iter().any(|it| ["code", "cod", "iso", "639"].contains(&it.as_str()));
+        let wants_code = slot.mentions("code iso 639");
         let found = self.each(|reader, at| {
             let code = facts::language_code(&reader.bare(at))?;
             let value =
@@ -206,10 +274,7 @@ impl Reader<'_> {
             let label = (at.saturating_sub(if is_listed { 3 } else { 2 })..at).any(|it| {
                 let stem = &text.tokens[it].stem;
                 let is_named = ["number", "no", "nr", "id", "nummer"].contains(&text.word(it));
-                is_named
-                    || (!stem.is_empty()
-                        && words::weight(stem) > 0.0
-                        && reader.candidate.likeness(stem) > 0.6)
+                is_named || (stem.weight() > 0.0 && reader.candidate.likeness(stem) > 0.6)
             });
             let is_number = matches!(token.kind, Kind::Number(_)) && label;
             let is_capitals = token.kind == Kind::Word
@@ -304,7 +369,6 @@ impl Reader<'_> {
         }
         let word = text.word(before);
         match role {
-            Role::Any => 1,
             Role::Source if SOURCE.contains(&word) => 3,
             Role::Target if ["to", "into", "nach", "ins"].contains(&word) => 4,
             Role::Target if TARGET.contains(&word) => 3,
@@ -314,14 +378,13 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether nothing but commas, `and` and articles stands between.
-    pub(super) fn is_listing(&self, between: Range<usize>) -> bool {
+    /// Whether a comma or `and` stands between, and nothing else but articles and prepositions.
+    pub(super) fn is_listing(&self, mut between: Range<usize>) -> bool {
         let text = &self.task.text;
-        let is_joint = |at: usize| {
-            text.is_mark(at, ",&")
-                || ["and", "or", "und", "oder", "et", "ou", "the", "then"].contains(&text.word(at))
-        };
-        !between.is_empty() && between.into_iter().all(is_joint)
+        let is_joint =
+            |at: usize| text.is_mark(at, ",&") || is_one_of("and or und oder et ou", text.word(at));
+        let is_little = |at: usize| is_one_of("the then in at for of to", text.word(at));
+        between.clone().any(is_joint) && between.all(|it| is_joint(it) || is_little(it))
     }
 
     /// Takes a value and the little word that leads to it.

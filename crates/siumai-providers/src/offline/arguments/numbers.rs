@@ -7,7 +7,7 @@ use crate::offline::{
     earlier::Earlier,
     facts::{self, Quantity, Unit},
     schema::{Shape, Slot},
-    words,
+    words::is_one_of,
 };
 
 impl Reader<'_> {
@@ -15,7 +15,7 @@ impl Reader<'_> {
     pub(super) fn numbers(&mut self, slots: &[Slot<'_>], values: &mut [Vec<Value>]) {
         let task = self.task;
         let amounts: Vec<&Amount> =
-            task.amounts.iter().filter(|it| self.covers(&it.tokens)).collect();
+            task.amounts.iter().filter(|it| self.covers(&it.number)).collect();
         let mut taken = vec![false; amounts.len()];
         let mut pairs = Vec::new();
         for (at, slot) in slots.iter().enumerate() {
@@ -69,7 +69,7 @@ impl Reader<'_> {
         let task = self.task;
         let mut values = Vec::new();
         for amount in &task.amounts {
-            if self.covers(&amount.tokens)
+            if self.covers(&amount.number)
                 && let Some(value) = json_number(amount.value, whole)
             {
                 self.take(amount.tokens.clone());
@@ -81,21 +81,33 @@ impl Reader<'_> {
 
     /// `it` or `the result` in the place of a number, before the next one that is written.
     fn reference_before(&self, next: Option<usize>) -> Option<usize> {
-        let named = ["it", "that", "this", "result", "answer", "sum", "product", "total"];
-        self.free()
-            .find(|at| named.contains(&self.task.text.word(*at)) && next.is_none_or(|it| *at < it))
+        let text = &self.task.text;
+        let is_named = |at: usize| {
+            let word = text.word(at);
+            is_one_of("it that this", word)
+                || (is_one_of("result answer sum product total", word)
+                    && is_one_of("the that this", text.word(at.wrapping_sub(1))))
+        };
+        // The `it` of `what date is it` stands for nothing.
+        let is_empty = |at: usize| {
+            text.word(at) == "it"
+                && (["is", "was", "will", "does"].contains(&text.word(at.wrapping_sub(1)))
+                    || text.word(at + 1) == "is")
+        };
+        self.free().find(|at| is_named(*at) && !is_empty(*at) && next.is_none_or(|it| *at < it))
     }
 
     fn take_amount(&mut self, slot: &Slot<'_>, amount: &Amount) {
         let counted = amount.tokens.end;
         let is_named = self.is_free(counted) && self.name_likeness(slot, counted) > 0.5;
-        self.take_with_preposition(amount.tokens.start..counted + usize::from(is_named));
+        let end = (counted + usize::from(is_named)).min(self.range.end);
+        self.take_with_preposition(amount.tokens.start..end);
     }
 
     /// How much a word is one of the slot's.
     fn name_likeness(&self, slot: &Slot<'_>, at: usize) -> f32 {
-        let stem = self.task.text.tokens.get(at).map_or("", |it| it.stem.as_str());
-        if stem.is_empty() || words::weight(stem) == 0.0 { 0.0 } else { slot.likeness(stem) }
+        let stem = self.task.text.tokens.get(at).map(|it| &it.stem).filter(|it| it.weight() > 0.0);
+        stem.map_or(0.0, |it| slot.likeness(it))
     }
 
     /// How much the words around a number say that it belongs to a slot.
@@ -105,9 +117,10 @@ impl Reader<'_> {
         if let (Some(unit), Some(of_slot)) = (amount.unit, unit_of(slot)) {
             evidence = if unit.quantity == of_slot.quantity { 3.0 } else { return 0.0 };
         }
-        if amount.is_money
-            && slot.mentions(&["amount", "price", "cost", "budget", "money", "currency"])
-        {
+        if amount.is_money && slot.mentions("amount price cost budget money currency") {
+            evidence += 2.0;
+        }
+        if slot.is_named("year") && (1800.0..=2200.0).contains(&amount.value) {
             evidence += 2.0;
         }
         // What follows a number is what is counted; what precedes it, up to a little word, names it.
@@ -135,7 +148,7 @@ impl Reader<'_> {
         let value = (exact * 1e9).round() / 1e9;
         let value = if value.is_finite() { value } else { exact };
         let back = ["before", "ago", "earlier", "subtract", "minus", "back", "vor"];
-        let is_back = slot.mentions(&["negative"])
+        let is_back = slot.mentions("negative")
             && self.range.clone().any(|it| back.contains(&self.task.text.word(it)));
         let value = if is_back { -value.abs() } else { value };
         slot.allows(value).then(|| json_number(value, whole)).flatten()
@@ -151,10 +164,10 @@ fn bound(slot: &Slot<'_>, before: &str, further: &str) -> f32 {
         );
     let is_least = ["above", "over", "minimum", "min"].contains(&before)
         || matches!((further, before), ("at", "least") | ("more", "than"));
-    let is_first = ["top", "first"].contains(&before);
-    let fits = (is_most && slot.mentions(&["max", "maximum", "most", "limit", "below"]))
-        || (is_least && slot.mentions(&["min", "minimum", "least", "above"]))
-        || (is_first && slot.mentions(&["max", "limit", "count", "results", "top"]));
+    let is_first = ["top", "first", "last", "latest", "newest"].contains(&before);
+    let fits = (is_most && slot.mentions("max maximum most limit below"))
+        || (is_least && slot.mentions("min minimum least above"))
+        || (is_first && slot.is_named("max limit count top n"));
     if fits { 2.0 } else { 0.0 }
 }
 

@@ -54,7 +54,7 @@ fn every_task_of_the_table_is_done_but_the_known_misses() {
         match (play(row, &boxes[&row.tools]), &row.known_miss) {
             (Ok(()), None) => done += 1,
             (Ok(()), Some(_)) => {
-                writeln!(wrong, "{:?}: no miss any more, take the mark away", row.task).unwrap()
+                writeln!(wrong, "{:?}: no miss any more, take the mark away", row.task).unwrap();
             }
             (Err(_), Some(_)) => {}
             (Err(why), None) => writeln!(wrong, "{:?}: {why}", row.task).unwrap(),

@@ -1,10 +1,12 @@
 //! Cuts a text into tokens, one at a time, always at character boundaries.
 use super::{Kind, Token};
-use crate::offline::words;
+use crate::offline::words::Stem;
 
 pub(super) struct Scanner<'a> {
     source: &'a str,
     at: usize,
+    /// Closing quotes that the rest of the text does not have.
+    unclosed: Vec<&'static str>,
 }
 
 /// What a recogniser found at the front of the rest: how many bytes, what, and its bare value.
@@ -12,7 +14,7 @@ type Found = Option<(usize, Kind, String)>;
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(source: &'a str) -> Self {
-        Self { source, at: 0 }
+        Self { source, at: 0, unclosed: Vec::new() }
     }
 
     /// The next token; `last` is the one before it.
@@ -22,25 +24,40 @@ impl<'a> Scanner<'a> {
         let spaced = self.at > start || start == 0;
         let rest = self.source.get(self.at..)?;
         let first = rest.chars().next()?;
-        let chunk = rest.split(char::is_whitespace).next().unwrap_or(rest);
+        let chunk = chunk(rest);
+        let is_first = spaced || last.is_none_or(|it| matches!(it.kind, Kind::Mark | Kind::Break));
         let after_number =
             last.is_some_and(|it| matches!(it.kind, Kind::Number(_)) || it.value == ")");
+        let after_comma = !spaced && last.is_some_and(|it| it.value == ",");
         let (length, kind, value) = line_break(rest)
-            .or_else(|| quoted(rest, spaced || last.is_some_and(|it| it.kind == Kind::Mark)))
+            .or_else(|| self.quoted(rest, is_first))
             .or_else(|| url(chunk))
             .or_else(|| email(chunk))
             .or_else(|| zone(chunk))
             .or_else(|| date(chunk))
             .or_else(|| time(rest))
-            .or_else(|| path(chunk, after_number))
+            .or_else(|| path(chunk, is_first, after_number))
             .or_else(|| identifier(chunk))
-            .or_else(|| number(rest))
+            .or_else(|| number(chunk, after_comma))
             .or_else(|| word(rest))
             .unwrap_or_else(|| (first.len_utf8(), Kind::Mark, first.to_string()));
         let span = self.at..self.at + length;
         self.at = span.end;
-        let stem = if kind == Kind::Word { words::stem(&value) } else { String::new() };
+        let stem = if kind == Kind::Word { Stem::new(&value) } else { Stem::default() };
         Some(Token { span, kind, value, stem, spaced })
+    }
+
+    /// All that is left, as one token.
+    pub(super) fn rest(&mut self) -> Option<Token> {
+        let span = self.at..self.source.len();
+        self.at = span.end;
+        (!span.is_empty()).then(|| Token {
+            span,
+            kind: Kind::Rest,
+            value: String::new(),
+            stem: Stem::default(),
+            spaced: true,
+        })
     }
 
     fn skip_blanks(&mut self) {
@@ -48,44 +65,64 @@ impl<'a> Scanner<'a> {
         let blank = rest.find(|it: char| !it.is_whitespace() || it == '\n').unwrap_or(rest.len());
         self.at += blank;
     }
+
+    /// Text in quotes of any kind, or in a block of code.
+    fn quoted(&mut self, rest: &str, may_open: bool) -> Found {
+        let quote = QUOTES.iter().find(|(open, _)| rest.starts_with(open));
+        let (open, closings) = quote.filter(|(open, _)| *open != "'" || may_open)?;
+        let inside = &rest[open.len()..];
+        // An apostrophe closes nothing in the middle of a word.
+        let ends_word = |end: usize| !inside[end..].starts_with(char::is_alphanumeric);
+        let is_end =
+            |at: usize, it: &str| "\"`".contains(*open) || it == "```" || ends_word(at + it.len());
+        let ends = |closing: &'static str| {
+            let mut found = inside.match_indices(closing).map(|(at, it)| (at, it.len()));
+            found.find(|(at, _)| is_end(*at, closing))
+        };
+        let known: Vec<&'static str> =
+            closings.iter().copied().filter(|it| !self.unclosed.contains(it)).collect();
+        let found = known.iter().filter_map(|it| ends(it)).min();
+        let Some((end, length)) = found else {
+            self.unclosed.extend(known);
+            return None;
+        };
+        let inside = &inside[..end];
+        let is_text = !inside.trim().is_empty() && (*open != "'" || !inside.contains('\n'));
+        let value = if *open == "```" { without_language(inside) } else { inside };
+        is_text.then(|| (open.len() + end + length, Kind::Quoted, value.to_owned()))
+    }
+}
+
+/// Opening quotes, the longer ones first, with what may close them.
+const QUOTES: [(&str, &[&str]); 9] = [
+    ("```", &["```"]),
+    ("\"", &["\""]),
+    ("`", &["`"]),
+    ("“", &["”"]),
+    ("„", &["“", "”"]),
+    ("«", &["»"]),
+    ("「", &["」"]),
+    ("‘", &["’"]),
+    ("'", &["'"]),
+];
+
+/// What stands on the opening line of a block names its language.
+fn without_language(code: &str) -> &str {
+    let code =
+        code.split_once('\n').filter(|(first, _)| !first.contains(' ')).map_or(code, |(_, it)| it);
+    code.trim_end_matches('\n')
+}
+
+/// What stands up to the next white space; no literal is longer than this.
+fn chunk(rest: &str) -> &str {
+    const MOST_BYTES: usize = 512;
+    let end =
+        (0..=MOST_BYTES.min(rest.len())).rev().find(|it| rest.is_char_boundary(*it)).unwrap_or(0);
+    rest[..end].split(char::is_whitespace).next().unwrap_or("")
 }
 
 fn line_break(rest: &str) -> Found {
     rest.starts_with('\n').then(|| (1, Kind::Break, "\n".to_owned()))
-}
-
-/// Text in quotes of any kind, or in a block of code.
-fn quoted(rest: &str, may_open: bool) -> Found {
-    if let Some(inside) = rest.strip_prefix("```") {
-        let length = inside.find("```")?;
-        let code = &inside[..length];
-        // What stands on the opening line names the language.
-        let code = code
-            .split_once('\n')
-            .filter(|(first, _)| !first.contains(' '))
-            .map_or(code, |(_, it)| it);
-        return Some((length + 6, Kind::Quoted, code.trim_end_matches('\n').to_owned()));
-    }
-    let open = rest.chars().next()?;
-    let close = match open {
-        '"' | '`' => open,
-        '“' | '„' => '”',
-        '«' => '»',
-        '「' => '」',
-        '‘' => '’',
-        '\'' if may_open => '\'',
-        _ => return None,
-    };
-    let inside = &rest[open.len_utf8()..];
-    let ends_word = |at: usize| !inside[at + close.len_utf8()..].starts_with(char::is_alphanumeric);
-    let is_close = |it: char| it == close || (open == '„' && it == '“');
-    let end = inside
-        .char_indices()
-        .find(|(at, it)| is_close(*it) && ("\"`".contains(open) || ends_word(*at)));
-    let (end, closing) = end?;
-    let inside = &inside[..end];
-    let is_text = !inside.trim().is_empty() && (open != '\'' || !inside.contains('\n'));
-    is_text.then(|| (open.len_utf8() + end + closing.len_utf8(), Kind::Quoted, inside.to_owned()))
 }
 
 fn url(chunk: &str) -> Found {
@@ -238,7 +275,7 @@ fn time(rest: &str) -> Found {
 }
 
 /// `src/lib.rs`, `./a`, `~/b`, `/etc/hosts`, `*.rs`, `Cargo.toml`.
-fn path(chunk: &str, after_number: bool) -> Found {
+fn path(chunk: &str, is_first: bool, after_number: bool) -> Found {
     let is_part = |it: char| it.is_alphanumeric() || "./\\_-~*@+".contains(it);
     let end = chunk.find(|it| !is_part(it)).unwrap_or(chunk.len());
     let text = chunk[..end].trim_end_matches('.');
@@ -246,6 +283,10 @@ fn path(chunk: &str, after_number: bool) -> Found {
         return Some((1, Kind::Path, text.to_owned()));
     }
     if after_number || !text.chars().any(char::is_alphabetic) {
+        return None;
+    }
+    // The `/or` of `and/or` is the middle of something.
+    if !is_first && text.starts_with(['/', '.', '~']) {
         return None;
     }
     let rooted = ["/", "./", "../", "~/"].iter().any(|it| text.starts_with(it));
@@ -259,9 +300,10 @@ fn has_extension(text: &str) -> bool {
     let is_extension = (1..=5).contains(&extension.len())
         && extension.chars().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit())
         && extension.starts_with(|it: char| it.is_alphabetic());
-    // `e.g` and `i.e` are no files.
+    // `e.g`, `a.k.a` and `p.m` are no files.
+    let is_short = extension.len() < 2 && (stem.chars().count() < 2 || stem.contains('.'));
     let is_hidden = stem.is_empty() && file.len() > 2;
-    is_extension && (stem.chars().count() > 1 || stem == "*" || is_hidden)
+    is_extension && !is_short && (!stem.is_empty() || is_hidden)
 }
 
 fn is_folder(text: &str) -> bool {
@@ -301,7 +343,7 @@ fn identifier(chunk: &str) -> Found {
 }
 
 /// `12`, `1,250.50`, `1.250,50`, `.5`; the value has no separators and a point.
-fn number(rest: &str) -> Found {
+fn number(rest: &str, after_comma: bool) -> Found {
     let end = rest
         .find(|it: char| !(it.is_ascii_digit() || it == '.' || it == ','))
         .unwrap_or(rest.len());
@@ -309,10 +351,10 @@ fn number(rest: &str) -> Found {
     if !text.bytes().any(|it| it.is_ascii_digit()) {
         return None;
     }
-    let plain = [grouped(text, ',', '.'), grouped(text, '.', ','), decimal_comma(text)]
-        .into_iter()
-        .flatten()
-        .next();
+    let plain = grouped(text, ',', '.')
+        .or_else(|| grouped(text, '.', ','))
+        // After `1,` of `1,2,3` there are more items.
+        .or_else(|| decimal_comma(text).filter(|_| !after_comma));
     let (length, plain) = match plain {
         Some(plain) => (text.len(), plain),
         None => plain_number(text),
