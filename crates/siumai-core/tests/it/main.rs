@@ -8,6 +8,8 @@ mod cost_rules;
 #[cfg(test)]
 mod ending_rules;
 #[cfg(test)]
+mod execution_rules;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod history_rules;
@@ -31,6 +33,8 @@ mod retry_rules;
 mod scenarios;
 #[cfg(test)]
 mod sharing_rules;
+#[cfg(test)]
+mod step_rules;
 #[cfg(test)]
 mod streaming_rules;
 #[cfg(test)]
