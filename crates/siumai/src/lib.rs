@@ -54,6 +54,7 @@ pub use siumai_core::{
 pub use self::{
     builder::{SiumaiBuilder, provider_names},
     client::Siumai,
+    environment::key_variable,
 };
 
 /// What a run tells whoever watches it, and the streams that carry it.
