@@ -1,5 +1,6 @@
 //! One scene, played on every surface: `run`, `generate`, `generate_stream` and `generate_stream_owned`.
 use std::{
+    pin::Pin,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -367,25 +368,45 @@ impl LanguageModel for RecordedModel {
 
 struct RecordedTools(Box<dyn ToolResolver>, Records);
 
-#[async_trait]
+// Written out, since `async fn` would move a panic of the tool's own `fn` into the future.
 impl ToolResolver for RecordedTools {
-    async fn call_tool(&self, name: &str, arguments: Value) -> Result<Value, LlmError> {
-        self.0.call_tool(name, arguments).await
+    fn call_tool<'a, 'b, 'c>(&'a self, name: &'b str, arguments: Value) -> ToolFuture<'c>
+    where
+        'a: 'c,
+        'b: 'c,
+        Self: 'c,
+    {
+        (*self.0).call_tool(name, arguments)
     }
 
-    async fn call_tool_with(
-        &self,
-        name: &str,
+    fn call_tool_with<'a, 'b, 'c, 'd>(
+        &'a self,
+        name: &'b str,
         arguments: Value,
-        context: &ToolContext,
-    ) -> Result<Value, LlmError> {
+        context: &'c ToolContext,
+    ) -> ToolFuture<'d>
+    where
+        'a: 'd,
+        'b: 'd,
+        'c: 'd,
+        Self: 'd,
+    {
         self.1.calls.lock().unwrap().push((name.to_owned(), arguments.clone()));
-        self.0.call_tool_with(name, arguments, context).await
+        (*self.0).call_tool_with(name, arguments, context)
     }
 
     fn has_tool(&self, name: &str) -> bool {
         self.0.has_tool(name)
     }
+}
+
+/// What a tool is once it is called.
+pub(crate) type ToolFuture<'a> = Pin<Box<dyn Future<Output = Result<Value, LlmError>> + Send + 'a>>;
+
+/// What comes of `future`, which must not wait for ever.
+pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
+    let hour = Duration::from_secs(3600);
+    tokio::time::timeout(hour, future).await.expect("something waits for ever")
 }
 
 /// An empty script, to be written.

@@ -15,7 +15,7 @@ use siumai_core::{
     user,
 };
 
-use crate::fixtures::{Notes, Played, Scene, call, calling, echo, play, script, tool};
+use crate::fixtures::{Notes, Played, Scene, Sent, call, calling, echo, play, script, tool};
 
 /// A model that calls `look` again and again, far longer than a test wants.
 fn restless() -> ScriptedModel {
@@ -313,19 +313,38 @@ async fn l6_prepare_step_sees_what_came_before_its_step() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn l6_system_messages_that_prepare_step_puts_first_take_the_place_of_the_runs() {
-    let played = play(|_| {
-        let prepare = |_: PrepareStepContext<'_>| PrepareStepResult {
-            messages: Some(vec![system!("Another."), user!("this")]),
+async fn l6_one_system_message_takes_the_place_of_another() {
+    let sent = |wish: fn() -> PrepareStepResult| async move {
+        let played = play(|_| {
+            let scene = Scene::new(script().reply("Done."));
+            let scene = scene.messages(vec![system!("The run's."), user!("go")]);
+            scene.options(prepared(Arc::new(move |_: PrepareStepContext<'_>| wish())))
+        })
+        .await;
+        let Sent { system, messages, .. } = played.requests[0].clone();
+        (system, messages)
+    };
+    fn messages() -> Option<Vec<ChatMessage>> {
+        Some(vec![system!("The messages'."), user!("this")])
+    }
+    assert_eq!(
+        sent(|| PrepareStepResult { system: Some("The step's.".into()), ..Default::default() })
+            .await,
+        (vec![system!("The step's.")], vec![user!("go")])
+    );
+    assert_eq!(
+        sent(|| PrepareStepResult { messages: messages(), ..Default::default() }).await,
+        (vec![system!("The messages'.")], vec![user!("this")])
+    );
+    assert_eq!(
+        sent(|| PrepareStepResult {
+            system: Some("The step's.".into()),
+            messages: messages(),
             ..Default::default()
-        };
-        let scene = Scene::new(script().reply("Done."));
-        let scene = scene.messages(vec![system!("Be brief."), user!("go")]);
-        scene.options(prepared(Arc::new(prepare)))
-    })
-    .await;
-    assert_eq!(played.requests[0].system, [system!("Another.")]);
-    assert_eq!(played.requests[0].messages, [user!("this")]);
+        })
+        .await,
+        (vec![system!("The step's.")], vec![user!("this")])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -428,6 +447,26 @@ async fn l7_a_forced_choice_of_prepare_step_is_obeyed_each_time() {
     .await;
     let choices: Vec<_> = played.requests.into_iter().map(|it| it.tool_choice).collect();
     assert_eq!(choices, [const { Some(ToolChoice::Required) }; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn l7_a_choice_of_prepare_step_goes_before_the_runs_which_waits_until_it_is_obeyed() {
+    let played = play(|_| {
+        let prepare = |ctx: PrepareStepContext<'_>| PrepareStepResult {
+            tool_choice: (ctx.step_number == 0).then_some(ToolChoice::Auto),
+            ..Default::default()
+        };
+        let model = script().calls("hear", json!({})).calls("look", json!({})).reply("Done.");
+        let options = OrchestratorOptions {
+            tool_choice: Some(ToolChoice::Specific { tool_name: "look".into() }),
+            ..prepared(Arc::new(prepare))
+        };
+        Scene::new(model).echoing(["look", "hear"]).options(options)
+    })
+    .await;
+    let specific = ToolChoice::Specific { tool_name: "look".into() };
+    let choices: Vec<_> = played.requests.into_iter().filter_map(|it| it.tool_choice).collect();
+    assert_eq!(choices, [ToolChoice::Auto, specific, ToolChoice::Auto]);
 }
 
 #[tokio::test(start_paused = true)]

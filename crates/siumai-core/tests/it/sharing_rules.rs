@@ -19,7 +19,7 @@ use siumai_core::{
     tool::ToolResolver,
 };
 
-use crate::fixtures::{Notes, Scene, event_type, play, script, tool};
+use crate::fixtures::{Notes, Scene, assert_answered_once, event_type, play, script, soon, tool};
 
 /// Two steps that take two seconds.
 fn slow_scene(_: &Notes) -> Scene {
@@ -44,7 +44,7 @@ async fn e1_steps_beside_a_stream_that_is_not_read_drive_the_run_to_its_end() {
     let expected = play(slow_scene).await;
     let StreamOrchestration { mut stream, steps, .. } =
         slow_scene(&Notes::default()).stream().await;
-    assert_eq!(steps.await.unwrap(), expected.steps());
+    assert_eq!(soon(steps).await.unwrap(), expected.steps());
     let begun = tokio::time::Instant::now();
     let events: Vec<_> = stream.by_ref().map(Result::unwrap).collect().await;
     assert_eq!(events, expected.events, "what was driven past is kept for the reader");
@@ -59,7 +59,7 @@ async fn e1_steps_drive_on_from_wherever_reading_stopped() {
         let StreamOrchestration { mut stream, steps, .. } =
             slow_scene(&Notes::default()).stream().await;
         let mut events: Vec<_> = stream.by_ref().take(read).map(Result::unwrap).collect().await;
-        assert_eq!(steps.await.unwrap(), expected.steps(), "after {read} events");
+        assert_eq!(soon(steps).await.unwrap(), expected.steps(), "after {read} events");
         events.extend(stream.map(Result::unwrap).collect::<Vec<_>>().await);
         assert_eq!(events, expected.events, "after {read} events");
     }
@@ -73,9 +73,9 @@ async fn e1_a_reader_beside_the_steps_sees_every_event_once() {
             slow_scene(&Notes::default()).stream().await;
         let reading = stream.map(Result::unwrap).collect::<Vec<_>>();
         let (steps, events) = if steps_first {
-            tokio::join!(steps, reading)
+            soon(async { tokio::join!(steps, reading) }).await
         } else {
-            let (events, steps) = tokio::join!(reading, steps);
+            let (events, steps) = soon(async { tokio::join!(reading, steps) }).await;
             (steps, events)
         };
         assert_eq!(events, expected.events);
@@ -87,7 +87,7 @@ async fn e1_a_reader_beside_the_steps_sees_every_event_once() {
 async fn e1_steps_of_a_run_that_failed_are_its_error() {
     let scene = Scene::new(script().calls("look", json!({})).then(Reply::text("Half").cut()));
     let StreamOrchestration { stream, steps, .. } = scene.echoing(["look"]).stream().await;
-    let failed = steps.await.unwrap_err();
+    let failed = soon(steps).await.unwrap_err();
     assert_eq!((failed.kind(), failed.steps().len()), (ErrorKind::IncompleteReply, 1));
     let last = stream.collect::<Vec<_>>().await.pop().unwrap();
     assert_eq!(last.unwrap_err().kind(), ErrorKind::IncompleteReply);
@@ -102,16 +102,21 @@ async fn e1_steps_wait_no_longer_when_the_stream_is_dropped_meanwhile() {
         drop(stream);
     };
     let begun = tokio::time::Instant::now();
-    let (ended, ()) = tokio::join!(steps, drop_later);
+    let (ended, ()) = soon(async { tokio::join!(steps, drop_later) }).await;
     assert_eq!(ended.unwrap_err().kind(), ErrorKind::Cancelled);
     assert_eq!(begun.elapsed(), Duration::from_secs(1));
 }
 
+/// Runs `future` on this thread, a minute at most.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let minute = Duration::from_secs(60);
+    let ended = runtime.block_on(async { tokio::time::timeout(minute, future).await });
+    ended.expect("something waits for ever")
+}
+
 #[test]
 fn e1_steps_may_be_awaited_on_another_thread() {
-    fn block_on<F: Future>(future: F) -> F::Output {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
-    }
     for _ in 0..300 {
         let orchestration = block_on(quick_scene().stream());
         let StreamOrchestration { mut stream, steps, .. } = orchestration;
@@ -123,6 +128,24 @@ fn e1_steps_may_be_awaited_on_another_thread() {
     }
 }
 
+#[test]
+fn e1_a_stream_may_be_dropped_while_another_thread_drives_its_steps() {
+    for round in 0..200 {
+        let orchestration = block_on(quick_scene().stream());
+        let StreamOrchestration { mut stream, steps, .. } = orchestration;
+        let elsewhere = thread::spawn(move || block_on(steps));
+        block_on(stream.by_ref().take(round % 15).count());
+        drop(stream);
+        match elsewhere.join().unwrap() {
+            Ok(steps) => assert_eq!(steps.len(), 2),
+            Err(failed) => {
+                assert_eq!(failed.kind(), ErrorKind::Cancelled);
+                assert_answered_once(failed.messages());
+            }
+        }
+    }
+}
+
 /// Counts how often it was woken.
 #[derive(Default)]
 struct Counts(AtomicUsize);
@@ -131,6 +154,19 @@ impl Wake for Counts {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn e1_steps_that_wait_are_woken_when_the_stream_is_dropped() {
+    let scene = Scene::new(script().then(Reply::text("Well").wait(Duration::from_secs(60))));
+    let StreamOrchestration { stream, mut steps, .. } = scene.stream().await;
+    let woken = Arc::new(Counts::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut cx = Context::from_waker(&waker);
+    assert!(Pin::new(&mut steps).poll(&mut cx).is_pending());
+    drop(stream);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    assert!(Pin::new(&mut steps).poll(&mut cx).is_ready());
 }
 
 /// A tool that polls the reader of its own run: the reader finds the driver taken.
@@ -159,7 +195,7 @@ async fn e1_a_reader_that_found_the_run_taken_is_woken_by_what_comes_after() {
     let scene = Scene::new(model).tools([tool("look")]).resolver(resolver);
     let StreamOrchestration { stream, steps, .. } = scene.stream().await;
     *reader.lock().unwrap() = Some(stream);
-    assert_eq!(steps.await.unwrap().len(), 2);
+    assert_eq!(soon(steps).await.unwrap().len(), 2);
     assert!(woken.0.load(Ordering::Relaxed) > 0, "or it would wait for ever");
     let mut stream = reader.lock().unwrap().take().unwrap();
     assert_eq!(types_of(&mut stream).await.last().unwrap(), "end");
@@ -184,7 +220,7 @@ async fn e1_a_stream_dropped_by_its_own_tool_stops_the_run_at_that_tools_next_aw
     let scene = Scene::new(model).tools([tool("look")]).resolver(DropsReader(Arc::clone(&reader)));
     let StreamOrchestration { stream, steps, .. } = scene.stream().await;
     *reader.lock().unwrap() = Some(stream);
-    let failed = steps.await.unwrap_err();
+    let failed = soon(steps).await.unwrap_err();
     assert_eq!((failed.kind(), failed.steps().len()), (ErrorKind::Cancelled, 1));
 }
 
@@ -193,7 +229,7 @@ async fn l8_a_panic_while_the_steps_drive_ends_the_stream_as_well() {
     let scene = quick_scene().stop(custom_condition(|_| panic!("no way")));
     let StreamOrchestration { stream, steps, .. } = scene.stream().await;
     let mut reading = pin!(stream.collect::<Vec<_>>());
-    let failed = steps.await.unwrap_err();
+    let failed = soon(steps).await.unwrap_err();
     assert_eq!((failed.kind(), failed.steps().len()), (ErrorKind::Panicked, 1));
     let events = reading.as_mut().now_or_never().unwrap();
     assert_eq!(events.last().unwrap().as_ref().unwrap_err().kind(), ErrorKind::Panicked);

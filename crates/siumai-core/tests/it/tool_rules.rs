@@ -17,7 +17,9 @@ use siumai_core::{
     types::{ChatMessage, FinishReason, Tool, ToolStatus},
 };
 
-use crate::fixtures::{Notes, Played, Scene, assert_answered_once, call, echo, play, script, tool};
+use crate::fixtures::{
+    Notes, Played, Scene, ToolFuture, assert_answered_once, call, echo, play, script, tool,
+};
 
 /// A reply that calls tools without arguments.
 fn calls(names: &[&str]) -> Reply {
@@ -330,15 +332,26 @@ impl ToolResolver for Crashing {
 struct CrashingEarly;
 
 impl ToolResolver for CrashingEarly {
-    fn call_tool<'a, 'b, 'c>(
-        &'a self,
-        _: &'b str,
-        _: Value,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Value, LlmError>> + Send + 'c>>
+    fn call_tool<'a, 'b, 'c>(&'a self, _: &'b str, _: Value) -> ToolFuture<'c>
     where
         'a: 'c,
         'b: 'c,
         Self: 'c,
+    {
+        unreachable!("the loop gives the context")
+    }
+
+    fn call_tool_with<'a, 'b, 'c, 'd>(
+        &'a self,
+        _: &'b str,
+        _: Value,
+        _: &'c ToolContext,
+    ) -> ToolFuture<'d>
+    where
+        'a: 'd,
+        'b: 'd,
+        'c: 'd,
+        Self: 'd,
     {
         panic!("no future")
     }
