@@ -8,6 +8,8 @@
 //!
 //! Nothing here reads the environment, retries or spawns.
 pub mod anthropic;
+pub mod compatible;
+pub mod gemini;
 pub mod http;
 mod json;
 pub mod offline;
@@ -18,6 +20,7 @@ mod sse;
 
 pub use self::{
     anthropic::{Anthropic, AnthropicBuilder},
+    gemini::{Gemini, GeminiBuilder},
     offline::OfflineModel,
     openai_chat::{OpenAiChat, OpenAiChatBuilder},
     openai_responses::{OpenAiResponses, OpenAiResponsesBuilder},

@@ -34,6 +34,11 @@ pub(crate) trait ReplyReader: Default + Send + Unpin {
     fn read_event(&mut self, event: sse::Event<'_>, events: &mut Events)
     -> Result<Progress, Fault>;
 
+    /// Nothing more arrives. Most wires have an end marker, without which a reply is cut off.
+    fn end(&mut self, _events: &mut Events) -> Result<ModelEvent, Fault> {
+        Err(Fault::Incomplete)
+    }
+
     /// Takes in a reply in one piece, up to and with its end.
     fn read_whole(&mut self, body: &[u8], events: &mut Events) -> Result<(), Fault>;
 }
@@ -186,14 +191,17 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
         }
     }
 
-    /// Nothing more arrives: the end marker may only lack the empty line behind it. Anything
-    /// else is cut off.
+    /// Nothing more arrives: the last event may only lack the empty line behind it. An event
+    /// that can't be read is cut off.
     fn read_unended(&mut self) -> Result<Progress, Fault> {
-        let Some(event) = self.framer.unended() else { return Err(Fault::Incomplete) };
-        match self.reader.read_event(event, &mut self.events) {
-            Ok(Progress::More) | Err(Fault::Malformed { .. }) => Err(Fault::Incomplete),
-            other => other,
+        if let Some(event) = self.framer.unended() {
+            match self.reader.read_event(event, &mut self.events) {
+                Ok(Progress::More) => {}
+                Err(Fault::Malformed { .. }) => return Err(Fault::Incomplete),
+                other => return other,
+            }
         }
+        self.reader.end(&mut self.events).map(Progress::Done)
     }
 
     fn go_on(&mut self, progress: Progress) {

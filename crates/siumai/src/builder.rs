@@ -5,12 +5,25 @@ use siumai_core::{
     LlmError,
     model::{LanguageModel, layers::Retry},
 };
-use siumai_providers::{Anthropic, OfflineModel, OpenAiChat, OpenAiResponses};
+use siumai_providers::{
+    Anthropic, Gemini, OfflineModel, OpenAiChat, OpenAiChatBuilder, OpenAiResponses,
+    compatible::{SERVERS, Server},
+};
 
 use crate::Siumai;
 
+/// The wires that are providers by themselves, and the model that needs nothing.
+const OWN: [&str; 5] = ["openai", "openai-responses", "anthropic", "gemini", "offline"];
+
 /// The names of the providers that a client can talk to.
-pub const PROVIDERS: [&str; 5] = ["openai", "openai-responses", "anthropic", "ollama", "offline"];
+///
+/// ```
+/// let names: Vec<_> = siumai::provider_names().collect();
+/// assert!(names.contains(&"anthropic") && names.contains(&"groq"));
+/// ```
+pub fn provider_names() -> impl Iterator<Item = &'static str> {
+    OWN.into_iter().chain(SERVERS.iter().map(Server::name))
+}
 
 /// Says which model a client talks to. Mistakes show once, when it is built.
 ///
@@ -74,6 +87,17 @@ impl SiumaiBuilder {
         self.provider("anthropic")
     }
 
+    /// Google's Gemini.
+    pub fn gemini(self) -> Self {
+        self.provider("gemini")
+    }
+
+    /// A known server that speaks Chat Completions, such as `groq` or `vllm`: one of
+    /// [`SERVERS`](crate::providers::compatible::SERVERS).
+    pub fn compatible(self, name: impl Into<String>) -> Self {
+        self.provider(name)
+    }
+
     /// An Ollama server, by default on this machine. It needs no key.
     pub fn ollama(self) -> Self {
         self.provider("ollama")
@@ -84,7 +108,7 @@ impl SiumaiBuilder {
         self.provider("offline")
     }
 
-    /// A provider by its name, for programs that read it from somewhere: one of [`PROVIDERS`].
+    /// A provider by its name, for programs that read it from somewhere: one of [`provider_names`].
     pub fn provider(mut self, name: impl Into<String>) -> Self {
         self.provider = Some(name.into());
         self
@@ -124,12 +148,9 @@ impl SiumaiBuilder {
             Some("openai") => configured!(self, OpenAiChat::openai()),
             Some("openai-responses") => configured!(self, OpenAiResponses::openai()),
             Some("anthropic") => configured!(self, Anthropic::builder()),
-            Some("ollama") => configured!(self, OpenAiChat::ollama()),
+            Some("gemini") => configured!(self, Gemini::builder()),
             Some("offline") => Ok(Siumai::new(OfflineModel::new())),
-            Some(name) => Err(LlmError::invalid_input(format!(
-                "no provider named `{name}`; there are {}",
-                PROVIDERS.map(|it| format!("`{it}`")).join(", ")
-            ))),
+            Some(name) => configured!(self, known(name)?),
             None => Err(LlmError::invalid_input(
                 "no provider was chosen; call one of `.openai()`, `.anthropic()`, `.offline()` … before `.build()`",
             )),
@@ -143,6 +164,15 @@ impl SiumaiBuilder {
             None => retry,
         })
     }
+}
+
+fn known(name: &str) -> Result<OpenAiChatBuilder, LlmError> {
+    OpenAiChat::server(name).map_err(|unknown| {
+        let own = OWN.map(|it| format!("`{it}`")).join(", ");
+        LlmError::invalid_input(format!(
+            "no provider named `{name}`; there are {own}, and {unknown}"
+        ))
+    })
 }
 
 impl fmt::Debug for SiumaiBuilder {

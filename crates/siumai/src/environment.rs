@@ -1,5 +1,6 @@
 //! Clients by what the environment says: the one place of the library that reads it.
 use siumai_core::{ErrorKind, LlmError};
+use siumai_providers::compatible;
 
 use crate::Siumai;
 
@@ -14,7 +15,8 @@ impl Siumai {
     /// | `SIUMAI_MODEL` | `provider:model`, such as `openai:gpt-4.1-mini`, `ollama:llama3.2` or `offline` |
     /// | `OPENAI_API_KEY` | the key for `openai` and `openai-responses` |
     /// | `OPENAI_BASE_URL` | another place for these two |
-    /// | `ANTHROPIC_API_KEY` | the key for `anthropic` |
+    /// | `ANTHROPIC_API_KEY`, `GEMINI_API_KEY` | the keys for `anthropic` and `gemini` |
+    /// | `GROQ_API_KEY` and so on | the keys of [other servers](crate::providers::compatible) |
     ///
     /// Without `SIUMAI_MODEL`, a key of OpenAI, or a base URL, is enough.
     ///
@@ -59,19 +61,28 @@ impl Siumai {
     pub fn from_model(name: &str) -> Result<Self, LlmError> {
         let (provider, model) = name.split_once(':').unwrap_or((name, ""));
         let mut builder = Self::builder().provider(provider).model(model);
-        let (key, base_url) = match provider {
-            "openai" | "openai-responses" => ("OPENAI_API_KEY", Some("OPENAI_BASE_URL")),
-            "anthropic" => ("ANTHROPIC_API_KEY", None),
-            _ => return builder.build(),
-        };
-        if let Some(key) = variable(key) {
+        if let Some(key) = key_variable(provider).and_then(variable) {
             builder = builder.api_key(key);
         }
-        if let Some(url) = base_url.and_then(variable) {
+        if let Some(url) = base_url_variable(provider).and_then(variable) {
             builder = builder.base_url(url);
         }
         builder.build()
     }
+}
+
+/// The variable that usually holds the provider's key.
+fn key_variable(provider: &str) -> Option<&'static str> {
+    match provider {
+        "openai" | "openai-responses" => Some("OPENAI_API_KEY"),
+        "anthropic" => Some("ANTHROPIC_API_KEY"),
+        "gemini" => Some("GEMINI_API_KEY"),
+        name => compatible::find(name).ok()?.key_variable(),
+    }
+}
+
+fn base_url_variable(provider: &str) -> Option<&'static str> {
+    matches!(provider, "openai" | "openai-responses").then_some("OPENAI_BASE_URL")
 }
 
 /// The name of the model that the environment is configured for.

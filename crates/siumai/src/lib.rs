@@ -52,7 +52,7 @@ pub use siumai_core::{
 };
 
 pub use self::{
-    builder::{PROVIDERS, SiumaiBuilder},
+    builder::{SiumaiBuilder, provider_names},
     client::Siumai,
 };
 

@@ -21,7 +21,7 @@ pub(super) fn check(file: &SourceFile, findings: &mut Vec<Finding>) {
         ["types", ..] => types(file, code, findings),
         [
             "orchestrator",
-            "run" | "open_step" | "history" | "prepare_step" | "stop_condition",
+            "run" | "asking" | "open_step" | "history" | "prepare_step" | "stop_condition",
             ..,
         ] => {
             decisions(file, code, findings);
@@ -93,8 +93,19 @@ fn decisions(file: &SourceFile, code: &Code, findings: &mut Vec<Finding>) {
 }
 
 /// What the driver is made of. A glob would bring in all of it.
-const PARTS_OF_THE_LOOP: [&str; 9] =
-    ["approval", "driver", "emitter", "execute", "history", "open_step", "outcome", "run", "*"];
+const PARTS_OF_THE_LOOP: [&str; 11] = [
+    "approval",
+    "asking",
+    "driver",
+    "emitter",
+    "execute",
+    "history",
+    "open_step",
+    "outcome",
+    "run",
+    "watch",
+    "*",
+];
 
 /// There is one loop, and `stream` is the way to it.
 fn callers_of_the_loop(file: &SourceFile, code: &Code, findings: &mut Vec<Finding>) {

@@ -45,6 +45,11 @@ impl Media {
         Self::Url { url: url.into(), media_type: None }
     }
 
+    /// Something the provider fetches, of which it is known what it is.
+    pub fn typed_url(media_type: impl Into<String>, url: impl Into<String>) -> Self {
+        Self::Url { url: url.into(), media_type: Some(media_type.into()) }
+    }
+
     /// Something that is sent along.
     pub fn bytes(media_type: impl Into<String>, data: impl Into<Arc<[u8]>>) -> Self {
         Self::Bytes { media_type: media_type.into(), data: data.into() }

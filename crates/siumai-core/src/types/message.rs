@@ -145,6 +145,11 @@ impl ContentPart {
         Self::File { media, name: Some(name.into()) }
     }
 
+    /// A file that nobody named.
+    pub fn unnamed_file(media: Media) -> Self {
+        Self::File { media, name: None }
+    }
+
     /// The model's words on why it declines.
     pub fn refusal(text: impl Into<String>) -> Self {
         Self::Refusal { text: text.into() }

@@ -1,11 +1,11 @@
 //! The layer that asks again: what it repeats, how often, and how long it waits.
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use siumai_core::{
-    ErrorKind, LlmError,
-    model::{LanguageModel, ModelEvent, layers::Retry},
-    types::{FinishReason, Usage, Warning},
+    ErrorKind, LlmError, async_trait,
+    model::{LanguageModel, ModelEvent, ModelStream, layers::Retry},
+    types::{ChatRequest, FinishReason, Usage, Warning},
 };
 use tokio::time::Instant;
 
@@ -286,4 +286,27 @@ async fn m3_a_reply_that_ends_before_it_said_anything_stays_one_that_broke_off()
     let model = Listed::new("first", [Ok(vec![Ok(ModelEvent::start(None, None))])]);
     let error = ask(&Retry::new(model)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::IncompleteReply);
+}
+
+/// A model whose reply ends at once and must not be asked for more then.
+struct Strict;
+
+#[async_trait]
+impl LanguageModel for Strict {
+    fn provider(&self) -> &'static str {
+        "strict"
+    }
+
+    fn model(&self) -> &'static str {
+        "strict"
+    }
+
+    async fn stream(&self, _: ChatRequest) -> Result<ModelStream<'_>, LlmError> {
+        Ok(stream::unfold((), |()| async { None }).boxed())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn m3_a_reply_that_has_ended_is_not_asked_for_more() {
+    assert_eq!(ask(&Retry::new(Strict)).await.unwrap_err().kind(), ErrorKind::IncompleteReply);
 }

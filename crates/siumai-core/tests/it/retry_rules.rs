@@ -6,7 +6,9 @@ use serde_json::json;
 use siumai_core::{
     ErrorKind, LlmError,
     model::{Delta, ModelEvent, layers::Retry},
-    orchestrator::{OnContextTooLong, OrchestratorOptions, StreamEvent, Timeouts},
+    orchestrator::{
+        OnContextTooLong, OrchestratorOptions, PrepareStepResult, StreamEvent, Timeouts,
+    },
     testing::Reply,
     types::{ChatMessage, FinishReason, TokenCount, Usage, Warning},
     user,
@@ -344,6 +346,25 @@ async fn m6_a_history_that_the_hook_tore_is_mended_and_that_is_reported() {
     };
     assert_eq!(call_id, "call_1");
     assert_answered_once(&played.requests[2].messages);
+}
+
+#[tokio::test(start_paused = true)]
+async fn m6_the_hook_is_given_what_was_sent() {
+    let played = play(|notes| {
+        let sent = PrepareStepResult {
+            messages: Some(vec![user!("two"), user!("three")]),
+            ..Default::default()
+        };
+        let options = OrchestratorOptions {
+            prepare_step: Some(Arc::new(move |_| sent.clone())),
+            ..shortening(last_alone(notes))
+        };
+        let model = script().fails(too_long()).reply("Done.");
+        Scene::new(model).messages(long()).options(options)
+    })
+    .await;
+    assert_eq!(played.notes, ["2 messages are too many"]);
+    assert_eq!(played.requests[1].messages, [user!("three")]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -247,6 +247,14 @@ async fn e3_a_model_that_is_never_silent_is_cut_as_well() {
     assert_eq!(error.error().code(), Some("run_timeout"));
 }
 
+#[tokio::test]
+async fn e3_a_run_that_never_lets_the_runtime_look_at_its_timers_is_cut_as_well() {
+    let timeouts = Timeouts { run: Some(Duration::from_millis(20)), ..Default::default() };
+    let stream = Scene::new(Endless).options(within(timeouts)).stream().await.stream;
+    let error = stream.finish().await.unwrap_err();
+    assert_eq!(error.error().code(), Some("run_timeout"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn t6_a_tool_that_takes_too_long_is_stopped_and_the_model_is_told() {
     let played = play(|_| {

@@ -13,10 +13,10 @@ use siumai_core::{
     types::ChatRequest,
 };
 
-use self::request::Extras;
+use self::request::Manner;
 use crate::{
     http::{Endpoint, EndpointBuilder, KeyHeader, Transport},
-    reply::ask,
+    reply::ask_with,
 };
 
 const ANTHROPIC: &str = "https://api.anthropic.com/v1";
@@ -24,7 +24,7 @@ const ANTHROPIC: &str = "https://api.anthropic.com/v1";
 /// The version of the format that is spoken here.
 const VERSION: &str = "2023-06-01";
 
-/// What the origin of a message is called that came over this wire.
+/// What the origin of a message is called that came from Anthropic.
 const WIRE: &str = "anthropic";
 
 /// A model behind Anthropic Messages.
@@ -50,7 +50,7 @@ const WIRE: &str = "anthropic";
 pub struct Anthropic {
     endpoint: Endpoint,
     model: String,
-    extras: Extras,
+    manner: Manner,
 }
 
 /// Makes an [`Anthropic`]. What is wrong with what it was given is told by [`build`](Self::build).
@@ -58,7 +58,7 @@ pub struct Anthropic {
 pub struct AnthropicBuilder {
     endpoint: EndpointBuilder,
     model: String,
-    extras: Extras,
+    manner: Manner,
     betas: Vec<String>,
     wants_key: bool,
 }
@@ -70,12 +70,17 @@ impl Anthropic {
     }
 
     /// Any other server that speaks Messages; errors call it `provider`.
+    ///
+    /// What only the server that made it can read, such as signed thinking, is sent back to
+    /// models of the same `provider` alone.
     pub fn compatible(
         provider: impl Into<String>,
         base_url: impl Into<String>,
     ) -> AnthropicBuilder {
+        let provider = provider.into();
+        let wire = if provider == WIRE { WIRE.to_owned() } else { format!("{WIRE}:{provider}") };
         let endpoint = EndpointBuilder {
-            provider: provider.into(),
+            provider,
             base_url: base_url.into(),
             key_header: KeyHeader::Named("x-api-key"),
             open_headers: vec![("anthropic-version", VERSION.to_owned())],
@@ -84,7 +89,7 @@ impl Anthropic {
         AnthropicBuilder {
             endpoint,
             model: String::new(),
-            extras: Extras::default(),
+            manner: Manner::of(wire),
             betas: Vec::new(),
             wants_key: false,
         }
@@ -123,28 +128,34 @@ impl AnthropicBuilder {
         self
     }
 
-    /// Offers a tool that the provider runs itself, in the provider's own JSON.
+    /// Offers a tool that the provider executes, in its own words.
     ///
-    /// What it did is in the origin of the model's message and goes back with it; it is no
-    /// tool call.
+    /// Its calls are no tool calls of a reply. They go back to the provider with the message.
     ///
     /// ```
     /// use serde_json::json;
     /// use siumai_providers::Anthropic;
     ///
     /// let search = json!({ "type": "web_search_20250305", "name": "web_search", "max_uses": 3 });
-    /// let builder = Anthropic::builder().provider_tool(search);
+    /// let builder = Anthropic::builder().hosted_tool(search);
     /// # drop(builder);
     /// ```
-    pub fn provider_tool(mut self, tool: Value) -> Self {
-        self.extras.provider_tools.push(tool);
+    pub fn hosted_tool(mut self, tool: Value) -> Self {
+        self.manner.hosted_tools.push(tool);
+        self
+    }
+
+    /// Holds the model to the schemas of the tools. They must be what the provider's strict mode
+    /// takes: no properties but those that are named.
+    pub fn strict_tools(mut self) -> Self {
+        self.manner.strict_tools = true;
         self
     }
 
     /// Lets the provider keep what it has read, so that the next request with the same
     /// beginning is cheaper and faster: tools, system and the conversation so far.
     pub fn prompt_caching(mut self, is_on: bool) -> Self {
-        self.extras.prompt_caching = is_on;
+        self.manner.prompt_caching = is_on;
         self
     }
 
@@ -161,7 +172,7 @@ impl AnthropicBuilder {
     /// If there is no model, no key where one is wanted, or a key, header or base URL that
     /// can't be one.
     pub fn build(self) -> Result<Anthropic, LlmError> {
-        let Self { mut endpoint, model, extras, betas, wants_key } = self;
+        let Self { mut endpoint, model, manner, betas, wants_key } = self;
         let provider = &endpoint.provider;
         if model.trim().is_empty() {
             return Err(LlmError::invalid_input(format!("no model of {provider} is named")));
@@ -174,7 +185,7 @@ impl AnthropicBuilder {
             endpoint.open_headers.push(("anthropic-beta", betas.join(",")));
         }
         let path = if has_version(&endpoint.base_url) { "messages" } else { "v1/messages" };
-        Ok(Anthropic { endpoint: endpoint.build(path)?, model, extras })
+        Ok(Anthropic { endpoint: endpoint.build(path)?, model, manner })
     }
 }
 
@@ -195,8 +206,9 @@ impl LanguageModel for Anthropic {
     }
 
     async fn stream(&self, request: ChatRequest) -> Result<ModelStream<'_>, LlmError> {
-        let question = request::question(&self.model, &self.extras, &request)?;
-        ask::<reply::Reader>(&self.endpoint, &self.model, question).await
+        let question = request::question(&self.model, &self.manner, &request)?;
+        let reader = reply::Reader::new(&self.manner.wire);
+        ask_with(&self.endpoint, &self.model, question, reader).await
     }
 }
 

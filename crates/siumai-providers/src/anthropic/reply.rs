@@ -1,8 +1,6 @@
 //! Reads the replies of Messages, whole or in pieces, by one path.
 mod block;
 
-use std::collections::HashSet;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use siumai_core::{
@@ -20,12 +18,33 @@ use crate::{
 };
 
 /// Reads one reply.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Reader {
+    /// What the origin of the message is called.
+    wire: String,
     has_begun: bool,
     blocks: Vec<Block>,
     finish_reason: Option<FinishReason>,
     usage: Option<wire::Usage>,
+}
+
+impl Reader {
+    /// Reads a reply whose message is to have an origin of this name.
+    pub(super) fn new(wire: &str) -> Self {
+        Self {
+            wire: wire.to_owned(),
+            has_begun: false,
+            blocks: Vec::new(),
+            finish_reason: None,
+            usage: None,
+        }
+    }
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self::new(WIRE)
+    }
 }
 
 impl ReplyReader for Reader {
@@ -181,7 +200,7 @@ impl Reader {
             block.close(events);
         }
         if let Some(origin) = self.origin() {
-            events.push_back(ModelEvent::Origin(Origin::new(WIRE, origin)));
+            events.push_back(ModelEvent::Origin(Origin::new(&self.wire, origin)));
         }
         let reason = self.finish_reason.take();
         let reason = reason.unwrap_or_else(|| FinishReason::Other(String::new()));
@@ -190,13 +209,14 @@ impl Reader {
 
     /// The message as it goes back, if it can.
     fn origin(&self) -> Option<String> {
-        // A call that the provider did not name will be known by another id than its block has.
-        let mut ids = HashSet::new();
-        let is_named = |id: &str| !id.is_empty() && ids.insert(id.to_owned());
-        if !self.blocks.iter().filter_map(Block::call_id).all(is_named) {
+        // A call without an id will be known by one that its block has not.
+        if self.blocks.iter().filter_map(Block::call_id).any(str::is_empty) {
             return None;
         }
-        let blocks: Vec<_> = self.blocks.iter().filter_map(Block::to_json).collect();
+        // Anthropic refuses thinking that was cut off, and is not signed yet. Others sign nothing.
+        let is_taken = |block: &&Block| self.wire != WIRE || !block.is_unsigned_thinking();
+        let blocks = self.blocks.iter().filter(is_taken);
+        let blocks: Vec<_> = blocks.filter_map(Block::to_json).collect();
         if blocks.is_empty() {
             return None;
         }
@@ -211,7 +231,9 @@ fn push(delta: Option<Delta>, events: &mut Events) {
 }
 
 fn parse<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, Fault> {
-    serde_json::from_slice(data).map_err(|error| Fault::malformed(&error, data))
+    // One check of all bytes is cheaper than one of each string.
+    let text = std::str::from_utf8(data).map_err(|error| Fault::malformed(&error, data))?;
+    serde_json::from_str(text).map_err(|error| Fault::malformed(&error, data))
 }
 
 fn parse_event(data: &[u8]) -> Result<wire::Event<'_>, Fault> {

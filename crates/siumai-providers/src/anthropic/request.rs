@@ -17,12 +17,31 @@ use self::{claude::Version, history::History};
 use super::wire::{self, CacheControl};
 use crate::reply::Question;
 
-/// What the builder was told beside where to ask.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Extras {
-    /// Tools that the provider runs itself, in its own JSON.
-    pub(super) provider_tools: Vec<Value>,
+/// How a server is asked, whatever is asked of it.
+#[derive(Clone, Debug)]
+pub(super) struct Manner {
+    /// What the origin of a message is called that the same server made.
+    pub(super) wire: String,
+    /// Tools that the provider executes, in its own JSON.
+    pub(super) hosted_tools: Vec<Value>,
+    pub(super) strict_tools: bool,
     pub(super) prompt_caching: bool,
+}
+
+impl Manner {
+    /// The usual one.
+    pub(super) fn of(wire: String) -> Self {
+        Self { wire, hosted_tools: Vec::new(), strict_tools: false, prompt_caching: false }
+    }
+}
+
+/// What is asked, and of whom.
+struct Asked<'a> {
+    model: &'a str,
+    version: Version,
+    /// What the origin of a message is called that may go back as it came.
+    wire: &'a str,
+    request: &'a ChatRequest,
 }
 
 /// What is asked of `model`, and what could not be put into the question.
@@ -32,19 +51,19 @@ pub(super) struct Extras {
 /// If there is nothing to answer, or a message can't be told in this format.
 pub(super) fn question(
     model: &str,
-    extras: &Extras,
+    manner: &Manner,
     request: &ChatRequest,
 ) -> Result<Question, LlmError> {
     let version = Version::of(model);
-    let mut history = History::new(version);
+    let mut history = History::new(&manner.wire, version);
     for message in request.messages() {
         history.push(message)?;
     }
     let (messages, mut warnings) = history.finish()?;
-    let told = settings::told(model, version, request);
+    let told = settings::told(&Asked { model, version, wire: &manner.wire, request });
     warnings.extend(told.warnings);
-    let mark = extras.prompt_caching.then_some(CacheControl::Ephemeral);
-    let tools = tools(request, extras, mark);
+    let mark = manner.prompt_caching.then_some(CacheControl::Ephemeral);
+    let tools = tools(request, manner, mark);
     let settings = request.settings();
     let wire = wire::Request {
         model,
@@ -96,22 +115,24 @@ fn system(request: &ChatRequest, mark: Option<CacheControl>) -> Vec<wire::System
 /// every step.
 fn tools<'a>(
     request: &'a ChatRequest,
-    extras: &'a Extras,
+    manner: &'a Manner,
     mark: Option<CacheControl>,
 ) -> Vec<wire::Tool<'a>> {
-    let provided = extras.provider_tools.iter().map(wire::Tool::Provided);
-    let mut tools: Vec<_> = provided.chain(request.tools().iter().map(tool)).collect();
+    let hosted = manner.hosted_tools.iter().map(wire::Tool::Hosted);
+    let ours = request.tools().iter().map(|it| tool(it, manner.strict_tools));
+    let mut tools: Vec<_> = hosted.chain(ours).collect();
     if let Some(wire::Tool::Function { cache_control, .. }) = tools.last_mut() {
         *cache_control = mark;
     }
     tools
 }
 
-fn tool(tool: &Tool) -> wire::Tool<'_> {
+fn tool(tool: &Tool, strict: bool) -> wire::Tool<'_> {
     wire::Tool::Function {
         name: tool.name(),
         description: tool.description(),
         input_schema: input_schema(tool.parameters()),
+        strict,
         cache_control: None,
     }
 }

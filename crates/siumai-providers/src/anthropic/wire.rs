@@ -148,13 +148,15 @@ pub(super) enum Source<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Tool<'a> {
-    /// One that the provider runs, in its own words.
-    Provided(&'a Value),
+    /// One that the provider executes, in its own words.
+    Hosted(&'a Value),
     Function {
         name: &'a str,
         #[serde(skip_serializing_if = "str::is_empty")]
         description: &'a str,
         input_schema: Cow<'a, Value>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        strict: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<CacheControl>,
     },

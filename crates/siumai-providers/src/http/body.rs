@@ -40,7 +40,7 @@ struct Drain {
 impl Body {
     /// A body that arrives in pieces. An error ends it.
     pub fn new(pieces: impl Stream<Item = Result<Bytes, LlmError>> + Send + 'static) -> Self {
-        Self { pieces: pieces.boxed(), patience: None, drain: Drain::default() }
+        Self { pieces: pieces.fuse().boxed(), patience: None, drain: Drain::default() }
     }
 
     /// A body that is there in one piece.

@@ -124,6 +124,7 @@ impl<'a> Call<'a> {
             .filter(|text| !text.is_empty())
             .unwrap_or_else(|| "it does not say why".to_owned());
         let error = LlmError::new(kind, self.message(kind, &said));
+        let error = with_wait(error, reported.retry_after);
         match reported.code.or(reported.category) {
             Some(code) => error.with_code(self.endpoint.quote(&code)),
             None => error,

@@ -88,6 +88,25 @@ impl EndpointBuilder {
 }
 
 impl Endpoint {
+    /// The same provider at another address: `last` instead of the last piece of the path,
+    /// and `query` added. They share their connections.
+    pub(crate) fn beside(&self, last: &str, query: (&str, &str)) -> Self {
+        let mut url = self.url.clone();
+        // A URL of http or https always has a path.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop().push(last);
+        }
+        url.query_pairs_mut().append_pair(query.0, query.1);
+        Self {
+            provider: self.provider.clone(),
+            url,
+            headers: self.headers.clone(),
+            has_key: self.has_key,
+            secrets: self.secrets.clone(),
+            transport: Arc::clone(&self.transport),
+        }
+    }
+
     pub(crate) fn provider(&self) -> &str {
         &self.provider
     }

@@ -1,4 +1,6 @@
 //! What can go wrong with an answer, and which sort of error that is.
+use std::time::Duration;
+
 use siumai_core::ErrorKind;
 
 /// Why a reply could not be read to its end.
@@ -35,6 +37,10 @@ pub(crate) struct Reported {
     pub(crate) category: Option<String>,
     /// Its words.
     pub(crate) message: Option<String>,
+    /// The sort of error, where the wire knows better than status and names tell.
+    pub(crate) kind: Option<ErrorKind>,
+    /// How long it asks to wait, where the error itself says so.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// How much of what can't be read is kept, in bytes: more than is shown, so that a secret in
@@ -56,6 +62,9 @@ impl Reported {
     }
 
     pub(crate) fn kind(&self) -> ErrorKind {
+        if let Some(kind) = self.kind {
+            return kind;
+        }
         if self.is_context_too_long() {
             return ErrorKind::ContextTooLong;
         }

@@ -1,4 +1,5 @@
 //! OpenAI Chat Completions, and the servers that speak it.
+pub(crate) mod dialect;
 mod reply;
 mod request;
 pub(crate) mod wire;
@@ -12,14 +13,17 @@ use siumai_core::{
     types::ChatRequest,
 };
 
-use self::request::LimitName;
+use self::dialect::{Address, Dialect};
 use crate::{
-    http::{Endpoint, EndpointBuilder, Transport},
-    reply::ask,
+    compatible::{self, Server},
+    http::{Endpoint, EndpointBuilder, KeyHeader, Transport},
+    reply::ask_with,
 };
 
 const OPENAI: &str = "https://api.openai.com/v1";
-const OLLAMA: &str = "http://localhost:11434/v1";
+
+/// What the origin of a message is called that came from OpenAI.
+const WIRE: &str = "openai-chat";
 
 /// A model behind Chat Completions.
 ///
@@ -35,7 +39,9 @@ const OLLAMA: &str = "http://localhost:11434/v1";
 pub struct OpenAiChat {
     endpoint: Endpoint,
     model: String,
-    limit_name: LimitName,
+    dialect: Dialect,
+    /// What the origins of its messages are called: what one server sent no other may get.
+    wire: String,
 }
 
 /// Makes an [`OpenAiChat`]. What is wrong with what it was given is told by [`build`](Self::build).
@@ -43,15 +49,17 @@ pub struct OpenAiChat {
 pub struct OpenAiChatBuilder {
     endpoint: EndpointBuilder,
     model: String,
-    limit_name: LimitName,
+    dialect: Dialect,
     wants_key: bool,
+    /// The version of Azure's API.
+    api_version: Option<String>,
 }
 
 impl OpenAiChat {
     /// OpenAI itself. It wants a key, unless it is given another base URL.
     pub fn openai() -> OpenAiChatBuilder {
         OpenAiChatBuilder {
-            limit_name: LimitName::MaxCompletionTokens,
+            dialect: Dialect::OPENAI,
             wants_key: true,
             ..Self::compatible("openai", OPENAI)
         }
@@ -59,10 +67,32 @@ impl OpenAiChat {
 
     /// Ollama on this machine, at the port it usually has. It wants no key.
     pub fn ollama() -> OpenAiChatBuilder {
-        Self::compatible("ollama", OLLAMA)
+        OpenAiChatBuilder::from(&compatible::OLLAMA)
     }
 
-    /// Any other server that speaks Chat Completions; errors call it `provider`.
+    /// A server of the [table](compatible::SERVERS) by its name.
+    ///
+    /// ```
+    /// use siumai_core::model::LanguageModel;
+    /// use siumai_providers::OpenAiChat;
+    ///
+    /// let model = OpenAiChat::server("groq")?.api_key("gsk-…").model("openai/gpt-oss-20b").build()?;
+    /// assert_eq!(model.provider(), "groq");
+    ///
+    /// let unknown = OpenAiChat::server("grok").unwrap_err();
+    /// assert!(unknown.to_string().starts_with("no server named `grok`; did you mean `groq`?"));
+    /// # Ok::<(), siumai_core::LlmError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there is none of that name; the nearest is named.
+    pub fn server(name: &str) -> Result<OpenAiChatBuilder, LlmError> {
+        compatible::find(name).map(OpenAiChatBuilder::from)
+    }
+
+    /// Any other server that speaks Chat Completions; errors call it `provider`. If that is
+    /// the name of a server of the [table](compatible::SERVERS), it is spoken to as that one.
     pub fn compatible(
         provider: impl Into<String>,
         base_url: impl Into<String>,
@@ -72,8 +102,22 @@ impl OpenAiChat {
             base_url: base_url.into(),
             ..EndpointBuilder::default()
         };
-        let limit_name = LimitName::default();
-        OpenAiChatBuilder { endpoint, model: String::new(), limit_name, wants_key: false }
+        let known = compatible::find(&endpoint.provider);
+        OpenAiChatBuilder {
+            dialect: known.map_or(Dialect::PLAIN, Server::dialect),
+            endpoint,
+            model: String::new(),
+            wants_key: false,
+            api_version: None,
+        }
+    }
+}
+
+impl From<&Server> for OpenAiChatBuilder {
+    fn from(server: &Server) -> Self {
+        let base_url = server.base_url().unwrap_or_default();
+        let wants_key = server.wants_key();
+        Self { wants_key, ..OpenAiChat::compatible(server.name(), base_url) }
     }
 }
 
@@ -91,9 +135,19 @@ impl OpenAiChatBuilder {
     }
 
     /// Where the API is, such as `http://localhost:8080/v1`.
+    ///
+    /// For Azure that is the resource, such as `https://me.openai.azure.com`, whose deployment
+    /// is named by the model; or its `/openai/v1`.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.endpoint.base_url = url.into();
-        self.wants_key = false;
+        // Azure has no other.
+        self.wants_key &= self.dialect.address == Address::Azure;
+        self
+    }
+
+    /// The version of the API that Azure is asked for, such as `2024-10-21`. Others have none.
+    pub fn api_version(mut self, version: impl Into<String>) -> Self {
+        self.api_version = Some(version.into());
         self
     }
 
@@ -115,7 +169,7 @@ impl OpenAiChatBuilder {
     ///
     /// If there is no model, no key where one is wanted, or a key, header or base URL that
     /// can't be one.
-    pub fn build(self) -> Result<OpenAiChat, LlmError> {
+    pub fn build(mut self) -> Result<OpenAiChat, LlmError> {
         let provider = &self.endpoint.provider;
         if self.model.trim().is_empty() {
             return Err(LlmError::invalid_input(format!("no model of {provider} is named")));
@@ -124,8 +178,16 @@ impl OpenAiChatBuilder {
             let message = format!("{provider} wants an API key; pass one with `api_key`");
             return Err(LlmError::new(ErrorKind::Authentication, message));
         }
+        let wire =
+            if provider == "openai" { WIRE.to_owned() } else { format!("{WIRE}:{provider}") };
+        if self.dialect.address == Address::Azure {
+            self.endpoint.key_header = KeyHeader::Named("api-key");
+            let version = self.api_version.as_deref();
+            self.endpoint.base_url =
+                compatible::azure_address(&self.endpoint.base_url, &self.model, version)?;
+        }
         let endpoint = self.endpoint.build("chat/completions")?;
-        Ok(OpenAiChat { endpoint, model: self.model, limit_name: self.limit_name })
+        Ok(OpenAiChat { endpoint, model: self.model, dialect: self.dialect, wire })
     }
 }
 
@@ -140,8 +202,9 @@ impl LanguageModel for OpenAiChat {
     }
 
     async fn stream(&self, request: ChatRequest) -> Result<ModelStream<'_>, LlmError> {
-        let question = request::question(&self.model, self.limit_name, &request)?;
-        ask::<reply::Reader>(&self.endpoint, &self.model, question).await
+        let question = request::question(&self.model, &self.wire, self.dialect, &request)?;
+        let reader = reply::Reader::new(&self.wire);
+        ask_with(&self.endpoint, &self.model, question, reader).await
     }
 }
 

@@ -1,15 +1,18 @@
 //! Reads the replies of Chat Completions, whole or in pieces, by one path.
+mod kept;
+
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use siumai_core::{
     model::{Delta, ModelEvent, ToolCallDelta},
     types::{FinishReason, Usage},
 };
 
-use super::wire::{self, CallPiece, Said};
+use self::kept::Kept;
+use super::wire::{self, CallPiece, Detail, Said, Spoken, SpokenPart};
 use crate::{
     http::{Fault, Reported},
-    json::{Few, Text},
+    json::{Count, Few, Text},
     reply::{Events, Progress, ReplyReader},
     sse,
 };
@@ -17,7 +20,10 @@ use crate::{
 /// Reads one reply.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
+    /// What the origin of the message is called.
+    wire: String,
     start: Start,
+    kept: Kept,
     calls: Vec<OpenCall>,
     finish_reason: Option<FinishReason>,
     usage: Option<Usage>,
@@ -93,6 +99,11 @@ enum Form {
 }
 
 impl Reader {
+    /// Reads a reply whose message is to have an origin of this name.
+    pub(super) fn new(wire: &str) -> Self {
+        Self { wire: wire.to_owned(), ..Self::default() }
+    }
+
     /// The one path. Whether `reply` was something that is known.
     fn read(
         &mut self,
@@ -105,10 +116,13 @@ impl Reader {
         }
         self.learn(reply.id, reply.model, events);
         let is_known = reply.usage.is_some() || reply.choices.is_present;
-        if let Some(used) = reply.usage {
+        let aside = reply.x_groq.and_then(|it| it.usage);
+        let mut choice = reply.choices.first;
+        let in_choice = choice.as_mut().and_then(|it| it.usage.take());
+        if let Some(used) = reply.usage.or(aside).or(in_choice) {
             self.usage = Some(usage(&used));
         }
-        let Some(choice) = reply.choices.first else { return Ok(is_known) };
+        let Some(choice) = choice else { return Ok(is_known) };
         if let Some(error) = choice.error {
             return Err(reported(&error));
         }
@@ -150,22 +164,77 @@ impl Reader {
     }
 
     fn say(&mut self, said: Said<'_>, form: Form, events: &mut Events) {
-        let reasoning = said.reasoning_content.or(said.reasoning);
-        self.push_text(reasoning, Delta::reasoning, events);
-        self.push_text(said.content, Delta::content, events);
-        self.push_text(said.refusal, Delta::refusal, events);
+        let fields = [("reasoning_content", said.reasoning_content), ("reasoning", said.reasoning)];
+        // Where both are sent they say the same.
+        let reasoning = fields.into_iter().find(|(_, text)| !text.is_empty());
+        let is_thought = reasoning.is_some();
+        if let Some((field, text)) = reasoning {
+            self.kept.reasoning(field, text.as_str());
+            self.push_text(text.filled(), Delta::reasoning, events);
+        }
+        if let Some(details) = said.reasoning_details {
+            self.detail(details, is_thought, form, events);
+        }
+        match said.content {
+            Some(Spoken::Text(text)) if !text.as_str().is_empty() => {
+                self.kept.text(text.as_str());
+                self.push_text(Some(text.into()), Delta::content, events);
+            }
+            Some(Spoken::Parts(parts)) => self.say_parts(&parts, form, events),
+            _ => {}
+        }
+        self.push_text(said.refusal.map(String::from), Delta::refusal, events);
         self.call(said.tool_calls, form, events);
     }
 
-    fn push_text(
-        &mut self,
-        text: Option<Text<'_>>,
-        delta: fn(String) -> Delta,
-        events: &mut Events,
-    ) {
-        if let Some(text) = text.filter(|it| !it.as_str().is_empty()) {
+    /// Keeps blocks of thinking; their text is told if it is nowhere else.
+    fn detail(&mut self, details: &RawValue, is_told: bool, form: Form, events: &mut Events) {
+        let details: Vec<&RawValue> = serde_json::from_str(details.get()).unwrap_or_default();
+        for raw in details {
+            let Ok(detail) = serde_json::from_str::<Detail<'_>>(raw.get()) else { continue };
+            if !is_told {
+                let text = [&detail.text, &detail.summary].into_iter().find(|it| !it.is_empty());
+                let text = text.map(|it| it.as_str().to_owned());
+                self.push_text(text, Delta::reasoning, events);
+            }
+            match form {
+                Form::Whole => self.kept.whole_detail(raw),
+                Form::Piece => self.kept.detail(detail),
+            }
+        }
+    }
+
+    fn say_parts(&mut self, parts: &[&RawValue], form: Form, events: &mut Events) {
+        for raw in parts {
+            let part: SpokenPart<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+            let kind = part.kind.as_str();
+            let thought = part.thinking.as_ref().map(spoken_text);
+            match (form, kind) {
+                (Form::Piece, "text") => self.kept.text_part(part.text.as_str()),
+                (Form::Piece, "thinking") => {
+                    let thought = thought.as_deref().unwrap_or_default();
+                    self.kept.thinking_part(thought, part.signature.as_str());
+                }
+                // Text alone is written as any other text.
+                (Form::Whole, "text") if parts.len() == 1 => {}
+                _ => self.kept.whole_part(raw),
+            }
+            match kind {
+                "thinking" | "reasoning" => {
+                    let thought = thought.filter(|it| !it.is_empty());
+                    let thought = thought.or_else(|| part.text.filled());
+                    self.push_text(thought, Delta::reasoning, events);
+                }
+                "refusal" => self.push_text(part.refusal.filled(), Delta::refusal, events),
+                _ => self.push_text(part.text.filled(), Delta::content, events),
+            }
+        }
+    }
+
+    fn push_text(&mut self, text: Option<String>, delta: fn(String) -> Delta, events: &mut Events) {
+        if let Some(text) = text.filter(|it| !it.is_empty()) {
             self.begin(events);
-            events.push_back(ModelEvent::Delta(delta(text.into())));
+            events.push_back(ModelEvent::Delta(delta(text)));
         }
     }
 
@@ -176,6 +245,9 @@ impl Reader {
             let name = function.name.map(String::from).unwrap_or_default();
             let arguments = function.arguments.map(String::from).unwrap_or_default();
             let at = self.place(piece.index, &id, &name, form);
+            if let Some(extra) = piece.extra_content {
+                self.kept.call(at, extra);
+            }
             if let Some(delta) = self.calls[at].go_on(at, id, name, arguments) {
                 self.begin(events);
                 events.push_back(ModelEvent::Delta(Delta::tool_call(delta)));
@@ -217,6 +289,8 @@ impl Reader {
             return Err(Fault::malformed(&"a tool call has no name", b""));
         }
         self.begin(events);
+        let origin = std::mem::take(&mut self.kept).into_origin(&self.wire);
+        events.extend(origin.map(ModelEvent::Origin));
         Ok(ModelEvent::finish(reason, self.usage.take()))
     }
 }
@@ -295,13 +369,44 @@ fn finish_reason(word: &str) -> FinishReason {
 fn usage(used: &wire::Usage) -> Usage {
     let prompt = used.prompt_tokens_details.as_ref();
     let completion = used.completion_tokens_details.as_ref();
+    // In an unusual place a zero says only that there is such a place.
+    let elsewhere = |count: Count| count.0.filter(|it| *it > 0);
+    let cached = prompt
+        .and_then(|it| it.cached_tokens.0)
+        .or_else(|| elsewhere(used.cached_tokens))
+        .or_else(|| elsewhere(used.prompt_cache_hit_tokens));
+    let reasoning = completion
+        .and_then(|it| it.reasoning_tokens.0)
+        .or_else(|| elsewhere(used.reasoning_tokens));
     let mut usage = Usage::default();
     usage.input_tokens = used.prompt_tokens.0.into();
-    usage.output_tokens = used.completion_tokens.0.into();
+    usage.output_tokens = output(used, reasoning).into();
     usage.total_tokens = used.total_tokens.0.into();
-    usage.cached_input_tokens = prompt.and_then(|it| it.cached_tokens.0).into();
-    usage.reasoning_tokens = completion.and_then(|it| it.reasoning_tokens.0).into();
+    usage.cached_input_tokens = cached.into();
+    usage.reasoning_tokens = reasoning.into();
     usage
+}
+
+/// The tokens of the output with those of the reasoning, which some servers, such as xAI's,
+/// count apart: then it takes both to make the total.
+fn output(used: &wire::Usage, reasoning: Option<u64>) -> Option<u64> {
+    let told = used.completion_tokens.0?;
+    let apart = || {
+        let whole = told.checked_add(reasoning?)?;
+        let sum = used.prompt_tokens.0?.checked_add(whole)?;
+        (Some(sum) == used.total_tokens.0).then_some(whole)
+    };
+    Some(apart().unwrap_or(told))
+}
+
+fn spoken_text(spoken: &Spoken<'_>) -> String {
+    match spoken {
+        Spoken::Text(text) => text.as_str().to_owned(),
+        Spoken::Parts(parts) => {
+            let parts = parts.iter().filter_map(|it| serde_json::from_str(it.get()).ok());
+            parts.map(|part: SpokenPart<'_>| part.text.as_str().to_owned()).collect()
+        }
+    }
 }
 
 #[cfg(test)]

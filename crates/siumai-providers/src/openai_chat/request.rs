@@ -1,9 +1,9 @@
 //! Writes a request as Chat Completions wants it.
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use bytes::Bytes;
-use serde::{Serialize, Serializer, ser::Error};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, Serializer, ser::Error};
+use serde_json::{Value, value::RawValue};
 use siumai_core::{
     LlmError,
     types::{
@@ -12,17 +12,11 @@ use siumai_core::{
     },
 };
 
-use super::wire;
+use super::{
+    dialect::{Dialect, LimitName, Reasoning, SeedName},
+    wire,
+};
 use crate::reply::Question;
-
-/// What servers call the most tokens of a reply.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) enum LimitName {
-    /// What `OpenAI` calls it, and refuses under its older name for models that reason.
-    MaxCompletionTokens,
-    #[default]
-    MaxTokens,
-}
 
 /// What is asked of `model`, and what could not be put into the question.
 ///
@@ -31,7 +25,8 @@ pub(super) enum LimitName {
 /// If there is nothing to answer, or a message can't be told in this format.
 pub(super) fn question(
     model: &str,
-    limit_name: LimitName,
+    wire: &str,
+    dialect: Dialect,
     request: &ChatRequest,
 ) -> Result<Question, LlmError> {
     let messages = request.system().iter().chain(request.messages());
@@ -40,23 +35,26 @@ pub(super) fn question(
     }
     let has_tools = !request.tools().is_empty();
     let settings = request.settings();
-    let wire = wire::Request {
+    let body = wire::Request {
         model,
-        settings: wire_settings(settings, limit_name),
+        settings: wire_settings(settings, dialect),
         stream: !request.is_whole(),
-        stream_options: (!request.is_whole())
+        stream_options: (!request.is_whole() && dialect.asks_for_usage)
             .then_some(wire::StreamOptions { include_usage: true }),
-        messages: Messages(request),
+        messages: Messages { request, wire, reasoning: dialect.reasoning },
         tools: request.tools().iter().map(tool).collect(),
         // Without tools either is refused.
         tool_choice: request.tool_choice().filter(|_| has_tools).map(tool_choice),
         parallel_tool_calls: settings.parallel_tool_calls.filter(|_| has_tools),
     };
-    let body = body(&wire, settings).map_err(|error| LlmError::invalid_input(error.to_string()))?;
-    Ok(Question { body, warnings: messages.flat_map(unsupported).collect() })
+    let body = written(&body, settings);
+    let body = body.map_err(|error| LlmError::invalid_input(error.to_string()))?;
+    let lost_schema = lost_schema(settings, dialect);
+    let warnings = messages.flat_map(unsupported).chain(lost_schema).collect();
+    Ok(Question { body, warnings })
 }
 
-fn body(request: &impl Serialize, settings: &Settings) -> serde_json::Result<Bytes> {
+fn written(request: &impl Serialize, settings: &Settings) -> serde_json::Result<Bytes> {
     if settings.extra.is_empty() {
         return serde_json::to_vec(request).map(Bytes::from);
     }
@@ -67,22 +65,28 @@ fn body(request: &impl Serialize, settings: &Settings) -> serde_json::Result<Byt
     serde_json::to_vec(&body).map(Bytes::from)
 }
 
-fn wire_settings(settings: &Settings, limit_name: LimitName) -> wire::Settings<'_> {
-    let limit = |name| settings.max_output_tokens.filter(|_| limit_name == name);
+fn wire_settings(settings: &Settings, dialect: Dialect) -> wire::Settings<'_> {
+    let limit = |name| settings.max_output_tokens.filter(|_| dialect.limit_name == name);
+    let seed = |name| settings.seed.filter(|_| dialect.seed_name == name);
+    let format = settings.response_format.as_ref();
     wire::Settings {
         temperature: settings.temperature,
         top_p: settings.top_p,
         max_completion_tokens: limit(LimitName::MaxCompletionTokens),
         max_tokens: limit(LimitName::MaxTokens),
         stop: &settings.stop_sequences,
-        seed: settings.seed,
+        seed: seed(SeedName::Seed),
+        random_seed: seed(SeedName::RandomSeed),
         reasoning_effort: settings.reasoning_effort.as_deref(),
-        response_format: settings.response_format.as_ref().and_then(response_format),
+        response_format: format.and_then(|it| response_format(it, dialect)),
     }
 }
 
-fn response_format(format: &ResponseFormat) -> Option<wire::ResponseFormat<'_>> {
+fn response_format(format: &ResponseFormat, dialect: Dialect) -> Option<wire::ResponseFormat<'_>> {
     match format {
+        ResponseFormat::JsonSchema { .. } if !dialect.has_schemas => {
+            Some(wire::ResponseFormat::JsonObject)
+        }
         ResponseFormat::Json => Some(wire::ResponseFormat::JsonObject),
         ResponseFormat::JsonSchema { name, schema, strict } => {
             let json_schema = wire::JsonSchema { name, schema, strict: *strict };
@@ -92,40 +96,69 @@ fn response_format(format: &ResponseFormat) -> Option<wire::ResponseFormat<'_>> 
     }
 }
 
+fn lost_schema(settings: &Settings, dialect: Dialect) -> Option<Warning> {
+    let is_lost = !dialect.has_schemas
+        && matches!(settings.response_format, Some(ResponseFormat::JsonSchema { .. }));
+    let what = "this server holds a reply to no JSON schema; it was asked for JSON alone";
+    is_lost.then(|| Warning::Unsupported { what: what.to_owned() })
+}
+
 /// The messages of a request, written one after the other without a list of them in between.
-struct Messages<'a>(&'a ChatRequest);
+struct Messages<'a> {
+    request: &'a ChatRequest,
+    /// What the origins of its messages are called.
+    wire: &'a str,
+    reasoning: Reasoning,
+}
 
 impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let messages = self.0.system().iter().chain(self.0.messages());
+        let messages = self.request.system().iter().chain(self.request.messages());
         if messages.clone().any(is_unanswerable) {
             return Err(S::Error::custom(
                 "a message with the role `tool` has no tool result; make it with `ChatMessage::tool`",
             ));
         }
-        serializer.collect_seq(messages.flat_map(wire_messages))
+        serializer.collect_seq(messages.flat_map(|it| self.wire_messages(it)))
+    }
+}
+
+impl Messages<'_> {
+    /// A message as the wire has it: each tool result is a message of its own there.
+    fn wire_messages<'m>(
+        &self,
+        message: &'m ChatMessage,
+    ) -> impl Iterator<Item = wire::Message<'m>> + use<'m> {
+        let results = message.tool_results().map(|result| tool_message(result));
+        let has_results = message.tool_results().next().is_some();
+        let parts = message.content().iter();
+        let spoken = match message.role() {
+            Role::System => {
+                Some(wire::Message::System { content: content(parts.filter(|it| is_text(it))) })
+            }
+            Role::Assistant => Some(assistant(message, self.kept(message))),
+            Role::User if has_results && parts.clone().all(is_result) => None,
+            Role::User => Some(wire::Message::User { content: content(parts) }),
+            Role::Tool => None,
+        };
+        results.chain(spoken)
+    }
+
+    /// The fields of `message` that came over the same wire and go back as they are.
+    fn kept<'m>(&self, message: &'m ChatMessage) -> BTreeMap<&'m str, &'m RawValue> {
+        let origin = message.origin(self.wire).filter(|_| self.reasoning != Reasoning::Never);
+        let mut kept: BTreeMap<&str, &RawValue> =
+            origin.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default();
+        if self.reasoning == Reasoning::WithCalls && message.tool_calls().next().is_none() {
+            kept.remove("reasoning");
+            kept.remove("reasoning_content");
+        }
+        kept
     }
 }
 
 fn is_unanswerable(message: &ChatMessage) -> bool {
     message.role() == Role::Tool && message.tool_results().next().is_none()
-}
-
-/// A message as the wire has it: each tool result is a message of its own there.
-fn wire_messages(message: &ChatMessage) -> impl Iterator<Item = wire::Message<'_>> {
-    let results = message.tool_results().map(|result| tool_message(result));
-    let has_results = message.tool_results().next().is_some();
-    let parts = message.content().iter();
-    let spoken = match message.role() {
-        Role::System => {
-            Some(wire::Message::System { content: content(parts.filter(|it| is_text(it))) })
-        }
-        Role::Assistant => Some(assistant(message)),
-        Role::User if has_results && parts.clone().all(is_result) => None,
-        Role::User => Some(wire::Message::User { content: content(parts) }),
-        Role::Tool => None,
-    };
-    results.chain(spoken)
 }
 
 fn tool_message(result: &ToolResult) -> wire::Message<'_> {
@@ -184,14 +217,35 @@ fn unsupported(message: &ChatMessage) -> impl Iterator<Item = Warning> {
     })
 }
 
-/// What the model said. Its reasoning is left out: this format has no place for it.
-fn assistant(message: &ChatMessage) -> wire::Message<'_> {
-    let tool_calls: Vec<_> = message.tool_calls().map(|call| tool_call(call)).collect();
+/// What the model said. Its reasoning goes back as `kept`, where the server wants it.
+fn assistant<'a>(
+    message: &'a ChatMessage,
+    mut kept: BTreeMap<&'a str, &'a RawValue>,
+) -> wire::Message<'a> {
+    let extras = kept.remove("tool_calls").map(|it| serde_json::from_str(it.get()));
+    let extras: Vec<CallFields<'_>> = extras.and_then(Result::ok).unwrap_or_default();
+    let calls = message.tool_calls().enumerate();
+    let tool_calls: Vec<_> = calls
+        .map(|(at, call)| {
+            let extra = extras.iter().find(|it| it.index == at);
+            tool_call(call, extra.map(|it| it.extra_content))
+        })
+        .collect();
     let refusal = refusal(message);
     let is_silent = tool_calls.is_empty() && refusal.is_none();
     // A message that says nothing is refused if its content is null.
-    let content = message.text().or(is_silent.then_some(""));
-    wire::Message::Assistant { content, refusal, tool_calls }
+    let said = message.text().or(is_silent.then_some(""));
+    let as_it_came = kept.remove("content").map(wire::Content::AsItCame);
+    let content = as_it_came.or(said.map(wire::Content::Text));
+    wire::Message::Assistant { content, refusal, kept, tool_calls }
+}
+
+/// What came with a call.
+#[derive(Deserialize)]
+struct CallFields<'a> {
+    index: usize,
+    #[serde(borrow)]
+    extra_content: &'a RawValue,
 }
 
 fn refusal(message: &ChatMessage) -> Option<Cow<'_, str>> {
@@ -203,7 +257,7 @@ fn refusal(message: &ChatMessage) -> Option<Cow<'_, str>> {
     Some(refusals.fold(Cow::Borrowed(first), |all, more| all + more))
 }
 
-fn tool_call(call: &ToolCall) -> wire::Call<'_> {
+fn tool_call<'a>(call: &'a ToolCall, extra_content: Option<&'a RawValue>) -> wire::Call<'a> {
     let arguments = match &call.arguments {
         // Text that was no JSON goes back as the model wrote it.
         Value::String(raw) => Cow::Borrowed(raw.as_str()),
@@ -212,6 +266,7 @@ fn tool_call(call: &ToolCall) -> wire::Call<'_> {
     wire::Call::Function {
         id: &call.id,
         function: wire::FunctionCall { name: &call.name, arguments },
+        extra_content,
     }
 }
 

@@ -2,17 +2,20 @@
 //!
 //! What comes back borrows its text from the bytes that arrived, and takes from a server
 //! what can be understood: `null` for absent, numbers of any sort, ids that are missing.
-use std::{borrow::Cow, fmt, marker::PhantomData};
+use std::{borrow::Cow, collections::BTreeMap, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{
+        Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+        value::{BorrowedStrDeserializer, StrDeserializer},
+    },
 };
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use crate::{
     http::Reported,
-    json::{Count, Few, JsonText, Text},
+    json::{Count, Few, JsonText, MaybeText, Text},
 };
 
 /// The body of a request. The fields are in this order on the wire: what may change from
@@ -49,6 +52,9 @@ pub(super) struct Settings<'a> {
     pub(super) stop: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) seed: Option<u64>,
+    /// What Mistral calls it, and refuses under its other name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) random_seed: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reasoning_effort: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,9 +91,12 @@ pub(super) enum Message<'a> {
     },
     Assistant {
         /// Null where the model only called tools, or declined.
-        content: Option<&'a str>,
+        content: Option<Content<'a>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         refusal: Option<Cow<'a, str>>,
+        /// What came with it that only this server understands.
+        #[serde(flatten)]
+        kept: BTreeMap<&'a str, &'a RawValue>,
         #[serde(skip_serializing_if = "<[_]>::is_empty")]
         tool_calls: Vec<Call<'a>>,
     },
@@ -102,6 +111,7 @@ pub(super) enum Message<'a> {
 pub(super) enum Content<'a> {
     Text(&'a str),
     Parts(Vec<Part<'a>>),
+    AsItCame(&'a RawValue),
 }
 
 #[derive(Serialize)]
@@ -128,7 +138,13 @@ pub(super) struct File<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Call<'a> {
-    Function { id: &'a str, function: FunctionCall<'a> },
+    Function {
+        id: &'a str,
+        function: FunctionCall<'a>,
+        /// Where Gemini puts the signature of the thought that led to the call.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        extra_content: Option<&'a RawValue>,
+    },
 }
 
 #[derive(Serialize)]
@@ -180,7 +196,15 @@ pub(super) struct Reply<'a> {
     #[serde(borrow, default)]
     pub(super) choices: Choices<'a>,
     pub(super) usage: Option<Box<Usage>>,
+    /// Where Groq tells the usage if it was not asked for.
+    pub(super) x_groq: Option<Aside>,
     pub(super) error: Option<Box<Value>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Aside {
+    pub(super) usage: Option<Box<Usage>>,
 }
 
 /// Of the choices the first, which is the one with index 0.
@@ -198,6 +222,8 @@ pub(super) struct Choice<'a> {
     /// piece all that was said so far, which says nothing new.
     pub(super) said: Option<Said<'a>>,
     pub(super) finish_reason: Option<Text<'a>>,
+    /// Where Moonshot tells it.
+    pub(super) usage: Option<Box<Usage>>,
     pub(super) error: Option<Box<Value>>,
 }
 
@@ -208,6 +234,7 @@ enum ChoiceField {
     Delta,
     Message,
     FinishReason,
+    Usage,
     Error,
     #[serde(other)]
     Other,
@@ -216,16 +243,64 @@ enum ChoiceField {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Said<'a> {
     #[serde(borrow)]
-    pub(super) content: Option<Text<'a>>,
+    pub(super) content: Option<Spoken<'a>>,
     #[serde(borrow)]
     pub(super) refusal: Option<Text<'a>>,
     /// The model's thinking, which OpenAI does not show and others name in two ways.
+    #[serde(borrow, default)]
+    pub(super) reasoning_content: MaybeText<'a>,
+    #[serde(borrow, default)]
+    pub(super) reasoning: MaybeText<'a>,
+    /// The same with signatures, and thinking that is encrypted: a list of [`Detail`]s.
     #[serde(borrow)]
-    pub(super) reasoning_content: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(super) reasoning: Option<Text<'a>>,
+    pub(super) reasoning_details: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) tool_calls: Few<CallPiece<'a>>,
+}
+
+/// What was said: text, or with some servers parts of several sorts.
+#[derive(Debug)]
+pub(super) enum Spoken<'a> {
+    Text(Text<'a>),
+    Parts(Vec<&'a RawValue>),
+}
+
+/// A part of what was said.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SpokenPart<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) text: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) refusal: MaybeText<'a>,
+    /// Text, or a list of parts that are.
+    #[serde(borrow)]
+    pub(super) thinking: Option<Spoken<'a>>,
+    #[serde(borrow)]
+    pub(super) signature: MaybeText<'a>,
+}
+
+/// A block of the model's thinking, or a piece of one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Detail<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: MaybeText<'a>,
+    pub(super) index: Option<u64>,
+    #[serde(borrow)]
+    pub(super) id: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) format: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) text: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) summary: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) data: MaybeText<'a>,
+    #[serde(borrow)]
+    pub(super) signature: MaybeText<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -235,6 +310,8 @@ pub(super) struct CallPiece<'a> {
     pub(super) id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) function: Option<FunctionPiece<'a>>,
+    #[serde(borrow)]
+    pub(super) extra_content: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -254,6 +331,10 @@ pub(super) struct Usage {
     pub(super) total_tokens: Count,
     pub(super) prompt_tokens_details: Option<PromptDetails>,
     pub(super) completion_tokens_details: Option<CompletionDetails>,
+    /// Where some servers tell what others tell in the details.
+    pub(super) cached_tokens: Count,
+    pub(super) prompt_cache_hit_tokens: Count,
+    pub(super) reasoning_tokens: Count,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -291,6 +372,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Choice<'a> {
                             choice.said = map.next_value()?;
                         }
                         ChoiceField::FinishReason => choice.finish_reason = map.next_value()?,
+                        ChoiceField::Usage => choice.usage = map.next_value()?,
                         ChoiceField::Error => choice.error = map.next_value()?,
                         ChoiceField::Message | ChoiceField::Other => {
                             map.next_value::<IgnoredAny>()?;
@@ -302,6 +384,38 @@ impl<'de: 'a, 'a> Deserialize<'de> for Choice<'a> {
         }
 
         deserializer.deserialize_map(Reader(PhantomData))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Spoken<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<'a>(PhantomData<&'a ()>);
+
+        impl<'de: 'a, 'a> Visitor<'de> for Reader<'a> {
+            type Value = Spoken<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text or a list of parts")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Text::deserialize(BorrowedStrDeserializer::new(text)).map(Spoken::Text)
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Text::deserialize(StrDeserializer::new(text)).map(Spoken::Text)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut parts = Vec::new();
+                while let Some(part) = seq.next_element()? {
+                    parts.push(part);
+                }
+                Ok(Spoken::Parts(parts))
+            }
+        }
+
+        deserializer.deserialize_any(Reader(PhantomData))
     }
 }
 
@@ -348,6 +462,7 @@ pub(crate) fn error(body: &Value) -> Option<Reported> {
         code: word(&error["code"]),
         category: word(&error["type"]),
         message: words.map(str::to_owned).or_else(|| detail(&error["detail"])),
+        ..Reported::default()
     };
     (reported != Reported::default()).then_some(reported)
 }

@@ -11,7 +11,7 @@ use siumai_core::{
         generate_stream_owned, step_count_is,
     },
     tool::ToolContext,
-    types::{ChatMessage, ChatResponse, Tool, ToolChoice},
+    types::{ChatMessage, ChatResponse, ContentPart, Media, Role, Tool, ToolChoice},
 };
 use siumai_providers::OpenAiChat;
 
@@ -22,8 +22,12 @@ use crate::{
 
 #[tokio::test]
 async fn every_recorded_conversation_of_chat_completions_goes_on_as_it_did() {
-    let Some(folder) = wire_folder("conversations/openai-chat") else { return };
-    let schema = RequestSchema::load();
+    every_conversation("openai-chat", RequestSchema::load().as_ref()).await;
+}
+
+/// Replays the conversations of an API that is Chat Completions.
+pub(crate) async fn every_conversation(api: &str, schema: Option<&RequestSchema>) {
+    let Some(folder) = wire_folder(&format!("conversations/{api}")) else { return };
     let cases = cases(&folder);
     for case in &cases {
         println!("{}", case.display());
@@ -32,11 +36,11 @@ async fn every_recorded_conversation_of_chat_completions_goes_on_as_it_did() {
         recorded.check(&generated, &response, &steps);
         let (streamed, response, steps) = recorded.stream().await;
         recorded.check(&streamed, &response, &steps);
-        if let Some(schema) = &schema {
+        if let Some(schema) = schema {
             generated.bodies().iter().chain(&streamed.bodies()).for_each(|it| schema.check(it));
         }
     }
-    println!("conversations/openai-chat: {} conversations, {} passed", cases.len(), cases.len());
+    println!("conversations/{api}: {} conversations, {} passed", cases.len(), cases.len());
 }
 
 /// A recorded conversation.
@@ -63,7 +67,10 @@ impl Recording {
 
     fn model(&self) -> (OpenAiChat, Canned) {
         let transport = Canned::new(self.answers.clone());
-        let model = OpenAiChat::openai().api_key("sk-test");
+        let model = match self.meta["provider"].as_str().unwrap() {
+            "openai" => OpenAiChat::openai().api_key("sk-test"),
+            other => OpenAiChat::compatible(other, "https://example.com/v1"),
+        };
         let model = model.model(self.requests[0]["model"].as_str().unwrap());
         (model.transport(transport.clone()).build().unwrap(), transport)
     }
@@ -108,7 +115,7 @@ impl Recording {
         messages
             .map(|message| match message["role"].as_str().unwrap() {
                 "system" => ChatMessage::system(text(&message["content"])),
-                "user" => ChatMessage::user(text(&message["content"])),
+                "user" => ChatMessage::new(Role::User, parts(&message["content"])),
                 other => panic!("a conversation that begins with `{other}`"),
             })
             .collect()
@@ -159,7 +166,13 @@ impl Recording {
         let sent = sent.bodies();
         assert_eq!(sent.len(), self.requests.len());
         for (ours, recorded) in sent.iter().zip(&self.requests) {
-            assert_eq!(meaning(ours), meaning(recorded));
+            let (ours_means, recorded_means) = (meaning(ours), meaning(recorded));
+            let messages = |meaning: &Value| meaning["messages"].as_array().unwrap().clone();
+            for pair in messages(&ours_means).iter().zip(&messages(&recorded_means)) {
+                assert_eq!(pair.0, pair.1);
+            }
+            assert_eq!(ours_means, recorded_means);
+            check_reasoning(ours, recorded);
         }
         let end = &self.meta["final"];
         assert_eq!(json!(response.content_text()), end["text"]);
@@ -190,6 +203,8 @@ impl ToolResolver for Recorded {
         context: &ToolContext,
     ) -> Result<Value, LlmError> {
         let (named, given, output) = &self.0[&(context.step_number, context.call_id.clone())];
+        // A tool is given no fields where the model wrote `null`.
+        let given = if given.is_null() { &json!({}) } else { given };
         assert_eq!((&json!(name), &arguments), (named, given));
         Ok(output.clone())
     }
@@ -216,16 +231,55 @@ fn message_meaning(message: &Value) -> Value {
     json!({
         "role": message["role"],
         "text": text(&message["content"]),
+        "pictures": pictures(&message["content"]),
         "tool_calls": calls.collect::<Vec<_>>(),
         "answers": message["tool_call_id"],
     })
 }
 
+/// What a recorded client sent back of the model's thinking we send back too; its number and
+/// format of a signed block say nothing to the model.
+fn check_reasoning(ours: &Value, recorded: &Value) {
+    let said = |request: &Value| request["messages"].as_array().unwrap().clone();
+    for (ours, recorded) in said(ours).iter().zip(&said(recorded)) {
+        // The recorded client gives it one name, we the one that it came under.
+        let thought = |message: &Value| {
+            let fields = [&message["reasoning"], &message["reasoning_content"]];
+            let text = fields.into_iter().find_map(Value::as_str).unwrap_or_default();
+            text.to_owned()
+        };
+        if !thought(recorded).is_empty() {
+            assert_eq!(thought(ours), thought(recorded));
+        }
+        let blocks = |message: &Value| -> Vec<Value> {
+            let blocks = message["reasoning_details"].as_array().into_iter().flatten();
+            let fields = ["type", "text", "summary", "data", "signature"];
+            blocks.map(|block| fields.iter().map(|it| block[*it].clone()).collect()).collect()
+        };
+        if recorded["reasoning_details"].is_array() {
+            assert_eq!(blocks(ours), blocks(recorded));
+        }
+    }
+}
+
 /// Text, or the text of parts; nothing said is no text.
 fn text(content: &Value) -> String {
     let parts = content.as_array().into_iter().flatten();
-    let parts: String = parts.map(|part| part["text"].as_str().unwrap()).collect();
+    let parts: String = parts.filter_map(|part| part["text"].as_str()).collect();
     content.as_str().map_or(parts, str::to_owned)
+}
+
+fn parts(content: &Value) -> Vec<ContentPart> {
+    let parts = content.as_array().into_iter().flatten().map(|part| match &part["image_url"] {
+        Value::Null => ContentPart::text(part["text"].as_str().unwrap()),
+        url => ContentPart::image(Media::url(url["url"].as_str().or(url.as_str()).unwrap())),
+    });
+    content.as_str().map_or_else(|| parts.collect(), |text| vec![ContentPart::text(text)])
+}
+
+fn pictures(content: &Value) -> Vec<&Value> {
+    let parts = content.as_array().into_iter().flatten().filter(|it| it["type"] == "image_url");
+    parts.map(|part| part["image_url"].get("url").unwrap_or(&part["image_url"])).collect()
 }
 
 fn tool_names(request: &Value) -> Vec<String> {

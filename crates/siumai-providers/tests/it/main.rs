@@ -4,9 +4,13 @@ mod anthropic;
 #[cfg(test)]
 mod building;
 #[cfg(test)]
+mod compatible;
+#[cfg(test)]
 mod conversations;
 #[cfg(test)]
 mod differences;
+#[cfg(test)]
+mod gemini;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]

@@ -144,8 +144,7 @@ impl Block {
 
     /// The block as it goes back to the provider, if it is one that the provider takes.
     pub(super) fn to_json(&self) -> Option<Box<RawValue>> {
-        let mut fields: Fields = parse(&self.start).ok()?;
-        fields.extend(self.fields.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let mut fields = self.given_fields();
         match self.kind {
             Kind::Text => {
                 let text = text(&fields, "text") + &self.added;
@@ -159,10 +158,6 @@ impl Block {
                 }
             }
             Kind::Thinking => {
-                // Thinking that was cut off is not signed, and is refused without.
-                if text(&fields, "signature").is_empty() {
-                    return None;
-                }
                 let thinking = text(&fields, "thinking") + &self.added;
                 fields.insert("thinking".to_owned(), to_raw_value(&thinking).ok()?);
             }
@@ -176,6 +171,18 @@ impl Block {
             Kind::Other => {}
         }
         to_raw_value(&fields).ok()
+    }
+
+    /// Whether it is thinking that the provider has not signed.
+    pub(super) fn is_unsigned_thinking(&self) -> bool {
+        self.kind == Kind::Thinking && text(&self.given_fields(), "signature").is_empty()
+    }
+
+    /// All fields, without what was added to the one that grows.
+    fn given_fields(&self) -> Fields {
+        let mut fields: Fields = parse(&self.start).unwrap_or_default();
+        fields.extend(self.fields.iter().map(|(name, value)| (name.clone(), value.clone())));
+        fields
     }
 
     fn append(&mut self, text: Option<Text<'_>>) -> Option<String> {

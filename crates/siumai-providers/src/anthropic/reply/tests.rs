@@ -239,12 +239,20 @@ fn a_reply_that_says_nothing_has_no_origin() {
 }
 
 #[test]
-fn a_call_that_will_get_another_id_keeps_the_message_from_going_back_as_it_came() {
-    for id in ["", "a"] {
-        let pieces = [start(0, &a_call("a", &json!({}))), start(1, &a_call(id, &json!({})))];
-        let (deltas, origin) = told(&pieces, "tool_use");
-        assert_eq!((deltas.len(), origin), (2, None));
-    }
+fn a_call_without_an_id_keeps_the_message_from_going_back_as_it_came() {
+    let pieces = [start(0, &a_call("a", &json!({}))), start(1, &a_call("", &json!({})))];
+    let (deltas, origin) = told(&pieces, "tool_use");
+    assert_eq!((deltas.len(), origin), (2, None));
+}
+
+#[test]
+fn other_servers_get_back_thinking_that_they_did_not_sign() {
+    let mut events = VecDeque::new();
+    let thinking = json!([{ "type": "thinking", "thinking": "hm" }]);
+    let body = json!({ "content": thinking, "stop_reason": "end_turn" }).to_string();
+    Reader::new("anthropic:moonshot").read_whole(body.as_bytes(), &mut events).unwrap();
+    let origin = Origin::new("anthropic:moonshot", r#"[{"thinking":"hm","type":"thinking"}]"#);
+    assert_eq!(events[1], ModelEvent::Origin(origin));
 }
 
 #[test]

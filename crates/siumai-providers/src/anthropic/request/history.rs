@@ -14,16 +14,15 @@ use siumai_core::{
 };
 
 use super::{
-    super::{
-        WIRE,
-        wire::{AnyBlock, Block, Content, INVALID_INPUT, Message, Role as WireRole, Source},
-    },
+    super::wire::{AnyBlock, Block, Content, INVALID_INPUT, Message, Role as WireRole, Source},
     claude::Version,
 };
 use crate::json::Text;
 
 /// The messages so far.
 pub(super) struct History<'a> {
+    /// What the origin of a message is called that may go back as it came.
+    wire: &'a str,
     version: Version,
     messages: Vec<Message<'a>>,
     ids: Ids<'a>,
@@ -32,8 +31,9 @@ pub(super) struct History<'a> {
 
 impl<'a> History<'a> {
     /// An empty conversation with a model.
-    pub(super) fn new(version: Version) -> Self {
-        Self { version, messages: Vec::new(), ids: Ids::default(), warnings: Vec::new() }
+    pub(super) fn new(wire: &'a str, version: Version) -> Self {
+        let (messages, warnings) = (Vec::new(), Vec::new());
+        Self { wire, version, messages, ids: Ids::default(), warnings }
     }
 
     /// # Errors
@@ -48,7 +48,7 @@ impl<'a> History<'a> {
         if message.role() == Role::Assistant {
             self.ids.begin_exchange();
         }
-        if let Some(content) = origin(message) {
+        if let Some(content) = origin(message, self.wire) {
             self.ids.know(message);
             let role = wire_role(message.role());
             self.messages.push(Message { role, content: Content::AsItCame(content) });
@@ -149,8 +149,8 @@ impl<'a> History<'a> {
 }
 
 /// Whether a message, as it goes back to the provider, begins with the model's thinking.
-pub(super) fn begins_with_thinking(message: &ChatMessage) -> bool {
-    let Some(content) = origin(message) else { return false };
+pub(super) fn begins_with_thinking(message: &ChatMessage, wire: &str) -> bool {
+    let Some(content) = origin(message, wire) else { return false };
     let blocks: Vec<AnyBlock<'_>> = serde_json::from_str(content.get()).unwrap_or_default();
     let first = blocks.first().and_then(|it| it.kind.as_ref()).map(Text::as_str);
     matches!(first, Some("thinking" | "redacted_thinking"))
@@ -158,8 +158,8 @@ pub(super) fn begins_with_thinking(message: &ChatMessage) -> bool {
 
 /// The blocks that the message was on this wire. What is no list of blocks, whoever made it,
 /// is as good as nothing.
-fn origin(message: &ChatMessage) -> Option<&RawValue> {
-    let content: &RawValue = serde_json::from_str(message.origin(WIRE)?).ok()?;
+fn origin<'a>(message: &'a ChatMessage, wire: &str) -> Option<&'a RawValue> {
+    let content: &RawValue = serde_json::from_str(message.origin(wire)?).ok()?;
     let inner = content.get().strip_prefix('[')?.trim_start();
     inner.starts_with('{').then_some(content)
 }

@@ -1,9 +1,10 @@
 //! Says in the words of the wire how the model is to write.
-use siumai_core::types::{ChatMessage, ChatRequest, ResponseFormat, Role, ToolChoice, Warning};
+use siumai_core::types::{ChatMessage, ResponseFormat, Role, ToolChoice, Warning};
 
 use super::{
     super::wire::{OutputConfig, OutputFormat, Thinking},
-    claude::{Thinks, Version},
+    Asked,
+    claude::Thinks,
     history::begins_with_thinking,
 };
 
@@ -20,11 +21,11 @@ pub(super) struct Told<'a> {
     pub(super) warnings: Vec<Warning>,
 }
 
-/// How `model` is told the settings of `request`.
-pub(super) fn told<'a>(model: &str, version: Version, request: &'a ChatRequest) -> Told<'a> {
-    let settings = request.settings();
+/// How the model is told the settings of the request.
+pub(super) fn told<'a>(asked: &Asked<'a>) -> Told<'a> {
+    let settings = asked.request.settings();
     let mut told = Told {
-        max_tokens: settings.max_output_tokens.unwrap_or(version.output_limit()),
+        max_tokens: settings.max_output_tokens.unwrap_or(asked.version.output_limit()),
         temperature: settings.temperature,
         top_p: settings.top_p,
         output_config: OutputConfig::default(),
@@ -32,9 +33,9 @@ pub(super) fn told<'a>(model: &str, version: Version, request: &'a ChatRequest) 
         warnings: Vec::new(),
     };
     if let Some(effort) = settings.reasoning_effort.as_deref() {
-        told.set_effort(effort, model, version, request);
+        told.set_effort(effort, asked);
     }
-    told.fit_sampling(model, version);
+    told.fit_sampling(asked);
     match &settings.response_format {
         Some(ResponseFormat::JsonSchema { schema, .. }) => {
             told.output_config.format = Some(OutputFormat::JsonSchema { schema });
@@ -49,13 +50,8 @@ pub(super) fn told<'a>(model: &str, version: Version, request: &'a ChatRequest) 
 }
 
 impl<'a> Told<'a> {
-    fn set_effort(
-        &mut self,
-        effort: &'a str,
-        model: &str,
-        version: Version,
-        request: &ChatRequest,
-    ) {
+    fn set_effort(&mut self, effort: &'a str, asked: &Asked<'_>) {
+        let (model, version) = (asked.model, asked.version);
         match (version.thinks(), effort) {
             (_, "none") => {
                 self.thinking = version.thinks_by_itself().then_some(Thinking::Disabled);
@@ -67,7 +63,7 @@ impl<'a> Told<'a> {
                 self.thinking = Some(Thinking::Adaptive);
                 self.output_config.effort = Some(if effort == "minimal" { "low" } else { effort });
             }
-            (Thinks::InBudget, _) => match self.budget(effort, model, version, request) {
+            (Thinks::InBudget, _) => match self.budget(effort, asked) {
                 Ok(budget_tokens) => self.thinking = Some(Thinking::Enabled { budget_tokens }),
                 Err(why) => self.warn(format!("{why}; `{model}` answers without thinking")),
             },
@@ -75,20 +71,15 @@ impl<'a> Told<'a> {
     }
 
     /// How many tokens the model may think, or why it can't.
-    fn budget(
-        &self,
-        effort: &str,
-        model: &str,
-        version: Version,
-        request: &ChatRequest,
-    ) -> Result<u32, String> {
+    fn budget(&self, effort: &str, asked: &Asked<'_>) -> Result<u32, String> {
+        let request = asked.request;
         let share = match effort {
             "minimal" => 10,
             "low" => 20,
             "medium" => 50,
             "high" => 80,
             "xhigh" | "max" => 95,
-            _ => return Err(format!("`{effort}` is no reasoning effort of `{model}`")),
+            _ => return Err(format!("`{effort}` is no reasoning effort of `{}`", asked.model)),
         };
         let is_forced = matches!(
             request.tool_choice(),
@@ -97,7 +88,7 @@ impl<'a> Told<'a> {
         if is_forced && !request.tools().is_empty() {
             return Err("a tool call can't be forced on a model that thinks".to_owned());
         }
-        if version.is_claude() && began_without_thinking(request.messages()) {
+        if asked.version.is_claude() && began_without_thinking(asked) {
             return Err("a turn that began without thinking can't go on with it".to_owned());
         }
         let limit = self.max_tokens;
@@ -109,7 +100,8 @@ impl<'a> Told<'a> {
     }
 
     /// Leaves out what the model refuses.
-    fn fit_sampling(&mut self, model: &str, version: Version) {
+    fn fit_sampling(&mut self, asked: &Asked<'_>) {
+        let (model, version) = (asked.model, asked.version);
         let thinks = matches!(self.thinking, Some(Thinking::Adaptive | Thinking::Enabled { .. }));
         if thinks || !version.takes_sampling() {
             // These say the same as nothing.
@@ -143,12 +135,14 @@ impl<'a> Told<'a> {
 
 /// Whether the model is in the midst of a turn whose first message has no thinking: it was
 /// made without, or by another provider's model. The provider refuses to begin there.
-fn began_without_thinking(messages: &[ChatMessage]) -> bool {
+fn began_without_thinking(asked: &Asked<'_>) -> bool {
+    let messages = asked.request.messages();
     let is_question =
         |it: &ChatMessage| it.role() == Role::User && it.tool_results().next().is_none();
     let turn = messages.iter().rposition(is_question).map_or(0, |at| at + 1);
     let mut turn = messages[turn..].iter();
-    turn.find(|it| it.role() == Role::Assistant).is_some_and(|it| !begins_with_thinking(it))
+    let first = turn.find(|it| it.role() == Role::Assistant);
+    first.is_some_and(|it| !begins_with_thinking(it, asked.wire))
 }
 
 #[cfg(test)]

@@ -10,8 +10,12 @@ use super::*;
 
 pub(super) const MODEL: &str = "claude-sonnet-4-5";
 
+pub(super) fn usual() -> Manner {
+    Manner::of("anthropic".to_owned())
+}
+
 pub(super) fn asked(model: &str, request: &ChatRequest) -> (Value, Vec<String>) {
-    let question = question(model, &Extras::default(), request).unwrap();
+    let question = question(model, &usual(), request).unwrap();
     let warnings = question.warnings.iter().map(ToString::to_string).collect();
     (serde_json::from_slice(&question.body).unwrap(), warnings)
 }
@@ -104,9 +108,18 @@ fn a_schema_without_a_type_is_said_to_be_of_an_object() {
     );
 }
 
-fn caching() -> Extras {
+fn caching() -> Manner {
     let search = json!({ "type": "web_search_20250305", "name": "web_search" });
-    Extras { provider_tools: vec![search], prompt_caching: true }
+    Manner { hosted_tools: vec![search], prompt_caching: true, ..usual() }
+}
+
+#[test]
+fn tools_are_strict_where_that_is_wanted() {
+    let request = ChatRequest::new(vec![user!("Hi")]).with_tools(vec![a_tool()]);
+    let manner = Manner { strict_tools: true, ..usual() };
+    let body = question(MODEL, &manner, &request).unwrap().body;
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["tools"][0]["strict"], true);
 }
 
 #[test]
@@ -123,7 +136,7 @@ fn what_stays_the_same_is_marked_for_the_cache() {
     );
     assert_eq!(body["messages"], json!([{ "role": "user", "content": [text("Hi")] }]));
     let tools = body["tools"].as_array().unwrap();
-    assert_eq!(tools[0], caching().provider_tools[0]);
+    assert_eq!(tools[0], caching().hosted_tools[0]);
     assert_eq!((tools[1].get("cache_control"), &tools[2]["cache_control"]), (None, &mark));
 }
 
@@ -155,7 +168,7 @@ fn the_next_step_begins_with_the_bytes_of_the_one_before() {
 fn what_cannot_be_told_is_an_error_that_says_so() {
     let refused = |messages| {
         let request = ChatRequest::new(messages);
-        question(MODEL, &Extras::default(), &request).err().unwrap().to_string()
+        question(MODEL, &usual(), &request).err().unwrap().to_string()
     };
     let nothing = "the request has no messages; add one to answer";
     assert_eq!(refused(vec![]), nothing);

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use siumai_core::types::TokenCount;
+use siumai_core::types::{Origin, TokenCount};
 
 use super::*;
 
@@ -80,6 +80,7 @@ fn a_whole_reply_brings_the_same_events() {
         ModelEvent::start(Some("1".into()), None),
         ModelEvent::Delta(Delta::reasoning("hm")),
         ModelEvent::content("Hi"),
+        ModelEvent::Origin(Origin::new("", r#"{"reasoning":"hm"}"#)),
         ModelEvent::finish(FinishReason::Stop, Some(Usage::new(7, 2))),
     ];
     assert_eq!(events, Ok(expected));
@@ -222,6 +223,7 @@ fn an_error_in_a_stream_is_an_error_in_whatever_frame() {
         code: Some("429".into()),
         category: Some("rate_limit_error".into()),
         message: Some("too much".into()),
+        ..Reported::default()
     };
     for chunk in [framed, in_choice, bare] {
         let Err(Fault::Reported(said)) = read(&[chunk]).1 else { panic!("{chunk} is no error") };
@@ -269,4 +271,47 @@ fn refusals_of_every_shape_are_read() {
     assert_eq!(read(r#"{"detail":[{"loc":["body"]}]}"#), words(r#"[{"loc":["body"]}]"#));
     assert_eq!(read("upstream failed"), None);
     assert_eq!(read("{}"), None);
+}
+
+#[test]
+fn pieces_of_signed_thinking_are_put_together_and_told_once() {
+    let piece = |fields: &str| {
+        format!(r#"{{"choices":[{{"delta":{{"reasoning_details":[{{{fields}}}]}}}}]}}"#)
+    };
+    let (events, _) = read(&[
+        &piece(r#""type":"reasoning.text","index":0,"text":"so""#),
+        &piece(r#""type":"reasoning.text","index":0,"text":" so""#),
+        &piece(r#""type":"reasoning.text","index":0,"signature":"abc","format":"v1""#),
+        &piece(r#""type":"reasoning.encrypted","index":1,"id":"r","data":"xyz""#),
+        r#"{"choices":[{"delta":{"content":"Hi"},"finish_reason":"stop"}]}"#,
+        "[DONE]",
+    ]);
+    let details = r#"{"reasoning_details":[{"type":"reasoning.text","index":0,"format":"v1","text":"so so","signature":"abc"},{"type":"reasoning.encrypted","index":1,"id":"r","data":"xyz"}]}"#;
+    let reasoning = |text| ModelEvent::Delta(Delta::reasoning(text));
+    let expected = [
+        reasoning("so"),
+        reasoning(" so"),
+        ModelEvent::content("Hi"),
+        ModelEvent::Origin(Origin::new("", details)),
+    ];
+    assert_eq!(events, expected);
+}
+
+#[test]
+fn usage_in_odd_places_is_found() {
+    let used = |body: &str| {
+        let body = format!(r#"{{"choices":[{{"message":{{"content":"Hi"}}}}],{body}}}"#);
+        match read_whole(&body).unwrap().pop() {
+            Some(ModelEvent::Finish { usage, .. }) => usage.unwrap(),
+            other => panic!("no end: {other:?}"),
+        }
+    };
+    let mut expected = Usage::new(7, 2);
+    let aside = r#""x_groq":{"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}"#;
+    assert_eq!(used(aside), expected);
+    expected.cached_input_tokens = TokenCount::from(4);
+    let hit = r#""usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9,"prompt_cache_hit_tokens":4,"reasoning_tokens":0}"#;
+    assert_eq!(used(hit), expected);
+    let apart = r#""usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":14,"completion_tokens_details":{"reasoning_tokens":5}}"#;
+    assert_eq!(used(apart).output_tokens, TokenCount::from(7));
 }

@@ -1,7 +1,9 @@
 //! Where and how Messages are asked, and what is said where that can't be.
+use serde_json::{Value, json};
 use siumai_core::{
     ErrorKind, LlmError,
     model::LanguageModel,
+    orchestrator::{OrchestratorOptions, run},
     types::{ChatRequest, Settings, Warning},
     user,
 };
@@ -144,6 +146,31 @@ async fn a_server_that_is_overloaded_in_the_midst_of_a_reply_says_so() {
     let error = error.unwrap();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Overloaded, Some("overloaded_error")));
     assert_eq!(error.to_string(), "anthropic is overloaded: Overloaded; try again later");
+}
+
+#[tokio::test]
+async fn a_paused_turn_goes_on_from_where_it_was() {
+    let search =
+        r#"{"id":"srv_1","input":{"query":"news"},"name":"web_search","type":"server_tool_use"}"#;
+    let reply = |blocks: &str, reason: &str| {
+        let usage = r#"{"input_tokens":3,"output_tokens":2}"#;
+        let body = format!(r#"{{"content":[{blocks}],"stop_reason":"{reason}","usage":{usage}}}"#);
+        Answer::new(200, "application/json", body)
+    };
+    let answers =
+        vec![reply(search, "pause_turn"), reply(r#"{"type":"text","text":"None."}"#, "end_turn")];
+    let transport = Canned::new(answers);
+    let model = Anthropic::builder().api_key("sk-ant-test").model("claude-test");
+    let model = model.transport(transport.clone()).build().unwrap();
+    let messages = vec![user!("What is new?")];
+    let output = run(&model, messages, None, None, &[], OrchestratorOptions::default()).await;
+    let output = output.unwrap();
+    assert_eq!((output.response.content_text(), output.steps.len()), (Some("None."), 2));
+    assert_eq!(output.usage.total_tokens, 10);
+    let paused: Value = serde_json::from_str(search).unwrap();
+    let messages = &transport.bodies()[1]["messages"];
+    assert_eq!(messages[1], json!({ "role": "assistant", "content": [paused] }));
+    assert_eq!(messages.as_array().unwrap().len(), 2);
 }
 
 fn secretive(answer: Answer) -> AnthropicBuilder {

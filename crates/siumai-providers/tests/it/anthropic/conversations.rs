@@ -73,7 +73,7 @@ impl Recording {
         let model = model.model(self.requests[0]["model"].as_str().unwrap());
         let tools = self.requests[0]["tools"].as_array().into_iter().flatten();
         let provided = tools.filter(|tool| !is_function(tool)).cloned();
-        let model = provided.fold(model, siumai_providers::AnthropicBuilder::provider_tool);
+        let model = provided.fold(model, siumai_providers::AnthropicBuilder::hosted_tool);
         (model.transport(transport.clone()).build().unwrap(), transport)
     }
 
@@ -125,7 +125,7 @@ impl Recording {
         let request = &self.requests[0];
         let system = parts(&request["system"]);
         let system = (!system.is_empty()).then(|| ChatMessage::new(Role::System, system));
-        let messages = request["messages"].as_array().unwrap().iter().map(message);
+        let messages = request["messages"].as_array().unwrap().iter().flat_map(messages);
         system.into_iter().chain(messages).collect()
     }
 
@@ -192,7 +192,8 @@ impl Recording {
         let sent = sent.bodies();
         compare("requests".to_owned(), json!(sent.len()), json!(self.requests.len()));
         for (number, (ours, recorded)) in sent.iter().zip(&self.requests).enumerate() {
-            let (ours, recorded) = (meaning(ours), meaning(recorded));
+            let sent_back = kinds(recorded);
+            let (ours, recorded) = (meaning(ours, &sent_back), meaning(recorded, &sent_back));
             for (name, value) in ours {
                 compare(format!("{name} of request {number}"), value, recorded[&name].clone());
             }
@@ -244,26 +245,36 @@ impl ToolResolver for Recorded {
     }
 }
 
-/// A recorded message as we hold it. What has no portable form, and what the provider signed,
-/// is in its origin.
-fn message(message: &Value) -> ChatMessage {
+/// A recorded message as we hold it: the results in it are a message of their own.
+fn messages(message: &Value) -> Vec<ChatMessage> {
     let content = &message["content"];
-    let blocks = content.as_array().cloned().unwrap_or_default();
-    let has_results = blocks.iter().any(|it| it["type"] == "tool_result");
     let role = match message["role"].as_str().unwrap() {
         "assistant" => Role::Assistant,
         "system" => Role::System,
-        _ if has_results => Role::Tool,
         _ => Role::User,
     };
-    let held = ChatMessage::new(role, parts(content));
+    if content.is_string() {
+        return vec![ChatMessage::new(role, parts(content))];
+    }
+    let blocks = content.as_array().unwrap().iter().cloned();
+    let (results, others): (Vec<_>, Vec<_>) =
+        blocks.partition(|block| block["type"] == "tool_result");
+    let results = (!results.is_empty()).then(|| held(Role::Tool, results));
+    let others = (!others.is_empty()).then(|| held(role, others));
+    results.into_iter().chain(others).collect()
+}
+
+/// What has no portable form, and what the provider signed, is in the origin.
+fn held(role: Role, blocks: Vec<Value>) -> ChatMessage {
     let is_portable =
         |it: &Value| matches!(it["type"].as_str(), Some("text" | "tool_use" | "tool_result"));
-    let is_told_whole = blocks.iter().all(is_portable) && !(has_results && role == Role::User);
-    if content.is_string() || is_told_whole {
-        return held;
+    let is_told_whole = blocks.iter().all(is_portable);
+    let content = Value::from(blocks);
+    let message = ChatMessage::new(role, parts(&content));
+    if is_told_whole {
+        return message;
     }
-    held.with_origin(Origin::new("anthropic", content.to_string()))
+    message.with_origin(Origin::new("anthropic", content.to_string()))
 }
 
 fn parts(content: &Value) -> Vec<ContentPart> {
@@ -305,35 +316,54 @@ fn tool_choice(choice: &Value) -> Option<ToolChoice> {
     })
 }
 
+/// The kinds of blocks in a request. A client may send back less than it was told, such as
+/// no thinking; what it sends of a kind it sends whole.
+fn kinds(request: &Value) -> Vec<String> {
+    let messages = request["messages"].as_array().unwrap().iter();
+    let blocks = messages.flat_map(|it| it["content"].as_array().into_iter().flatten());
+    let kinds = blocks.map(|block| block["type"].as_str().unwrap().to_owned());
+    kinds.chain(["text", "tool_use", "tool_result"].map(str::to_owned)).collect()
+}
+
 /// What a request means: who says what, what is called with which arguments, what is on offer.
-fn meaning(request: &Value) -> Map<String, Value> {
-    let mut said = Vec::new();
+/// Of the messages, blocks of these kinds.
+fn meaning(request: &Value, kinds: &[String]) -> Map<String, Value> {
+    let mut said: Vec<(Value, Value)> = Vec::new();
     for message in request["messages"].as_array().unwrap() {
         let whole = json!([{ "type": "text", "text": message["content"] }]);
         let content = Some(&message["content"]).filter(|it| it.is_array()).unwrap_or(&whole);
-        // Messages of one side in a row are one turn.
-        let blocks = content.as_array().unwrap().iter().map(block_meaning);
-        said.extend(blocks.map(|block| json!([message["role"], block])));
+        for block in content.as_array().unwrap() {
+            if !kinds.iter().any(|kind| block["type"] == **kind) {
+                continue;
+            }
+            let (role, block) = (message["role"].clone(), block_meaning(block));
+            match said.last_mut() {
+                // Messages of one side in a row are one turn, and texts in a row one text.
+                Some((before, last))
+                    if *before == role && last["type"] == "text" && block["type"] == "text" =>
+                {
+                    last["text"] = [text(&json!([last])), text(&json!([block]))].concat().into();
+                }
+                _ => said.push((role, block)),
+            }
+        }
     }
     let choice = &request["tool_choice"];
     Map::from_iter([
         ("model".to_owned(), request["model"].clone()),
         ("system".to_owned(), text(&request["system"]).into()),
-        ("messages".to_owned(), said.into()),
+        ("messages".to_owned(), json!(said)),
         ("tools".to_owned(), tools_meaning(request).into()),
         ("tool_choice".to_owned(), json!([choice["type"], choice["name"]])),
     ])
 }
 
-/// A block without marks for the cache and with only one way to say each thing.
+/// A block without what is about it, and with only one way to say each thing.
 fn block_meaning(block: &Value) -> Value {
     let mut block = block.clone();
     let fields = block.as_object_mut().unwrap();
-    for ignored in ["cache_control", "caller"] {
+    for ignored in ["cache_control", "caller", "citations"] {
         fields.remove(ignored);
-    }
-    if fields.get("citations").is_some_and(Value::is_null) {
-        fields.remove("citations");
     }
     if fields["type"] == "tool_result" {
         let content = fields.get("content").map(text).unwrap_or_default();

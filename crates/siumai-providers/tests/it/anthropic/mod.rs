@@ -77,7 +77,7 @@ async fn check(case: &Path, meta: &Value) -> Vec<String> {
 /// Where an event ends before the one that ends the message.
 fn boundaries(body: &[u8]) -> Vec<usize> {
     let text = std::str::from_utf8(body).unwrap();
-    let marker = text.rfind("message_stop").unwrap();
+    let marker = text.rfind("message_stop").unwrap_or(text.len());
     let ends = ["\n\n", "\r\n\r\n"].into_iter().flat_map(|end| {
         text.match_indices(end).map(move |(at, _)| at + end.len()).collect::<Vec<_>>()
     });
@@ -142,8 +142,12 @@ fn failure(expected: &Value, events: &[ModelEvent], error: &LlmError) -> Vec<Str
         wrong.push(format!("error code: read {:?}, expected {kind}", error.code()));
     }
     let message = said["message"].as_str().or(failure["body"].as_str()).unwrap_or_default();
-    let message = message.trim().trim_end_matches('.');
-    if !error.message().contains(message) {
+    let message: String = message.trim().trim_end_matches('.').chars().take(900).collect();
+    // Of a web page nothing is repeated.
+    if message.starts_with('<') {
+        return wrong;
+    }
+    if !error.message().contains(&message) {
         wrong.push(format!("error message: `{message}` is not in `{}`", error.message()));
     }
     wrong
@@ -156,7 +160,7 @@ fn blocks(expected: &Value, response: &ChatResponse) -> Vec<String> {
     let kept: Vec<Value> = serde_json::from_str(origin).unwrap();
     let mut kept = kept.iter().map(|block| block["type"].clone()).peekable();
     let mut lost = Vec::new();
-    for kind in expected.as_array().unwrap() {
+    for kind in expected.as_array().into_iter().flatten() {
         if kept.next_if_eq(kind).is_none() && kind != "text" && kind != "thinking" {
             lost.push(format!("blocks: `{kind}` is lost"));
         }

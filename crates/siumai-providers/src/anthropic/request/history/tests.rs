@@ -6,8 +6,8 @@ use siumai_core::{
 
 use super::{
     super::{
-        Extras, question,
-        tests::{MODEL, a_call, a_result, asked, messages, said, text as a_text, written},
+        Manner, question,
+        tests::{MODEL, a_call, a_result, asked, messages, said, text as a_text, usual, written},
     },
     *,
 };
@@ -64,10 +64,16 @@ fn a_message_that_came_over_this_wire_goes_back_as_it_came() {
         message.with_origin(Origin::new(wire, origin))
     };
     let request = ChatRequest::new(vec![user!("Hi"), message("anthropic"), user!("Go on")]);
-    let body = question(MODEL, &Extras::default(), &request).unwrap().body;
+    let body = question(MODEL, &usual(), &request).unwrap().body;
     assert!(String::from_utf8(body.to_vec()).unwrap().contains(origin));
-    let elsewhere = messages(vec![user!("Hi"), message("gemini"), user!("Go on")]);
-    assert_eq!(elsewhere[1], json!({ "role": "assistant", "content": [a_text("Hi")] }));
+    let portable = json!({ "role": "assistant", "content": [a_text("Hi")] });
+    for wire in ["gemini", "anthropic:moonshot"] {
+        assert_eq!(messages(vec![user!("Hi"), message(wire), user!("Go on")])[1], portable);
+    }
+    let manner = Manner::of("anthropic:moonshot".to_owned());
+    let body = question("kimi-k2", &manner, &request).unwrap().body;
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["messages"][1], portable);
 }
 
 #[test]

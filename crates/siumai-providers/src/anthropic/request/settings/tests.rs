@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 use siumai_core::{
     assistant,
-    types::{Origin, Settings},
+    types::{ChatRequest, Origin, Settings},
     user,
 };
 

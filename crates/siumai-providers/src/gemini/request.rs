@@ -1,0 +1,365 @@
+//! Writes a request as Gemini wants it.
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde_json::{Value, value::RawValue};
+use siumai_core::{
+    LlmError,
+    types::{
+        ChatMessage, ChatRequest, ContentPart, Media, ResponseFormat, Role, Settings, Tool,
+        ToolCall, ToolChoice, ToolResult, Warning,
+    },
+};
+
+use super::{
+    WIRE,
+    schema::Schema,
+    wire::{self, Fields, Part, Parts},
+};
+use crate::reply::Question;
+
+/// What stands for the signature of a call that no Gemini model made. Since Gemini 3 a call
+/// without any is refused; this is the word documented for histories of other models.
+const NO_SIGNATURE: &str = "skip_thought_signature_validator";
+
+/// What is asked of `model`, and what could not be put into the question.
+///
+/// # Errors
+///
+/// If there is nothing to answer, or a message can't be told in this format.
+pub(super) fn question(model: &str, request: &ChatRequest) -> Result<Question, LlmError> {
+    let mut warnings = Vec::new();
+    let contents = Contents::of(request, Generation::of(model), &mut warnings)?;
+    if contents.is_empty() {
+        let message = "the request has no messages beside the system's; add one to answer";
+        return Err(LlmError::invalid_input(message));
+    }
+    let system: Vec<_> = request.system().iter().filter_map(text_part).collect();
+    let settings = request.settings();
+    let config = generation_config(model, settings, &mut warnings);
+    let declared: Vec<_> = request.tools().iter().map(function).collect();
+    let has_tools = !declared.is_empty();
+    let wire = wire::Request {
+        system_instruction: (!system.is_empty()).then_some(wire::Instruction { parts: system }),
+        generation_config: (config != wire::GenerationConfig::default()).then_some(config),
+        contents,
+        tools: has_tools.then_some([wire::Tools { function_declarations: declared }]),
+        tool_config: request.tool_choice().filter(|_| has_tools).map(tool_config),
+    };
+    let body = body(&wire, settings).map_err(|error| LlmError::invalid_input(error.to_string()))?;
+    Ok(Question { body, warnings })
+}
+
+fn body(request: &wire::Request<'_>, settings: &Settings) -> serde_json::Result<Bytes> {
+    if settings.extra.is_empty() {
+        return serde_json::to_vec(request).map(Bytes::from);
+    }
+    let mut body = serde_json::to_value(request)?;
+    for (name, value) in &settings.extra {
+        match (name.as_str(), &mut body[name], value) {
+            // The provider's own tools, such as its search, stand beside the functions.
+            ("tools", Value::Array(tools), Value::Array(more)) => {
+                tools.extend(more.iter().cloned());
+            }
+            (_, field, value) => merge(field, value),
+        }
+    }
+    serde_json::to_vec(&body).map(Bytes::from)
+}
+
+/// Puts `value` over `field`: objects field by field, anything else as it is.
+fn merge(field: &mut Value, value: &Value) {
+    match (field, value) {
+        (Value::Object(fields), Value::Object(over)) => {
+            for (name, value) in over {
+                merge(fields.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (field, value) => *field = value.clone(),
+    }
+}
+
+/// What a model knows of thinking, told by its name.
+#[derive(Clone, Copy, PartialEq)]
+enum Generation {
+    /// Before 2.5: nothing.
+    Thoughtless,
+    /// 2.5: so many tokens of it.
+    Budget,
+    /// Since 3: how much, in words.
+    Level,
+}
+
+impl Generation {
+    fn of(model: &str) -> Self {
+        if model.contains("gemini-2.5") {
+            Self::Budget
+        } else if ["gemini-1", "gemini-2.0", "gemma"].iter().any(|it| model.contains(it)) {
+            Self::Thoughtless
+        } else {
+            Self::Level
+        }
+    }
+}
+
+/// The contents as they are put together.
+struct Contents<'a> {
+    generation: Generation,
+    done: Vec<wire::Content<'a>>,
+    /// The calls of the last message of the model.
+    calls: Vec<Call<'a>>,
+    /// The results since then.
+    results: Vec<&'a ToolResult>,
+}
+
+struct Call<'a> {
+    id: &'a str,
+    /// The id it had on this wire, where it had one.
+    wire_id: Option<Cow<'a, str>>,
+}
+
+impl<'a> Contents<'a> {
+    fn of(
+        request: &'a ChatRequest,
+        generation: Generation,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Vec<wire::Content<'a>>, LlmError> {
+        let (done, calls, results) = (Vec::new(), Vec::new(), Vec::new());
+        let mut all = Self { generation, done, calls, results };
+        for message in request.messages() {
+            all.results.extend(message.tool_results().map(|it| &**it));
+            match message.role() {
+                Role::Tool if message.tool_results().next().is_none() => {
+                    return Err(LlmError::invalid_input(
+                        "a message with the role `tool` has no tool result; make it with `ChatMessage::tool`",
+                    ));
+                }
+                Role::Tool => {}
+                Role::Assistant => all.push_model(message),
+                Role::User => all.push_user(message),
+                Role::System => {
+                    let what = "Gemini takes a system message only at the beginning; one was sent as the user's";
+                    warnings.push(Warning::Unsupported { what: what.to_owned() });
+                    all.push_user(message);
+                }
+            }
+        }
+        all.answer();
+        Ok(all.done)
+    }
+
+    fn push_user(&mut self, message: &'a ChatMessage) {
+        self.answer();
+        let mut parts: Vec<_> = message.content().iter().filter_map(part).collect();
+        if parts.is_empty() {
+            if message.tool_results().next().is_some() {
+                return;
+            }
+            // A content without parts is refused.
+            parts.push(Part::Text { text: "" });
+        }
+        self.done.push(wire::Content { role: "user", parts: Parts::Written(parts) });
+    }
+
+    fn push_model(&mut self, message: &'a ChatMessage) {
+        self.answer();
+        let kept = message.origin(WIRE).and_then(|it| serde_json::from_str::<&RawValue>(it).ok());
+        let (parts, wire_ids) = match kept {
+            Some(kept) => (Parts::Kept(kept), wire_ids(kept)),
+            None => (Parts::Written(self.model_parts(message)), Vec::new()),
+        };
+        let mut wire_ids = wire_ids.into_iter();
+        self.calls = message
+            .tool_calls()
+            .map(|call| Call { id: &call.id, wire_id: wire_ids.next().flatten() })
+            .collect();
+        // A model that said nothing can't be told so: a content without parts is refused.
+        if !matches!(&parts, Parts::Written(parts) if parts.is_empty()) {
+            self.done.push(wire::Content { role: "model", parts });
+        }
+    }
+
+    /// What a model said over another wire. Its reasoning is left out.
+    fn model_parts(&self, message: &'a ChatMessage) -> Vec<Part<'a>> {
+        let wants_signature = self.generation == Generation::Level;
+        // Of parallel calls, the first alone has a signature.
+        let mut signature = wants_signature.then_some(NO_SIGNATURE);
+        let parts = message.content().iter().filter_map(|it| match it {
+            ContentPart::ToolCall(call) => Some(Part::FunctionCall {
+                function_call: function_call(call),
+                thought_signature: signature.take(),
+            }),
+            other => part(other),
+        });
+        parts.collect()
+    }
+
+    /// Puts the results since the last message of the model into one content, in the order of
+    /// its calls.
+    fn answer(&mut self) {
+        if self.results.is_empty() {
+            return;
+        }
+        let mut results = std::mem::take(&mut self.results);
+        let calls = &self.calls;
+        let place = |it: &&ToolResult| calls.iter().position(|call| call.id == it.call_id);
+        results.sort_by_key(|it| place(it).unwrap_or(calls.len()));
+        let parts = results.into_iter().map(|result| {
+            let id = place(&result).and_then(|at| calls[at].wire_id.clone());
+            Part::FunctionResponse { function_response: function_response(id, result) }
+        });
+        let parts = Parts::Written(parts.collect());
+        self.done.push(wire::Content { role: "user", parts });
+    }
+}
+
+/// The ids that the calls among `parts` have on this wire, most often none.
+fn wire_ids(parts: &RawValue) -> Vec<Option<Cow<'_, str>>> {
+    let parts: Vec<wire::KeptPart<'_>> = serde_json::from_str(parts.get()).unwrap_or_default();
+    let calls = parts.into_iter().filter_map(|part| part.function_call);
+    calls.map(|call| call.id.filter(|id| !id.is_empty())).collect()
+}
+
+fn text_part(message: &ChatMessage) -> Option<Part<'_>> {
+    message.text().map(|text| Part::Text { text })
+}
+
+fn part(part: &ContentPart) -> Option<Part<'_>> {
+    match part {
+        // The provider takes no empty part.
+        ContentPart::Text { text, .. } | ContentPart::Refusal { text, .. } => {
+            (!text.is_empty()).then_some(Part::Text { text })
+        }
+        ContentPart::Image { media, .. } | ContentPart::File { media, .. } => media_part(media),
+        _ => None,
+    }
+}
+
+fn media_part(media: &Media) -> Option<Part<'_>> {
+    if let Media::Url { url, .. } = media {
+        let file_data = wire::FileData { mime_type: media.media_type(), file_uri: url };
+        return Some(Part::FileData { file_data });
+    }
+    let inline_data = wire::Blob { mime_type: media.media_type()?, data: media.base64()? };
+    Some(Part::InlineData { inline_data })
+}
+
+fn function_call(call: &ToolCall) -> wire::FunctionCall<'_> {
+    let args = match &call.arguments {
+        Value::Object(fields) => Fields::Object(fields),
+        Value::Null => Fields::None {},
+        // What was no JSON, or none that arguments can be.
+        other => Fields::Arguments { arguments: other },
+    };
+    wire::FunctionCall { name: &call.name, args }
+}
+
+fn function_response<'a>(
+    id: Option<Cow<'a, str>>,
+    result: &'a ToolResult,
+) -> wire::FunctionResponse<'a> {
+    let response = match &result.output {
+        error if result.is_error() => Fields::Error { error },
+        Value::Object(fields) => Fields::Object(fields),
+        other => Fields::Result { result: other },
+    };
+    wire::FunctionResponse { id, name: &result.name, response }
+}
+
+fn function(tool: &Tool) -> wire::Function<'_> {
+    wire::Function {
+        name: tool.name(),
+        description: tool.description(),
+        parameters_json_schema: Schema(tool.parameters()),
+    }
+}
+
+fn tool_config(choice: &ToolChoice) -> wire::ToolConfig<'_> {
+    let (mode, allowed_function_names) = match choice {
+        ToolChoice::Auto => ("AUTO", None),
+        ToolChoice::Required => ("ANY", None),
+        ToolChoice::None => ("NONE", None),
+        ToolChoice::Specific { tool_name } => ("ANY", Some([tool_name.as_str()])),
+    };
+    let function_calling_config = wire::FunctionCalling { mode, allowed_function_names };
+    wire::ToolConfig { function_calling_config }
+}
+
+fn generation_config<'a>(
+    model: &str,
+    settings: &'a Settings,
+    warnings: &mut Vec<Warning>,
+) -> wire::GenerationConfig<'a> {
+    let mut warn = |what: String| warnings.push(Warning::Unsupported { what });
+    if settings.parallel_tool_calls == Some(false) {
+        warn("Gemini can't be kept from calling several tools at once; it was not told so".into());
+    }
+    let seed = settings.seed.and_then(|seed| {
+        let fits = i32::try_from(seed).ok();
+        if fits.is_none() {
+            warn(format!("Gemini takes seeds up to {}; {seed} was left out", i32::MAX));
+        }
+        fits
+    });
+    let thinking_config =
+        settings.reasoning_effort.as_deref().and_then(|effort| thinking(model, effort, &mut warn));
+    let (response_mime_type, response_json_schema) = match &settings.response_format {
+        Some(ResponseFormat::Json) => (Some("application/json"), None),
+        Some(ResponseFormat::JsonSchema { schema, .. }) => {
+            (Some("application/json"), Some(Schema(schema)))
+        }
+        _ => (None, None),
+    };
+    wire::GenerationConfig {
+        temperature: settings.temperature,
+        top_p: settings.top_p,
+        max_output_tokens: settings.max_output_tokens,
+        stop_sequences: &settings.stop_sequences,
+        seed,
+        response_mime_type,
+        response_json_schema,
+        thinking_config,
+    }
+}
+
+/// How much the model is to think; its thoughts are then shown. The budgets are those that
+/// Google's own OpenAI-compatible API has for these words.
+fn thinking(
+    model: &str,
+    effort: &str,
+    warn: &mut impl FnMut(String),
+) -> Option<wire::ThinkingConfig> {
+    let generation = Generation::of(model);
+    let is_pro = model.contains("-pro");
+    if effort == "none" && (generation == Generation::Level || is_pro) {
+        warn(format!("`{model}` can't be kept from thinking; it was told to think little"));
+    }
+    let (budget, level) = match effort {
+        "none" if is_pro => (128, "LOW"),
+        "none" => (0, "MINIMAL"),
+        "minimal" if is_pro => (1024, "LOW"),
+        "minimal" => (1024, "MINIMAL"),
+        "low" => (1024, "LOW"),
+        "medium" => (8192, "MEDIUM"),
+        "high" => (24_576, "HIGH"),
+        other => {
+            warn(format!("Gemini has no reasoning effort `{other}`; it was left out"));
+            return None;
+        }
+    };
+    let (thinking_budget, thinking_level) = match generation {
+        Generation::Budget => (Some(budget), None),
+        Generation::Level => (None, Some(level)),
+        Generation::Thoughtless => {
+            if effort != "none" {
+                warn(format!("`{model}` does not reason; the reasoning effort was left out"));
+            }
+            return None;
+        }
+    };
+    let include_thoughts = effort != "none";
+    Some(wire::ThinkingConfig { include_thoughts, thinking_budget, thinking_level })
+}
+
+#[cfg(test)]
+mod tests;
