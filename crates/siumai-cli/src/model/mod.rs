@@ -8,7 +8,7 @@ mod server;
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
-use siumai::Siumai;
+use siumai::{ErrorKind, LlmError, Siumai};
 
 pub(crate) use self::server::{Http, Models, Servers};
 use crate::{
@@ -79,7 +79,22 @@ impl Choice {
                 builder
             }
         };
-        builder.build().map_err(|error| Failure::usage(error.to_string()))
+        builder.build().map_err(|error| self.refused(&error))
+    }
+}
+
+impl Choice {
+    fn refused(&self, error: &LlmError) -> Failure {
+        let variable = match self {
+            Self::Known { name, .. } => name.split(':').next().and_then(siumai::key_variable),
+            _ => None,
+        };
+        match variable.filter(|_| error.kind() == ErrorKind::Authentication) {
+            Some(variable) => {
+                Failure::usage(format!("no key for {self}; set {variable}, or use --model offline"))
+            }
+            None => Failure::usage(error.to_string()),
+        }
     }
 }
 

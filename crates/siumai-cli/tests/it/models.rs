@@ -62,3 +62,11 @@ fn the_models_are_listed_with_what_they_need() {
     );
     assert!(!seen.out.contains("canary"));
 }
+
+#[test]
+fn a_missing_key_of_any_provider_is_named_by_its_variable() {
+    let seen = Place::new().run(&["run", "-m", "anthropic:claude-x", "hi"]);
+    assert_eq!(seen.code, Some(2));
+    let told = "no key for anthropic:claude-x; set ANTHROPIC_API_KEY, or use --model offline";
+    assert!(seen.err.contains(told), "{}", seen.err);
+}
