@@ -87,12 +87,25 @@ impl Found {
 /// Writes which models can be chosen.
 pub(crate) fn models(out: &mut impl Write, found: &Found) -> io::Result<()> {
     let offline = "always ready: rules instead of a language model, no key, no network";
+    let others = others();
     let rows = [
         ("auto", &*found.auto),
         ("offline", offline),
         ("openai:NAME", &found.openai),
         ("ollama:NAME", &found.ollama),
+        ("others", &others),
     ];
     let (on, off) = (paint::STRONG.render(), paint::STRONG.render_reset());
     rows.iter().try_for_each(|(name, what)| writeln!(out, "{on}{name:<13}{off}{what}"))
+}
+
+/// The other providers, each with the variable of its key.
+fn others() -> String {
+    let is_listed = |name: &&str| !matches!(*name, "offline" | "openai" | "ollama");
+    let others =
+        siumai::provider_names().filter(is_listed).map(|name| match siumai::key_variable(name) {
+            Some(variable) => format!("{name}:NAME ({variable})"),
+            None => format!("{name}:NAME"),
+        });
+    others.collect::<Vec<_>>().join(", ")
 }

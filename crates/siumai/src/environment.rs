@@ -2,7 +2,7 @@
 use siumai_core::{ErrorKind, LlmError};
 use siumai_providers::compatible;
 
-use crate::Siumai;
+use crate::{Siumai, SiumaiBuilder};
 
 /// The model that is asked when the environment names a key and no model.
 const OPENAI_MODEL: &str = "gpt-4.1-mini";
@@ -59,6 +59,19 @@ impl Siumai {
     ///
     /// If the provider is unknown, the model is missing, or the key is.
     pub fn from_model(name: &str) -> Result<Self, LlmError> {
+        Self::named(name).build()
+    }
+
+    /// As [`from_model`](Self::from_model), still to be built: for programs that say more.
+    ///
+    /// ```
+    /// use siumai::prelude::*;
+    ///
+    /// let client = Siumai::named("vllm:qwen3").base_url("http://localhost:9000/v1").build()?;
+    /// assert_eq!(format!("{client:?}"), r#"Siumai { provider: "vllm", model: "qwen3", .. }"#);
+    /// # Ok::<(), LlmError>(())
+    /// ```
+    pub fn named(name: &str) -> SiumaiBuilder {
         let (provider, model) = name.split_once(':').unwrap_or((name, ""));
         let mut builder = Self::builder().provider(provider).model(model);
         if let Some(key) = key_variable(provider).and_then(variable) {
@@ -67,12 +80,17 @@ impl Siumai {
         if let Some(url) = base_url_variable(provider).and_then(variable) {
             builder = builder.base_url(url);
         }
-        builder.build()
+        builder
     }
 }
 
-/// The variable that usually holds the provider's key.
-fn key_variable(provider: &str) -> Option<&'static str> {
+/// The variable of the environment that usually holds the provider's key.
+///
+/// ```
+/// assert_eq!(siumai::key_variable("anthropic"), Some("ANTHROPIC_API_KEY"));
+/// assert_eq!(siumai::key_variable("offline"), None);
+/// ```
+pub fn key_variable(provider: &str) -> Option<&'static str> {
     match provider {
         "openai" | "openai-responses" => Some("OPENAI_API_KEY"),
         "anthropic" => Some("ANTHROPIC_API_KEY"),

@@ -3,6 +3,7 @@
 //! | page | read it to |
 //! |---|---|
 //! | [concepts] | know the words: run, step, message, history, event |
+//! | [providers] | choose the model that is asked |
 //! | [tools] | define tools, execute them, and know what becomes of a call |
 //! | [`stop_conditions`] | end a run where you want it to end |
 //! | [approval] | let somebody decide before a tool executes |
@@ -17,6 +18,9 @@
 
 #[doc = include_str!("guide/concepts.md")]
 pub mod concepts {}
+
+#[doc = include_str!("guide/providers.md")]
+pub mod providers {}
 
 #[doc = include_str!("guide/tools.md")]
 pub mod tools {}

@@ -47,13 +47,14 @@ pub mod prelude;
 
 #[doc(inline)]
 pub use siumai_core::{
-    ErrorKind, LlmError, assistant, async_trait, model, orchestrator, system, testing, tool, types,
-    user,
+    CancellationToken, ErrorKind, LlmError, assistant, async_trait, model, orchestrator, system,
+    testing, tool, types, user,
 };
 
 pub use self::{
     builder::{SiumaiBuilder, provider_names},
     client::Siumai,
+    environment::key_variable,
 };
 
 /// What a run tells whoever watches it, and the streams that carry it.

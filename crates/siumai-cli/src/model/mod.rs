@@ -8,7 +8,7 @@ mod server;
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
-use siumai::Siumai;
+use siumai::{ErrorKind, LlmError, Siumai};
 
 pub(crate) use self::server::{Http, Models, Servers};
 use crate::{
@@ -18,7 +18,6 @@ use crate::{
 
 /// The model of OpenAI that is taken if none is named.
 const OPENAI_MODEL: &str = "gpt-4.1-mini";
-const PROVIDERS: [&str; 4] = ["auto", "offline", "openai", "ollama"];
 
 /// A model to use.
 #[derive(Debug)]
@@ -29,6 +28,8 @@ pub(crate) enum Choice {
     OpenAi { model: String, base_url: Option<String>, key: Option<SecretString> },
     /// One of Ollama.
     Ollama { model: String, base_url: String },
+    /// `provider:model` of any other that the library knows; the library takes its key.
+    Known { name: String, base_url: Option<String> },
 }
 
 /// A model to use, and why it is this one.
@@ -45,6 +46,8 @@ impl fmt::Display for Choice {
             Self::OpenAi { model, base_url: None, .. } => write!(f, "openai:{model}"),
             Self::OpenAi { model, base_url: Some(url), .. } => write!(f, "openai:{model} at {url}"),
             Self::Ollama { model, .. } => write!(f, "ollama:{model}"),
+            Self::Known { name, base_url: None } => f.write_str(name),
+            Self::Known { name, base_url: Some(url) } => write!(f, "{name} at {url}"),
         }
     }
 }
@@ -61,6 +64,10 @@ impl Choice {
             Self::Ollama { model, base_url } => {
                 Siumai::builder().ollama().model(model).base_url(base_url)
             }
+            Self::Known { name, base_url } => match base_url {
+                Some(url) => Siumai::named(name).base_url(url),
+                None => Siumai::named(name),
+            },
             Self::OpenAi { model, base_url, key } => {
                 let mut builder = Siumai::builder().openai().model(model);
                 if let Some(url) = base_url {
@@ -72,7 +79,22 @@ impl Choice {
                 builder
             }
         };
-        builder.build().map_err(|error| Failure::usage(error.to_string()))
+        builder.build().map_err(|error| self.refused(&error))
+    }
+}
+
+impl Choice {
+    fn refused(&self, error: &LlmError) -> Failure {
+        let variable = match self {
+            Self::Known { name, .. } => name.split(':').next().and_then(siumai::key_variable),
+            _ => None,
+        };
+        match variable.filter(|_| error.kind() == ErrorKind::Authentication) {
+            Some(variable) => {
+                Failure::usage(format!("no key for {self}; set {variable}, or use --model offline"))
+            }
+            None => Failure::usage(error.to_string()),
+        }
     }
 }
 
@@ -146,10 +168,21 @@ impl<S: Servers> Chooser<'_, S> {
         let choice = match provider {
             "openai" => self.openai(model).await?,
             "ollama" => self.ollama(model).await?,
+            name if siumai::provider_names().any(|it| it == name) => self.known(name, model)?,
             _ if self.args.base_url.is_some() => self.openai(Some(wanted.trim())).await?,
             _ => return Err(unknown(wanted, provider)),
         };
         Ok(Chosen { choice, why: None })
+    }
+
+    fn known(&self, provider: &str, model: Option<&str>) -> Result<Choice, Failure> {
+        let Some(model) = model else {
+            return Err(Failure::usage(format!(
+                "no model of {provider} is named; write --model {provider}:NAME"
+            )));
+        };
+        let name = format!("{provider}:{model}");
+        Ok(Choice::Known { name, base_url: self.args.base_url.clone() })
     }
 
     async fn openai(&self, model: Option<&str>) -> Result<Choice, Failure> {
@@ -198,14 +231,15 @@ impl<S: Servers> Chooser<'_, S> {
 }
 
 fn unknown(wanted: &str, provider: &str) -> Failure {
-    let way_out = match nearest(provider, PROVIDERS.into_iter()) {
+    let known = siumai::provider_names().chain(["auto"]);
+    let way_out = match nearest(provider, known) {
         Some(near) => format!("did you mean `{near}`? "),
         None => {
             format!("if it is the name of a model, write `openai:{wanted}` or `ollama:{wanted}`; ")
         }
     };
     Failure::usage(format!(
-        "no provider named `{provider}`; {way_out}there are: openai:NAME, ollama:NAME, offline, auto"
+        "no provider named `{provider}`; {way_out}`siumai models` lists what there is"
     ))
 }
 

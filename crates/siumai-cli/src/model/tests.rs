@@ -122,16 +122,25 @@ async fn a_provider_alone_takes_its_first_model() {
 }
 
 #[tokio::test]
+async fn any_other_provider_is_chosen_by_its_name() {
+    let given = Given::model("anthropic:claude-sonnet-4-5");
+    assert_eq!(given.chosen().await, chosen("anthropic:claude-sonnet-4-5", None));
+    let given = Given { base_url: Some("http://localhost:9000/v1"), ..Given::model("vllm:qwen3") };
+    assert_eq!(given.chosen().await, chosen("vllm:qwen3 at http://localhost:9000/v1", None));
+    let message = "no model of groq is named; write --model groq:NAME";
+    assert_eq!(Given::model("groq").chosen().await, Err(message.to_owned()));
+}
+
+#[tokio::test]
 async fn what_is_missing_or_unknown_is_named_with_the_way_out() {
     let message = "no key for openai; set OPENAI_API_KEY, point --base-url to a server that needs \
                    none, or use --model offline";
     assert_eq!(Given::model("openai:gpt-x").chosen().await, Err(message.to_owned()));
-    let message = "no provider named `openia`; did you mean `openai`? there are: openai:NAME, \
-                   ollama:NAME, offline, auto";
+    let message = "no provider named `openia`; did you mean `openai`? `siumai models` lists \
+                   what there is";
     assert_eq!(Given::model("openia:gpt-x").chosen().await, Err(message.to_owned()));
     let message = "no provider named `gpt-4o`; if it is the name of a model, write \
-                   `openai:gpt-4o` or `ollama:gpt-4o`; there are: openai:NAME, ollama:NAME, \
-                   offline, auto";
+                   `openai:gpt-4o` or `ollama:gpt-4o`; `siumai models` lists what there is";
     assert_eq!(Given::model("gpt-4o").chosen().await, Err(message.to_owned()));
     let message = "--base-url says where a server is, and the offline model has none; leave out \
                    one of them";

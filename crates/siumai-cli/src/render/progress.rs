@@ -226,9 +226,9 @@ fn reason(stopped_by: &StoppedBy, max_steps: usize, last: Option<&StepResult>) -
 /// Which flag or variable of the program is the way out.
 fn hint(kind: ErrorKind) -> Option<&'static str> {
     match kind {
-        ErrorKind::Authentication | ErrorKind::PermissionDenied => {
-            Some("the key is taken from OPENAI_API_KEY; --model offline needs none")
-        }
+        ErrorKind::Authentication | ErrorKind::PermissionDenied => Some(
+            "the key is taken from the variable that `siumai models` names; --model offline needs none",
+        ),
         ErrorKind::NotFound => Some(
             "--model names the model and --base-url its server; `siumai models` lists what there is",
         ),

@@ -52,7 +52,7 @@ fn the_models_are_listed_with_what_they_need() {
     let seen = Place::new().run(&["models"]);
     assert_eq!(seen.code, Some(0));
     let names: Vec<_> = seen.out.lines().filter_map(|it| it.split_whitespace().next()).collect();
-    assert_eq!(names, ["auto", "offline", "openai:NAME", "ollama:NAME"]);
+    assert_eq!(names, ["auto", "offline", "openai:NAME", "ollama:NAME", "others"]);
     assert!(seen.out.contains("needs OPENAI_API_KEY"), "{}", seen.out);
     let seen = Place::new().set("OPENAI_API_KEY", "sk-canary").run(&["models"]);
     assert!(
@@ -61,4 +61,12 @@ fn the_models_are_listed_with_what_they_need() {
         seen.out
     );
     assert!(!seen.out.contains("canary"));
+}
+
+#[test]
+fn a_missing_key_of_any_provider_is_named_by_its_variable() {
+    let seen = Place::new().run(&["run", "-m", "anthropic:claude-x", "hi"]);
+    assert_eq!(seen.code, Some(2));
+    let told = "no key for anthropic:claude-x; set ANTHROPIC_API_KEY, or use --model offline";
+    assert!(seen.err.contains(told), "{}", seen.err);
 }

@@ -125,6 +125,18 @@ impl Assembler {
     }
 
     /// Whether anything of the reply has come.
+    ///
+    /// ```
+    /// use siumai_core::{model::{Assembler, ModelEvent}, types::{FinishReason, Usage}};
+    ///
+    /// let mut assembler = Assembler::new("call");
+    /// assert!(!assembler.has_begun());
+    /// assembler.push(ModelEvent::content("Sunny."))?;
+    /// assert!(assembler.has_begun());
+    /// assembler.push(ModelEvent::finish(FinishReason::Stop, Some(Usage::new(3, 2))))?;
+    /// assert_eq!(assembler.usage(), Some(&Usage::new(3, 2)));
+    /// # Ok::<(), siumai_core::LlmError>(())
+    /// ```
     pub fn has_begun(&self) -> bool {
         self.has_begun
     }

@@ -224,6 +224,31 @@ pub type OnToolApproval = Arc<dyn Fn(&str, &Value) -> ToolApproval + Send + Sync
 /// Says how the next step differs from the run.
 pub type PrepareStep = Arc<dyn Fn(PrepareStepContext<'_>) -> PrepareStepResult + Send + Sync>;
 /// Shortens a history that is too long for the model, or says that it can't.
+///
+/// ```
+/// use std::sync::Arc;
+/// use siumai_core::{
+///     ErrorKind, LlmError,
+///     orchestrator::{OrchestratorOptions, run},
+///     testing::ScriptedModel,
+///     user,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), LlmError> {
+/// let too_long = LlmError::new(ErrorKind::ContextTooLong, "too many tokens");
+/// let model = ScriptedModel::new().fails(too_long).reply("Hello.");
+/// let options = OrchestratorOptions {
+///     on_context_too_long: Some(Arc::new(|messages| Some(messages[messages.len() / 2..].to_vec()))),
+///     ..Default::default()
+/// };
+/// let messages = vec![user!("A long story"), user!("Hi")];
+/// let output = run(&model, messages, None, None, &[], options).await?;
+/// assert_eq!(model.requests()[1].messages(), [user!("Hi")]);
+/// assert_eq!(output.messages.len(), 3);
+/// # Ok(())
+/// # }
+/// ```
 pub type OnContextTooLong = Arc<dyn Fn(&[ChatMessage]) -> Option<Vec<ChatMessage>> + Send + Sync>;
 
 /// How long the parts of a run may take; what is `None` may take for ever.
@@ -290,8 +315,46 @@ pub struct OrchestratorOptions {
     /// How often a step begins again when its reply breaks off; 0 by default. Those who watch are
     /// told by [`StepReset`](super::StreamEvent::StepReset) to forget what they saw of it. A call
     /// that fails before its reply begins is for [`Retry`](crate::model::layers::Retry).
+    ///
+    /// ```
+    /// use siumai_core::{
+    ///     orchestrator::{OrchestratorOptions, run},
+    ///     testing::{Reply, ScriptedModel},
+    ///     user,
+    /// };
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), siumai_core::LlmError> {
+    /// let model = ScriptedModel::new().then(Reply::text("It is su").cut()).reply("It is sunny.");
+    /// let options = OrchestratorOptions { step_retries: 1, ..Default::default() };
+    /// let output = run(&model, vec![user!("Hi")], None, None, &[], options).await?;
+    /// assert_eq!(output.response.content_text(), Some("It is sunny."));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub step_retries: usize,
     /// Ends the run when it is cancelled: the model call and the tools stop at their next await.
+    ///
+    /// ```
+    /// use siumai_core::{
+    ///     CancellationToken, ErrorKind,
+    ///     orchestrator::{OrchestratorOptions, run},
+    ///     testing::ScriptedModel,
+    ///     user,
+    /// };
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let token = CancellationToken::new();
+    /// let options = OrchestratorOptions { cancellation: Some(token.clone()), ..Default::default() };
+    /// token.cancel();
+    ///
+    /// let model = ScriptedModel::new().reply("Hello.");
+    /// let failed = run(&model, vec![user!("Hi")], None, None, &[], options).await.unwrap_err();
+    /// assert_eq!(failed.kind(), ErrorKind::Cancelled);
+    /// assert_eq!(model.remaining(), 1);
+    /// # }
+    /// ```
     pub cancellation: Option<CancellationToken>,
     /// The name of the agent that runs, for logs and telemetry.
     pub agent_id: Option<String>,

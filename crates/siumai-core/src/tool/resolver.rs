@@ -100,6 +100,15 @@ impl ToolContext {
     }
 
     /// Gives the call a token of its own that is cancelled with `run`.
+    ///
+    /// ```
+    /// use siumai_core::{CancellationToken, tool::ToolContext};
+    ///
+    /// let run = CancellationToken::new();
+    /// let context = ToolContext::new("call_1", 0).cancelled_with(&run);
+    /// run.cancel();
+    /// assert!(context.cancellation.is_cancelled());
+    /// ```
     #[must_use]
     pub fn cancelled_with(mut self, run: &CancellationToken) -> Self {
         self.cancellation = run.child_token();

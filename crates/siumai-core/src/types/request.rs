@@ -67,6 +67,18 @@ impl ChatRequest {
 
     /// Says when nobody waits any more for the reply to begin. Whatever would have to wait
     /// longer before it asks the model fails at once instead.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use siumai_core::{types::ChatRequest, user};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let soon = tokio::time::Instant::now().into_std() + Duration::from_secs(10);
+    /// let request = ChatRequest::new(vec![user!("Hello")]).with_deadline(soon);
+    /// assert_eq!(request.deadline(), Some(soon));
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_deadline(mut self, deadline: impl Into<Option<Instant>>) -> Self {
         self.deadline = deadline.into();

@@ -107,8 +107,11 @@ fn introduction(tools: &[Tool], task: &str) -> String {
         );
     }
     let tool = |tool: &Tool| {
-        let mark =
-            if tool.is_destructive() { " (only if you name it as the tool to call)" } else { "" };
+        let mark = if tool.is_destructive() {
+            " (it can destroy something: I never pick it by myself)"
+        } else {
+            ""
+        };
         match tool.description().lines().next().unwrap_or("") {
             "" => format!("- `{}`{mark}", tool.name()),
             description => format!("- `{}`: {description}{mark}", tool.name()),

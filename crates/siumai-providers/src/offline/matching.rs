@@ -49,7 +49,7 @@ impl<'a> Candidate<'a> {
                 let sharing = names.iter().filter(|it| it.contains(word)).count().max(1);
                 #[expect(clippy::cast_precision_loss, reason = "nobody offers millions of tools")]
                 let rarity = 1.0 / sharing as f32;
-                rarity * word.weight().max(0.1)
+                rarity * word.weight_in_name()
             };
             candidate.weights = candidate.name.iter().map(weight).collect();
         }

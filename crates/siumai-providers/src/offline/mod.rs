@@ -4,9 +4,9 @@
 //! so that a program can be tried, shown and tested end to end, with tools that really run. It
 //! knows no language beyond its tables, and says so where it can't help.
 //!
-//! How a reply comes about: [`history`] finds the task and what was already called, [`task`] reads
-//! it into tokens, expressions, amounts and clauses, [`wishes`] finds the tool for each clause,
-//! [`arguments`] fills in the parameters, [`plan`] says which calls come next, and [`answer`] puts
+//! How a reply comes about: `history` finds the task and what was already called, `task` reads
+//! it into tokens, expressions, amounts and clauses, `wishes` finds the tool for each clause,
+//! `arguments` fills in the parameters, `plan` says which calls come next, and `answer` puts
 //! results into words.
 mod amounts;
 mod answer;

@@ -83,6 +83,14 @@ struct Walk {
     last: Option<Outcome>,
 }
 
+impl Walk {
+    fn note(&mut self, note: Note) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+}
+
 /// What the calls of a wish came to.
 #[derive(Clone)]
 enum Outcome {
@@ -106,7 +114,7 @@ impl Planner<'_> {
                     }
                     let candidate = &self.candidates[*candidate];
                     if candidate.tool.is_destructive() && !self.is_chosen {
-                        walk.notes.push(Note::Destructive(candidate.tool.name().to_owned()));
+                        walk.note(Note::Destructive(candidate.tool.name().to_owned()));
                         continue;
                     }
                     if !self.grant(at, candidate, given, &mut walk) {
@@ -149,7 +157,7 @@ impl Planner<'_> {
         let mut outcome = None;
         for arguments in filled.arguments(candidate) {
             if !schema::fits(candidate.tool, &arguments) {
-                walk.notes.push(Note::Unfit(candidate.tool.name().to_owned()));
+                walk.note(Note::Unfit(candidate.tool.name().to_owned()));
                 continue;
             }
             outcome = Some(self.plan(candidate, arguments, walk));
@@ -163,7 +171,7 @@ impl Planner<'_> {
             // What is missing may be in a result that is not there yet.
             Some(Outcome::Pending) => return false,
             Some(Outcome::Failed) => {
-                walk.notes.push(Note::Blocked(candidate.tool.name().to_owned()));
+                walk.note(Note::Blocked(candidate.tool.name().to_owned()));
             }
             _ => {
                 let named = missing.iter().map(|it| &candidate.slots[*it]);

@@ -38,6 +38,11 @@ impl Stem {
         self.weight
     }
 
+    /// What it tells in the name of a tool: a task that wants `find_hotels` need not say `find`.
+    pub(super) fn weight_in_name(&self) -> f32 {
+        if self.text == "find" { 0.3 } else { self.weight.max(0.1) }
+    }
+
     /// Whether it tells as much as any word, rather than that it goes with most tasks.
     pub(super) fn is_telling(&self) -> bool {
         self.weight > 0.9
@@ -248,7 +253,7 @@ s'il te vous plaît moi je tu il elle nous fait fait-il
 /// Words that say a little: they go with many tasks.
 const WEAK_WORDS: &str = "
 now today tonight tomorrow yesterday current currently right moment week month year day next last
-fetch find check make use put take see look say tell change start run call my new first latest
+fetch check make use put take see look say tell change start run call my new first latest
 show display text file page name number value information data result detail item
 ";
 
@@ -346,6 +351,7 @@ const PHRASES: &[(&str, &str)] = &[
     ("calculate", "work out, figure out"),
     ("track", "where is my, where's my, where are my"),
     ("read", "have a look at, take a look at, look at"),
+    ("date", "what day, which day, what weekday, which weekday, day of the week"),
     ("timer", "wake me up, wake me"),
     ("now", "is it today, is today, is it now, is it right now"),
     ("define", "definition of, meaning of, what is the meaning of, what's the meaning of"),

@@ -14,16 +14,12 @@ use tokio::{process::Command, time::timeout};
 
 use self::{group::Group, output::Output};
 use super::{BuiltIn, Root, read_arguments, told};
-use crate::environment::OPENAI_API_KEY;
 
 /// How long a command may take if nothing is said, and at most.
 const DEFAULT_SECONDS: u64 = 60;
 const MAX_SECONDS: u64 = 3_600;
 /// How long to wait for output once the command has ended and all it started is killed.
 const DRAIN: Duration = Duration::from_secs(1);
-
-/// Variables that stay with the program: a command has no use for the key of the model.
-const KEPT_BACK: [&str; 1] = [OPENAI_API_KEY];
 
 /// Runs a shell command.
 #[derive(Debug)]
@@ -77,7 +73,8 @@ async fn run(root: &Root, line: &str, limit: Duration) -> Result<Value, LlmError
     // Without `--` a line that begins with `-` would be taken for an option.
     command.args(["-c", "--", line]).current_dir(root.path()).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for name in KEPT_BACK {
+    // A command has no use for the key of a model.
+    for name in siumai::provider_names().filter_map(siumai::key_variable) {
         command.env_remove(name);
     }
     let cannot_run = |error: std::io::Error| {

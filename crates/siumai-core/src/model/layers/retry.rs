@@ -90,6 +90,29 @@ impl<M: LanguageModel> Retry<M> {
     }
 
     /// Makes the random waits the same every time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use siumai_core::{
+    ///     ErrorKind, LlmError,
+    ///     model::{LanguageModel, layers::Retry},
+    ///     testing::ScriptedModel,
+    ///     types::ChatRequest,
+    ///     user,
+    /// };
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let busy = || LlmError::new(ErrorKind::Overloaded, "overloaded");
+    /// let model = Retry::new(ScriptedModel::new().fails(busy()).fails(busy()))
+    ///     .max_retries(1)
+    ///     .first_wait(Duration::from_millis(100))
+    ///     .longest_wait(Duration::from_secs(5))
+    ///     .seed(7);
+    /// let error = model.stream(ChatRequest::new(vec![user!("Hi")])).await.err().unwrap();
+    /// assert_eq!(error.attempts(), Some(2));
+    /// # }
+    /// ```
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.random = Mutex::new(fastrand::Rng::with_seed(seed));

@@ -9,7 +9,7 @@ use siumai_core::types::{
 use super::{calls, reply};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_and_any_tools_get_a_reply_whose_calls_fit(

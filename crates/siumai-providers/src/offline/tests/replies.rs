@@ -48,7 +48,7 @@ fn where_nothing_fits_it_says_what_it_has() {
     let expected = "I found no tool that fits this. I am the offline model: fixed rules that match the words of a task \
                     to tools. No language model was involved, and I don't guess. What I can use here:\n\n\
                     - `get_weather`: Get weather for a city\n\
-                    - `delete_file`: Delete a file (only if you name it as the tool to call)";
+                    - `delete_file`: Delete a file (it can destroy something: I never pick it by myself)";
     assert_eq!(reply.content_text(), Some(expected));
 }
 
