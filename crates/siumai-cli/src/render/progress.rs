@@ -227,7 +227,7 @@ fn reason(stopped_by: &StoppedBy, max_steps: usize, last: Option<&StepResult>) -
 fn hint(kind: ErrorKind) -> Option<&'static str> {
     match kind {
         ErrorKind::Authentication | ErrorKind::PermissionDenied => Some(
-            "the key is taken from the variable that `siumai models` names; --model offline needs none",
+            "the key is taken from OPENAI_API_KEY, or what `siumai models` names; --model offline needs none",
         ),
         ErrorKind::NotFound => Some(
             "--model names the model and --base-url its server; `siumai models` lists what there is",

@@ -144,7 +144,7 @@ fn ctrl_c_at_the_question_interrupts() {
     let (server, place) = (writing(), Place::new());
     let mut terminal = at_terminal(&server, &place);
     terminal.wait_for(QUESTION);
-    terminal.type_in("\x03");
+    terminal.type_until_the_end("\x03");
     let (code, _, shown) = terminal.end();
     assert_eq!(code, Some(130));
     assert!(shown.contains("interrupted: 1 step, 1 tool call, "), "{shown}");

@@ -61,6 +61,20 @@ impl Terminal {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
+    /// Types `keys`, and again whenever nothing happens, until the program ends: what is typed
+    /// before it reads key by key is lost.
+    pub(crate) fn type_until_the_end(&mut self, keys: &str) {
+        self.type_in(keys);
+        while self.child.try_wait().unwrap().is_none() {
+            match self.screen.recv_timeout(Duration::from_millis(300)) {
+                Ok(bytes) => self.shown.push_str(&without_colours(&bytes)),
+                // Nobody reads any more if it has ended just now.
+                Err(_) if self.keyboard.write_all(keys.as_bytes()).is_err() => break,
+                Err(_) => {}
+            }
+        }
+    }
+
     pub(crate) fn child(&self) -> &Child {
         &self.child
     }
