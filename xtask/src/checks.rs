@@ -25,8 +25,10 @@ const CHECKS: [Check; 7] = [
     // Only its own features: those that other packages switch on must not be what it lives on.
     Check::cargo("the core alone", &["check", "--package", "siumai-core"]),
     Check::cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-    // `--all-targets` leaves out the examples in the documentation, and nothing else.
-    Check::cargo("tests", &["test", "--workspace", "--all-targets"]),
+    // The tests run them.
+    Check::cargo("examples", &["build", "--workspace", "--examples"]),
+    // The examples in the documentation have a check of their own.
+    Check::cargo("tests", &["test", "--workspace", "--lib", "--bins", "--tests"]),
     Check::cargo("examples in the documentation", &["test", "--workspace", "--doc"]),
     Check {
         name: "documentation",
