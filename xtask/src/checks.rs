@@ -19,7 +19,7 @@ enum Work {
     },
 }
 
-const CHECKS: [Check; 7] = [
+const CHECKS: [Check; 8] = [
     Check::cargo("format", &["fmt", "--all", "--check"]),
     Check { name: "tidy", work: Work::Tidy },
     // Only its own features: those that other packages switch on must not be what it lives on.
