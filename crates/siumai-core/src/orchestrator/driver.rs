@@ -336,8 +336,8 @@ fn failure(
     partial_reply: Option<ChatMessage>,
 ) -> RunError {
     run.break_off(status);
-    let (steps, messages, _) = run.into_parts();
-    RunError::new(error, steps, messages, partial_reply)
+    let (steps, messages, warnings) = run.into_parts();
+    RunError::new(error, steps, messages, partial_reply, warnings)
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> LlmError {

@@ -218,7 +218,7 @@ impl<'a> RunStream<'a> {
         let outcome = &self.shared.outcome;
         let is_awaited_elsewhere = Arc::strong_count(&self.shared) > 1;
         let ended = if is_awaited_elsewhere { outcome.read(Clone::clone) } else { outcome.take() };
-        ended.unwrap_or_else(|| Err(RunError::new(never_ended(), Vec::new(), Vec::new(), None)))
+        ended.unwrap_or_else(|| Err(RunError::unbegun(never_ended(), Vec::new())))
     }
 }
 
@@ -363,7 +363,7 @@ fn prepare(
         let toolbox = Toolbox::new(tools.unwrap_or_default())?;
         Ok(Prepared { run, toolbox, settings: Arc::new(options.settings.clone()) })
     };
-    prepared().map_err(|error| RunError::new(error, Vec::new(), given, None))
+    prepared().map_err(|error| RunError::unbegun(error, given))
 }
 
 fn check_limit(name: &str, limit: usize) -> Result<(), LlmError> {

@@ -134,6 +134,7 @@ struct Done {
     messages: Vec<ChatMessage>,
     usage: Usage,
     partial_reply: Option<ChatMessage>,
+    warnings: Vec<Warning>,
 }
 
 impl RunError {
@@ -142,9 +143,16 @@ impl RunError {
         steps: Vec<StepResult>,
         messages: Vec<ChatMessage>,
         partial_reply: Option<ChatMessage>,
+        warnings: Vec<Warning>,
     ) -> Self {
         let usage = StepResult::merge_usage(&steps);
-        Self { error, done: Arc::new(Done { steps, messages, usage, partial_reply }) }
+        let done = Done { steps, messages, usage, partial_reply, warnings };
+        Self { error, done: Arc::new(done) }
+    }
+
+    /// A run that failed before it began.
+    pub(super) fn unbegun(error: LlmError, messages: Vec<ChatMessage>) -> Self {
+        Self::new(error, Vec::new(), messages, None, Vec::new())
     }
 
     /// The failure itself.
@@ -176,6 +184,11 @@ impl RunError {
     /// What the model had said of a reply that broke off; it is not part of the history.
     pub fn partial_reply(&self) -> Option<&ChatMessage> {
         self.done.partial_reply.as_ref()
+    }
+
+    /// What was not as it should be, and did not end the run.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.done.warnings
     }
 }
 

@@ -67,6 +67,15 @@ async fn h1_a_call_without_a_result_is_answered_as_interrupted_and_reported() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn h1_what_was_mended_is_reported_by_a_run_that_fails_too() {
+    let a = call("a", "look", json!({}));
+    let messages = [user!("go"), calling([&a]), user!("on")];
+    let played = play(|_| Scene::new(script()).messages(messages.to_vec())).await;
+    assert_eq!(played.failed().warnings, [unanswered(&a)]);
+    assert_answered_once(played.messages());
+}
+
+#[tokio::test(start_paused = true)]
 async fn h1_a_history_that_ends_with_a_call_is_mended_too() {
     let a = call("a", "look", json!({}));
     let played = with(&[user!("go"), calling([&a])]).await;
