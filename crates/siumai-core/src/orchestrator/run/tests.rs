@@ -160,7 +160,7 @@ fn perform(
             Action::CallModel(request) => {
                 // A model that is done holds no request, or the history would have to be copied.
                 drop(request);
-                vec![Entry::ModelReplied(script.remove(0))]
+                answered(script.remove(0))
             }
             Action::Decide(calls) => calls.iter().map(|call| decided(call)).collect(),
             // The last of a batch finishes first.
@@ -174,6 +174,20 @@ fn perform(
             run.apply(entry).unwrap();
         }
     }
+}
+
+/// By the length of its text: a reply comes at once, or after one that broke off, or after
+/// the history was too long.
+fn answered(response: ChatResponse) -> Vec<Entry> {
+    let before = match response.content_text().map_or(0, str::len) % 3 {
+        1 => {
+            let (error, usage) = ("cut".to_owned(), Some(Usage::new(3, 1)));
+            vec![Entry::ReplyBrokeOff { attempt: 1, error, usage }]
+        }
+        2 => vec![Entry::HistoryShortened(vec![ChatMessage::user("in short")])],
+        _ => vec![],
+    };
+    before.into_iter().chain([Entry::ModelReplied(response)]).collect()
 }
 
 /// By its id: a call is denied, left to the caller, executed with other arguments, or as it is.
