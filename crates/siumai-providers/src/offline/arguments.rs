@@ -19,7 +19,7 @@ use super::{
     schema::{Meaning, Role, Shape, Slot},
     task::Task,
     text::Kind,
-    words,
+    words::{self, is_one_of},
 };
 
 /// What of a tool's parameters a stretch of a task fills.
@@ -274,9 +274,7 @@ impl<'t> Reader<'t> {
         let text = &self.task.text;
         let is_denied = |at: usize| {
             let before = (at.saturating_sub(2)..at).map(|it| text.word(it));
-            before.into_iter().any(|it| {
-                ["no", "not", "without", "don't", "never", "disable", "ohne"].contains(&it)
-            })
+            before.into_iter().any(|it| is_one_of("no not without don't never disable ohne", it))
         };
         let named = self.free().find(|it| {
             let stem = &text.tokens[*it].stem;
@@ -289,7 +287,7 @@ impl<'t> Reader<'t> {
             return Some(is_on);
         }
         let at = named?;
-        let value = !is_denied(at) && !["false", "off", "no"].contains(&text.word(at + 1));
+        let value = !is_denied(at) && !is_one_of("false off no", text.word(at + 1));
         self.take(at..at + 1);
         Some(value)
     }
@@ -305,8 +303,10 @@ impl<'t> Reader<'t> {
             }
             // `on` is a preposition more often than a state.
             "on" => {
-                let follows_switch = ["turn", "switch", "put", "lights", "light", "lamp", "it"]
-                    .contains(&text.word(at.wrapping_sub(1)));
+                let follows_switch = is_one_of(
+                    "turn switch put lights light lamp it",
+                    text.word(at.wrapping_sub(1)),
+                );
                 (follows_switch || at + 1 == self.range.end).then_some(true)
             }
             _ => None,

@@ -13,6 +13,7 @@ use self::parser::Parser;
 use super::{
     facts,
     text::{Kind, Text},
+    words::is_one_of,
 };
 
 /// An arithmetic expression and where it stands.
@@ -81,7 +82,7 @@ fn conversion(text: &Text<'_>, at: usize) -> Option<Expression> {
     let unit = |at: usize| facts::unit(text.word(at));
     let (from, to) = (unit(at + 1)?, unit(at + 3)?);
     let is_conversion =
-        ["to", "in", "into", "as"].contains(&text.word(at + 2)) && from.quantity == to.quantity;
+        is_one_of("to in into as", text.word(at + 2)) && from.quantity == to.quantity;
     let written =
         format!("{} {} to {}", text.tokens[at].value, text.word(at + 1), text.word(at + 3));
     is_conversion.then_some(Expression {
@@ -94,8 +95,7 @@ fn conversion(text: &Text<'_>, at: usize) -> Option<Expression> {
 
 fn how_many(text: &Text<'_>, at: usize) -> Option<Expression> {
     let to = facts::unit(text.word(at + 2))?;
-    let skipped =
-        (at + 3..at + 7).take_while(|it| ["are", "is", "there", "in"].contains(&text.word(*it)));
+    let skipped = (at + 3..at + 7).take_while(|it| is_one_of("are is there in", text.word(*it)));
     let number = at + 3 + skipped.count();
     let Kind::Number(_) = text.tokens.get(number)?.kind else { return None };
     let from = facts::unit(text.word(number + 1))?;

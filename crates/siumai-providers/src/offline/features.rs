@@ -6,7 +6,7 @@ use super::{
     facts,
     task::Task,
     text::{Kind, Token},
-    words::Stem,
+    words::{Stem, is_one_of},
 };
 
 /// A word, a value or a sum.
@@ -45,7 +45,7 @@ fn of_token(task: &Task<'_>, at: usize) -> Option<Feature> {
         return Some(Feature { at, stems, weight: 0.5, is_literal: true });
     }
     // `tell Anna`, but not `tell me`.
-    if ["tell", "ask"].contains(&task.text.word(at)) && task.text.is_capitalised(at + 1) {
+    if is_one_of("tell ask", task.text.word(at)) && task.text.is_capitalised(at + 1) {
         let stems = vec![Stem::new("message"), Stem::new("send")];
         return Some(Feature { at, stems, weight: 1.0, is_literal: false });
     }

@@ -113,7 +113,9 @@ impl<'a> Candidate<'a> {
             said += if feature.is_literal { 0.0 } else { feature.weight * likeness };
         }
         // Where any words would do for the arguments, a value says nothing either.
-        let evidence = if filled.is_loose || takes_anything(self) { said } else { explained };
+        let needs_any = self.slots.iter().any(|it| it.required);
+        let is_any = filled.is_loose || (needs_any && takes_anything(self));
+        let evidence = if is_any { said } else { explained + self.exact_values(filled) };
         if evidence < LEAST {
             return 0.0;
         }
@@ -124,14 +126,26 @@ impl<'a> Candidate<'a> {
         explained / total * coverage
     }
 
+    /// What values count that can hardly be mistaken, where words alone are few: `the files in src`.
+    fn exact_values(&self, filled: &Filled) -> f32 {
+        let is_exact = |(slot, values): (&Slot<'_>, &Vec<_>)| {
+            slot.meaning < Meaning::Place && !values.is_empty()
+        };
+        if self.slots.iter().zip(&filled.values).any(is_exact) { 0.1 } else { 0.0 }
+    }
+
     /// Whether everything it needs was filled, with some values that can hardly be mistaken and no others.
     fn is_sure(&self, filled: &Filled) -> bool {
-        let needed = || self.slots.iter().zip(&filled.values).filter(|(slot, _)| slot.required);
         let is_text = |slot: &Slot<'_>| matches!(slot.shape, Shape::Text | Shape::List(_));
         let is_exact = |slot: &Slot<'_>| is_text(slot) && slot.meaning < Meaning::Place;
-        needed().any(|(slot, _)| is_exact(slot))
-            && needed()
-                .all(|(slot, values)| !values.is_empty() && (is_exact(slot) || !is_text(slot)))
+        let needs_any = self.slots.iter().any(|it| it.required);
+        let slots = || {
+            self.slots.iter().zip(&filled.values).filter(|(slot, _)| slot.required || !needs_any)
+        };
+        slots().any(|(slot, values)| is_exact(slot) && !values.is_empty())
+            && slots().all(|(slot, values)| {
+                !needs_any || (!values.is_empty() && (is_exact(slot) || !is_text(slot)))
+            })
     }
 
     fn likeness_of_feature(&self, feature: &Feature) -> f32 {

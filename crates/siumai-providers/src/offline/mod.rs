@@ -22,6 +22,7 @@ mod schema;
 mod task;
 mod text;
 mod wishes;
+mod wording;
 mod words;
 
 #[cfg(test)]

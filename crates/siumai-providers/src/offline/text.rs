@@ -8,7 +8,7 @@ use std::ops::Range;
 use self::scan::Scanner;
 use super::{
     facts,
-    words::{self, Stem},
+    words::{self, Stem, is_one_of},
 };
 
 /// A text that is longer is content for a tool: nobody says so much to ask for something.
@@ -70,7 +70,7 @@ impl<'a> Text<'a> {
         let mut text = Self { source, tokens };
         text.join_dates();
         text.join_phrases();
-        text.join_whereabouts();
+        text.join_questions();
         text
     }
 
@@ -134,9 +134,8 @@ impl<'a> Text<'a> {
 
     /// How many tokens make up the date that begins here, and its ISO form if the year is told.
     fn written_date(&self, at: usize) -> Option<(usize, Option<String>)> {
-        let is_ordinal = |at: usize| {
-            ["st", "nd", "rd", "th"].contains(&self.word(at)) && !self.tokens[at].spaced
-        };
+        let is_ordinal =
+            |at: usize| is_one_of("st nd rd th", self.word(at)) && !self.tokens[at].spaced;
         let day_at = |at: usize| {
             let whole = |value: f64| (1.0..=31.0).contains(&value) && value.fract() == 0.0;
             self.tokens.get(at).and_then(|token| match token.kind {
@@ -171,16 +170,23 @@ impl<'a> Text<'a> {
         Some((year_at + 1 - at, Some(format!("{year:04}-{month:02}-{day:02}"))))
     }
 
-    /// `Where is it used?` wants a search.
-    fn join_whereabouts(&mut self) {
-        let is_use =
-            |at: usize| words::is_one_of("used defined mentioned called referenced", self.word(at));
-        let where_at = (0..self.tokens.len()).find(|it| self.word(*it) == "where");
-        let Some(at) = where_at.filter(|at| (*at..self.tokens.len().min(at + 8)).any(is_use))
-        else {
-            return;
-        };
-        self.tokens[at].stem = Stem::new("search");
+    /// `Where is it used?` wants a search, `what does it contain?` wants to read.
+    fn join_questions(&mut self) {
+        const NEAR: usize = 8;
+        for at in 0..self.tokens.len() {
+            let (closings, meaning) = match (self.word(at), self.word(at + 1)) {
+                ("where", "is" | "are" | "do" | "does") => {
+                    ("used defined mentioned called referenced", "search")
+                }
+                ("what", "does" | "do") => ("contain say hold", "contents"),
+                _ => continue,
+            };
+            let near = at..self.tokens.len().min(at + NEAR);
+            let closing = near.into_iter().find(|it| is_one_of(closings, self.word(*it)));
+            if let Some(closing) = closing {
+                self.tokens[closing].stem = Stem::new(meaning);
+            }
+        }
     }
 
     /// The first word of a phrase gets the stem of what the phrase stands for, the others get none.

@@ -10,9 +10,10 @@ use super::{
     arguments::{self, Filled},
     history::Made,
     matching::{self, Candidate, Fit, THRESHOLD},
+    schema::Shape,
     task::{Clause, Joint, Task},
     text::Kind,
-    words::{self, is_one_of},
+    wording::Wording,
 };
 
 /// A stretch of the task and what is to be done about it.
@@ -43,7 +44,7 @@ impl Wish {
 
     /// Whether it speaks of something that was said before.
     pub(super) fn refers(&self, task: &Task<'_>) -> bool {
-        self.tokens.clone().any(|it| is_one_of("it that this there them", task.text.word(it)))
+        Wording::of(task, self.tokens.clone()).refers()
     }
 }
 
@@ -89,6 +90,9 @@ impl Finder<'_> {
         if is_bare && self.extend(&clause, true) {
             return;
         }
+        if self.lists_more(&clause) && self.extend(&clause, false) {
+            return;
+        }
         if let Some(fit) = self.fit(clause.tokens.clone()) {
             return self.wishes.push(called(clause, fit.candidate));
         }
@@ -98,13 +102,14 @@ impl Finder<'_> {
         if let Some(candidate) = self.continued(&clause) {
             return self.wishes.push(called(clause, candidate));
         }
-        if self.asks_the_web(&clause)
+        let wording = Wording::of(self.task, clause.tokens.clone());
+        if wording.asks_about_the_world()
             && let Some(candidate) = self.candidates.iter().position(Candidate::searches_web)
         {
             return self.wishes.push(called(clause, candidate));
         }
         let Clause { tokens, joint } = clause.clone();
-        if self.is_request(tokens.clone()) {
+        if wording.is_request() {
             self.wishes.push(Wish { tokens, joint, goal: Goal::Unknown });
         } else if joint == Joint::Sentence || !self.extend(&clause, false) {
             self.wishes.push(Wish { tokens, joint, goal: Goal::Context });
@@ -139,24 +144,15 @@ impl Finder<'_> {
 
     /// How far a fit is to be trusted, given how the stretch is put.
     fn trust(&self, fit: &Fit, tokens: &Range<usize>) -> f32 {
-        let text = &self.task.text;
         let candidate = &self.candidates[fit.candidate];
-        let is_statement = self.is_statement(tokens.clone());
-        let is_setting = is_statement && is_one_of("it's its there's", text.word(tokens.start));
-        // `What is a time zone?` wants an explanation.
-        let word = |offset: usize| text.word(tokens.start + offset);
-        let is_question =
-            word(0) == "what's" || (word(0) == "what" && is_one_of("is are", word(1)));
-        let is_definition = is_question
-            && is_one_of("a an", word(if word(0) == "what" { 2 } else { 1 }))
-            && !self.task.expressions.iter().any(|it| tokens.contains(&it.tokens.start));
-        if is_definition && !candidate.says("define") && !candidate.says("search") {
-            return 0.0;
-        }
-        match (is_statement && (is_setting || matching::takes_anything(candidate)), is_setting) {
-            (true, true) => 0.3,
-            (true, false) => 0.5,
-            (false, _) => 1.0,
+        let wording = Wording::of(self.task, tokens.clone());
+        let explains = candidate.says("define") || candidate.says("search");
+        match () {
+            () if wording.asks_for_advice() => 0.0,
+            () if wording.is_definition() && !explains => 0.0,
+            () if wording.is_setting() => 0.3,
+            () if wording.is_statement() && matching::takes_anything(candidate) => 0.5,
+            () => 1.0,
         }
     }
 
@@ -180,10 +176,9 @@ impl Finder<'_> {
         let whole = first.tokens.start..clause.tokens.end;
         let together = self.fit(whole.clone())?;
         let alone = self.fit(clause.tokens.clone());
-        let refers = clause
-            .tokens
-            .clone()
-            .any(|it| ["that", "it", "there", "this"].contains(&self.task.text.word(it)));
+        let refers = clause.joint == Joint::And
+            && (Wording::of(self.task, clause.tokens.clone()).refers()
+                || Wording::of(self.task, first.tokens.clone()).is_setting());
         let used = |it: &Fit| it.filled.used.iter().filter(|it| **it).count();
         let is_richer = |alone: &Fit| {
             refers
@@ -195,6 +190,17 @@ impl Finder<'_> {
         }
         self.wishes.truncate(start?);
         Some(called(Clause { tokens: whole, joint: first.joint }, together.candidate))
+    }
+
+    /// Whether the clause goes on with the items of a list: `add apples and milk to the list`.
+    fn lists_more(&self, clause: &Clause) -> bool {
+        let before = self.wishes.last().and_then(Wish::candidate);
+        let takes_list = |at: &usize| {
+            let mut slots = self.candidates[*at].slots.iter();
+            slots.any(|it| it.required && matches!(it.shape, Shape::List(_)))
+        };
+        let before = before.filter(|it| clause.joint == Joint::And && takes_list(it));
+        before.is_some() && self.fit(clause.tokens.clone()).map(|it| it.candidate) == before
     }
 
     /// Adds the clause to the wish before it; if it must fit, only when that takes up all that it says.
@@ -258,69 +264,6 @@ impl Finder<'_> {
         };
         let says_something = tokens.clone().any(|it| filled.used[it]);
         says_something && tokens.into_iter().all(|it| filled.used[it] || says_nothing_else(it))
-    }
-
-    /// A question about the world, for whoever can search it.
-    fn asks_the_web(&self, clause: &Clause) -> bool {
-        const QUESTIONS: [&str; 9] =
-            ["who", "what", "when", "where", "why", "which", "how", "who's", "what's"];
-        let text = &self.task.text;
-        let mut words = clause.tokens.clone().map(|it| text.word(it)).filter(|it| !it.is_empty());
-        let first = words
-            .find(|it| !["so", "hey", "hi", "hello", "please", "and"].contains(it))
-            .unwrap_or("");
-        let rest: Vec<&str> = words.collect();
-        let is_question = QUESTIONS.contains(&first)
-            || (first == "tell" && rest.contains(&"about"))
-            || first == "explain"
-            || rest.first().is_some_and(|_| first == "latest" || first == "news");
-        let is_about_us =
-            rest.iter().any(|it| ["you", "your", "my", "i", "me", "we", "our"].contains(it))
-                && first != "tell";
-        let says_something = clause.tokens.clone().any(|it| text.tokens[it].stem.is_telling());
-        let has_reference = rest.iter().any(|it| ["it", "that", "this", "there"].contains(it));
-        is_question && says_something && !is_about_us && !has_reference && rest.len() > 1
-    }
-
-    /// Whether a clause asks for something that is more than to sum up.
-    fn is_request(&self, tokens: Range<usize>) -> bool {
-        const OPENERS: &str = "who what when where why which how is are can could will would does do tell give write make \
-             create sing explain draw buy order call remind play draft compose generate describe count delete remove send \
-             print open close start stop run turn book find search read list show compare check add calculate translate";
-        const SUMMING_UP: &str = "answer summary summarize summarise report result comprehensive final short brief explain \
-             conclusion everything detail compare comparison table overview findings";
-        let text = &self.task.text;
-        let mut words = tokens.clone().map(|it| text.word(it)).filter(|it| !it.is_empty());
-        let opens =
-            words.find(|it| !["please", "and", "then", "also", "so"].contains(it)).unwrap_or("");
-        let opens =
-            OPENERS.split_whitespace().any(|it| it == opens.strip_suffix("'s").unwrap_or(opens));
-        let sums_up = |word: &String| words::any_of(SUMMING_UP, std::slice::from_ref(word));
-        let says_something = tokens.into_iter().any(|it| {
-            let token = &text.tokens[it];
-            token.kind != Kind::Mark
-                && (token.kind != Kind::Word || token.stem.is_telling())
-                && !sums_up(&token.value)
-        });
-        opens && says_something
-    }
-
-    /// `My ticket is lost` tells something; it asks for nothing.
-    fn is_statement(&self, tokens: Range<usize>) -> bool {
-        let text = &self.task.text;
-        let is_question = text.is_mark(tokens.end, "?");
-        let word = |offset: usize| text.word(tokens.start + offset);
-        let is_wish = matches!(word(0), "i" | "i'd" | "we" | "i'm")
-            && (1..4).any(|it| {
-                ["want", "need", "like", "wonder", "wondering", "looking", "must"]
-                    .contains(&word(it))
-            });
-        let is_subject = [
-            "my", "our", "his", "her", "their", "i", "we", "they", "it", "this", "that", "the",
-            "i'm", "it's",
-        ]
-        .contains(&word(0));
-        is_subject && !is_wish && !is_question
     }
 }
 

@@ -276,7 +276,7 @@ const GROUPS: &[&str] = &[
      recherche occurrence ~browse",
     "investigate research explore study gather analyse analyze comprehensive",
     "web internet online wikipedia www google news wiki",
-    "read open cat view print contents content display show load contain lies lire ~summarize ~summarise ~say",
+    "read open cat view print contents content display show load ~contain lies lire ~summarize ~summarise ~say",
     "summarize summarise summary tldr condense digest",
     "file document doc source ~code datei fichier",
     "folder directory dir path ordner dossier",

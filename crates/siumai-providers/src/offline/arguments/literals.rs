@@ -40,9 +40,10 @@ impl Reader<'_> {
             if is_pattern || (wants_folder && is_file(raw)) {
                 return None;
             }
-            let is_known = ["makefile", "dockerfile", "license", "readme", "changelog", "justfile"]
-                .contains(&raw.to_lowercase().as_str())
-                && raw.starts_with(char::is_uppercase);
+            let is_known = is_one_of(
+                "makefile dockerfile license readme changelog justfile",
+                raw.to_lowercase().as_str(),
+            ) && raw.starts_with(char::is_uppercase);
             (token.kind == Kind::Path || is_known).then(|| (1, raw.to_owned()))
         });
         if found.is_empty() && !self.is_elsewhere {
@@ -77,12 +78,12 @@ impl Reader<'_> {
             text.tokens.get(at).is_some_and(|it| it.stem.is_in("folder") && it.value != "path")
         };
         let named = is_folder(at + 1) || (at > 0 && is_folder(at - 1));
-        // What is called a folder is nothing to a tool that wants a file.
-        if named && slot.mentions("file") && !slot.mentions("folder directory") {
+        // What may be a folder is nothing to a tool that wants a file.
+        if slot.mentions("file") && !slot.mentions("folder directory") {
             return None;
         }
         let before = text.word(at.wrapping_sub(1));
-        let inside = ["in", "under", "inside", "within", "into"].contains(&before)
+        let inside = is_one_of("in under inside within into", before)
             && (at + 1 == self.range.end
                 || !self.is_free(at + 1)
                 || text.word(at + 1).is_empty()
@@ -125,7 +126,7 @@ impl Reader<'_> {
         let is_until = self
             .range
             .clone()
-            .any(|it| ["until", "till", "to", "before", "bis"].contains(&self.task.text.word(it)));
+            .any(|it| is_one_of("until till to before bis", self.task.text.word(it)));
         match slot.role {
             Role::Source => is_until,
             Role::Target => false,
@@ -136,8 +137,8 @@ impl Reader<'_> {
     /// `tomorrow`, `next monday`, `next week`.
     fn relative_day(&self, at: usize) -> Option<(usize, String)> {
         let text = &self.task.text;
-        let is_start = ["next", "this", "last"].contains(&text.word(at));
-        let is_span = ["week", "month", "year", "weekend"].contains(&text.word(at + 1));
+        let is_start = is_one_of("next this last", text.word(at));
+        let is_span = is_one_of("week month year weekend", text.word(at + 1));
         if is_start && (is_span || facts::is_relative_day(text.word(at + 1))) {
             return Some((2, text.written(at..at + 2).to_owned()));
         }
@@ -207,14 +208,14 @@ impl Reader<'_> {
             let raw = text.raw(at);
             let is_code = raw.len() == 3 && raw.chars().all(|it| it.is_ascii_uppercase());
             let is_placed = reader.is_by_number(at)
-                || ["to", "into", "in", "from"].contains(&text.word(at.wrapping_sub(1)));
+                || is_one_of("to into in from", text.word(at.wrapping_sub(1)));
             let unknown = || (is_code && is_placed).then_some(raw);
             facts::currency_of(&text.tokens[at].value).or_else(unknown).map(|it| (1, it.to_owned()))
         });
         let rank = |it: &Candidate| {
             let at = it.tokens.start;
             let before = self.task.text.word(at.wrapping_sub(1));
-            let is_asked = ["many", "much", "viele", "viel"].contains(&before);
+            let is_asked = is_one_of("many much viele viel", before);
             match slot.role {
                 Role::Target if self.is_by_number(at) => 0,
                 Role::Source if self.is_by_number(at) => 4,
@@ -256,7 +257,7 @@ impl Reader<'_> {
             let is_symbol = token.kind == Kind::Word
                 && (1..=5).contains(&raw.len())
                 && raw.chars().all(|it| it.is_ascii_uppercase())
-                && !["I", "A", "OK", "US", "UK", "EU", "CEO"].contains(&raw)
+                && !is_one_of("I A OK US UK EU CEO", raw)
                 && facts::currency_of(raw).is_none();
             is_symbol.then(|| (1, raw.to_owned()))
         });
@@ -269,11 +270,11 @@ impl Reader<'_> {
             let text = &reader.task.text;
             let token = &text.tokens[at];
             let raw = text.raw(at);
-            let is_listed = ["and", "or"].contains(&text.word(at.wrapping_sub(1)))
+            let is_listed = is_one_of("and or", text.word(at.wrapping_sub(1)))
                 || text.is_mark(at.wrapping_sub(1), ",");
             let label = (at.saturating_sub(if is_listed { 3 } else { 2 })..at).any(|it| {
                 let stem = &text.tokens[it].stem;
-                let is_named = ["number", "no", "nr", "id", "nummer"].contains(&text.word(it));
+                let is_named = is_one_of("number no nr id nummer", text.word(it));
                 is_named || (stem.weight() > 0.0 && reader.candidate.likeness(stem) > 0.6)
             });
             let is_number = matches!(token.kind, Kind::Number(_)) && label;
@@ -364,13 +365,13 @@ impl Reader<'_> {
         ];
         let text = &self.task.text;
         let mut before = at.wrapping_sub(1);
-        while ["the", "a", "an", "der", "die", "das"].contains(&text.word(before)) {
+        while is_one_of("the a an der die das", text.word(before)) {
             before = before.wrapping_sub(1);
         }
         let word = text.word(before);
         match role {
             Role::Source if SOURCE.contains(&word) => 3,
-            Role::Target if ["to", "into", "nach", "ins"].contains(&word) => 4,
+            Role::Target if is_one_of("to into nach ins", word) => 4,
             Role::Target if TARGET.contains(&word) => 3,
             Role::Source if TARGET.contains(&word) => 0,
             Role::Target if SOURCE.contains(&word) => 0,
@@ -392,11 +393,10 @@ impl Reader<'_> {
         let mut start = tokens.start;
         for _ in 0..2 {
             let before = start.wrapping_sub(1);
-            let is_little = [
-                "in", "at", "for", "of", "to", "from", "into", "on", "the", "a", "an", "under",
-                "inside", "within", "für", "von", "nach", "à", "auf",
-            ]
-            .contains(&self.task.text.word(before));
+            let is_little = is_one_of(
+                "in at for of to from into on the a an under inside within für von nach à auf",
+                self.task.text.word(before),
+            );
             if !is_little || !self.is_free(before) {
                 break;
             }

@@ -91,7 +91,7 @@ impl Reader<'_> {
         // The `it` of `what date is it` stands for nothing.
         let is_empty = |at: usize| {
             text.word(at) == "it"
-                && (["is", "was", "will", "does"].contains(&text.word(at.wrapping_sub(1)))
+                && (is_one_of("is was will does make", text.word(at.wrapping_sub(1)))
                     || text.word(at + 1) == "is")
         };
         self.free().find(|at| is_named(*at) && !is_empty(*at) && next.is_none_or(|it| *at < it))
@@ -127,7 +127,7 @@ impl Reader<'_> {
         let after = amount.tokens.end + usize::from(text.is_mark(amount.tokens.end, "-"));
         evidence += 3.0 * self.name_likeness(slot, after);
         let before = amount.tokens.start.wrapping_sub(1);
-        let little = ["to", "of", "at", "is", "by", "auf"].contains(&text.word(before));
+        let little = is_one_of("to of at is by auf", text.word(before));
         let label =
             if little || text.is_mark(before, ":=") { before.wrapping_sub(1) } else { before };
         evidence += 2.5 * self.name_likeness(slot, label);
@@ -157,14 +157,14 @@ impl Reader<'_> {
 
 /// `under 150`, `at least 4`, `top 5`: a bound tells which slot a number is for.
 fn bound(slot: &Slot<'_>, before: &str, further: &str) -> f32 {
-    let is_most = ["under", "below", "maximum", "max"].contains(&before)
+    let is_most = is_one_of("under below maximum max", before)
         || matches!(
             (further, before),
             ("at", "most") | ("less" | "cheaper", "than") | ("up", "to")
         );
-    let is_least = ["above", "over", "minimum", "min"].contains(&before)
+    let is_least = is_one_of("above over minimum min", before)
         || matches!((further, before), ("at", "least") | ("more", "than"));
-    let is_first = ["top", "first", "last", "latest", "newest"].contains(&before);
+    let is_first = is_one_of("top first last latest newest", before);
     let fits = (is_most && slot.mentions("max maximum most limit below"))
         || (is_least && slot.mentions("min minimum least above"))
         || (is_first && slot.is_named("max limit count top n"));
