@@ -33,6 +33,12 @@ impl Expression {
         self.written.contains(REFERENCE)
     }
 
+    /// What it does, in words that tools use.
+    pub(super) fn operations(&self) -> impl Iterator<Item = &'static str> {
+        let named = [('+', "add"), ('-', "subtract"), ('*', "multiply"), ('/', "divide")];
+        named.into_iter().filter(|(sign, _)| self.written.contains(*sign)).map(|(_, name)| name)
+    }
+
     /// The expression with `earlier` in the place of `it`; `None` if it needs that and there is none.
     pub(super) fn with(&self, earlier: Option<f64>) -> Option<String> {
         if !self.refers() {

@@ -81,17 +81,18 @@ fn currencies(task: &Task<'_>, range: &Range<usize>) -> Vec<Feature> {
     places.into_iter().take(count).map(feature).collect()
 }
 
-/// A sum is about calculating, and about what its words say: `12 times 7` about multiplying too.
+/// A sum is about calculating, and about what its words say it does, or else its signs.
 fn of_expression(task: &Task<'_>, expression: &Expression) -> Feature {
-    let at = expression.tokens.start;
-    if expression.is_conversion {
-        let stems = vec![Stem::new("calculate"), Stem::new("convert")];
-        return Feature { at, stems, weight: 1.0, is_literal: false };
-    }
     let words = task.text.tokens[expression.tokens.clone()].iter();
-    let own = words
-        .filter(|it| it.kind == Kind::Word && it.stem.weight() > 0.0)
-        .map(|it| it.stem.clone());
-    let stems = own.chain([Stem::new("calculate")]).collect();
-    Feature { at, stems, weight: 1.0, is_literal: false }
+    // `times` has the stem of what a clock tells.
+    let telling =
+        words.filter(|it| it.kind == Kind::Word && it.stem.is_telling() && it.value != "times");
+    let own: Vec<Stem> = telling.map(|it| it.stem.clone()).collect();
+    let mut stems = match (expression.is_conversion, own.is_empty()) {
+        (true, _) => vec![Stem::new("convert")],
+        (false, true) => expression.operations().map(Stem::new).collect(),
+        (false, false) => own,
+    };
+    stems.push(Stem::new("calculate"));
+    Feature { at: expression.tokens.start, stems, weight: 1.0, is_literal: false }
 }

@@ -264,7 +264,7 @@ const GROUPS: &[&str] = &[
     "calculate calculator compute calc arithmetic math maths evaluate expression equation formula percent percentage \
      sum ~work rechne rechnen ausrechnen berechne calcule calculer",
     "add plus sum total addition",
-    "multiply times product multiplication",
+    "multiply product multiplication",
     "divide quotient division",
     "subtract minus difference subtraction",
     "average mean durchschnitt moyenne",
@@ -278,7 +278,7 @@ const GROUPS: &[&str] = &[
     "web internet online wikipedia www google news wiki",
     "read open cat view print contents content display show load ~contain lies lire ~summarize ~summarise ~say",
     "summarize summarise summary tldr condense digest",
-    "file document doc source ~code datei fichier",
+    "file document doc source ~code datei dateien fichier",
     "folder directory dir path ordner dossier",
     "list ls enumerate ~show ~display ~contents liste zeige tree",
     "article page webpage website url link site post blog",
@@ -339,7 +339,10 @@ const PHRASES: &[(&str, &str)] = &[
         "contents",
         "what is in, what's in, whats in, what is inside, what's inside, contents of, content of, what does it say, was steht in",
     ),
-    ("list", "what files, which files are, what is under, what's under"),
+    (
+        "list",
+        "what files, which files are, welche dateien sind, welche dateien, quels fichiers, what is under, what's under",
+    ),
     (
         "search",
         "which files mention, which files contain, what files mention, what files contain, which file contains, which files use",

@@ -190,6 +190,13 @@ impl Reader<'_> {
         if lead.is_at_value && cut == Cut::Text {
             return 0;
         }
+        // `search it for …`: what is searched is told elsewhere.
+        if lead.has_verb
+            && is_one_of("it them there this that", word)
+            && is_one_of(LINKS, text.word(at + 1))
+        {
+            return 1;
+        }
         if lead.has_verb && is_one_of(LINKS, word) {
             lead.is_at_value = true;
             return 1;
