@@ -1,8 +1,9 @@
 //! OpenAI Chat Completions, and the servers that speak it.
 pub(crate) mod dialect;
+pub(crate) mod error;
 mod reply;
 mod request;
-pub(crate) mod wire;
+mod wire;
 
 use std::{fmt, sync::Arc};
 

@@ -1,7 +1,6 @@
 //! Writes a request as Chat Completions wants it.
 use std::{borrow::Cow, collections::BTreeMap};
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize, Serializer, ser::Error};
 use serde_json::{Value, value::RawValue};
 use siumai_core::{
@@ -47,22 +46,9 @@ pub(super) fn question(
         tool_choice: request.tool_choice().filter(|_| has_tools).map(tool_choice),
         parallel_tool_calls: settings.parallel_tool_calls.filter(|_| has_tools),
     };
-    let body = written(&body, settings);
-    let body = body.map_err(|error| LlmError::invalid_input(error.to_string()))?;
     let lost_schema = lost_schema(settings, dialect);
     let warnings = messages.flat_map(unsupported).chain(lost_schema).collect();
-    Ok(Question { body, warnings })
-}
-
-fn written(request: &impl Serialize, settings: &Settings) -> serde_json::Result<Bytes> {
-    if settings.extra.is_empty() {
-        return serde_json::to_vec(request).map(Bytes::from);
-    }
-    let mut body = serde_json::to_value(request)?;
-    if let Value::Object(fields) = &mut body {
-        fields.extend(settings.extra.iter().map(|(name, value)| (name.clone(), value.clone())));
-    }
-    serde_json::to_vec(&body).map(Bytes::from)
+    Question::new(&body, &settings.extra, warnings)
 }
 
 fn wire_settings(settings: &Settings, dialect: Dialect) -> wire::Settings<'_> {

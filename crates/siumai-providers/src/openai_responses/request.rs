@@ -1,8 +1,6 @@
 //! Writes a request as Responses wants it.
 use std::{borrow::Cow, fmt};
 
-use bytes::Bytes;
-use serde::Serialize;
 use serde_json::{
     Map, Value,
     value::{RawValue, to_raw_value},
@@ -112,19 +110,7 @@ pub(super) fn question(
         tool_choice: request.tool_choice().filter(|_| has_tools).map(tool_choice),
         parallel_tool_calls: settings.parallel_tool_calls.filter(|_| has_tools),
     };
-    let body = body(&wire, settings).map_err(|error| LlmError::invalid_input(error.to_string()))?;
-    Ok(Question { body, warnings })
-}
-
-fn body(request: &impl Serialize, settings: &Settings) -> serde_json::Result<Bytes> {
-    if settings.extra.is_empty() {
-        return serde_json::to_vec(request).map(Bytes::from);
-    }
-    let mut body = serde_json::to_value(request)?;
-    if let Value::Object(fields) = &mut body {
-        fields.extend(settings.extra.iter().map(|(name, value)| (name.clone(), value.clone())));
-    }
-    serde_json::to_vec(&body).map(Bytes::from)
+    Question::new(&wire, &settings.extra, warnings)
 }
 
 fn is_unanswerable(message: &ChatMessage) -> bool {

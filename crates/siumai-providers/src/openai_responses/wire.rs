@@ -337,7 +337,7 @@ pub(super) fn complete(item: &mut serde_json::Map<String, Value>) {
 ///
 /// It is `{"error": {…}}`, or the error without anything around it.
 pub(super) fn error(body: &Value) -> Option<Reported> {
-    let mut reported = openai_chat::wire::error(body)?;
+    let mut reported = openai_chat::error::read(body)?;
     // That is the type of the event.
     reported.category = reported.category.filter(|it| it != "error");
     let told = [&body["status"], &body["status_code"]].into_iter().find_map(Value::as_u64);

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::json;
 use siumai_core::{assistant, system, types::ToolStatus, user};
 
