@@ -16,6 +16,7 @@ use self::{
     kept::Kept,
 };
 use super::{
+    dialect::End,
     error,
     wire::reply::{self as wire, CallPiece, Detail, Said, Spoken, SpokenPart},
 };
@@ -31,6 +32,7 @@ use crate::{
 pub(crate) struct Reader {
     /// What the origin of the message is called.
     wire: String,
+    end: End,
     start: Start,
     kept: Kept,
     beside: Beside,
@@ -73,6 +75,13 @@ impl ReplyReader for Reader {
         Ok(Progress::More)
     }
 
+    fn end(&mut self, events: &mut Events) -> Result<ModelEvent, Fault> {
+        match self.end {
+            End::Marker => Err(Fault::Incomplete),
+            End::Connection => self.finish(events),
+        }
+    }
+
     fn read_whole(&mut self, body: &[u8], events: &mut Events) -> Result<(), Fault> {
         let reply = match serde_json::from_slice(body) {
             Err(error) if error.is_eof() => return Err(Fault::Incomplete),
@@ -99,8 +108,8 @@ enum Form {
 
 impl Reader {
     /// Reads a reply whose message is to have an origin of this name.
-    pub(super) fn new(wire: &str) -> Self {
-        Self { wire: wire.to_owned(), ..Self::default() }
+    pub(super) fn new(wire: &str, end: End) -> Self {
+        Self { wire: wire.to_owned(), end, ..Self::default() }
     }
 
     /// The one path. Whether `reply` was something that is known.

@@ -59,7 +59,7 @@ pub(super) enum ResponseFormat<'a> {
 #[derive(Serialize)]
 pub(super) struct JsonSchema<'a> {
     pub(super) name: &'a str,
-    pub(super) schema: &'a Value,
+    pub(super) schema: Cow<'a, Value>,
     pub(super) strict: bool,
 }
 
@@ -105,9 +105,24 @@ pub(super) enum Content<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Part<'a> {
-    Text { text: &'a str },
-    ImageUrl { image_url: ImageUrl<'a> },
-    File { file: File<'a> },
+    Text {
+        text: &'a str,
+    },
+    ImageUrl {
+        image_url: ImageUrl<'a>,
+    },
+    File {
+        file: File<'a>,
+    },
+    InputAudio {
+        input_audio: Audio<'a>,
+    },
+    /// What Mistral has for files.
+    DocumentUrl {
+        document_url: Cow<'a, str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        document_name: Option<&'a str>,
+    },
 }
 
 #[derive(Serialize)]
@@ -119,8 +134,15 @@ pub(super) struct ImageUrl<'a> {
 pub(super) struct File<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) filename: Option<&'a str>,
-    /// A `data:` URL.
-    pub(super) file_data: String,
+    /// A `data:` URL, or with some servers any.
+    pub(super) file_data: Cow<'a, str>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Audio<'a> {
+    Known { data: String, format: &'a str },
+    Bare(String),
 }
 
 #[derive(Serialize)]
@@ -154,6 +176,8 @@ pub(super) struct Function<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(super) description: &'a str,
     pub(super) parameters: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) strict: Option<bool>,
 }
 
 #[derive(Serialize)]

@@ -402,3 +402,17 @@ fn an_error_that_came_as_a_success_is_told() {
     };
     assert_eq!(said, Err(Fault::Reported(reported)));
 }
+
+#[test]
+fn the_end_of_the_connection_is_the_end_where_there_is_no_marker() {
+    let ended = |chunk: &str| {
+        let (mut reader, mut events) = (Reader::new("", End::Connection), VecDeque::new());
+        assert!(reader.read_event(event(chunk), &mut events).is_ok());
+        reader.end(&mut events)
+    };
+    let whole = r#"{"choices":[{"delta":{"content":"Hi"},"finish_reason":"stop"}]}"#;
+    assert_eq!(ended(whole), Ok(ModelEvent::finish(FinishReason::Stop, None)));
+    let cut_off = r#"{"choices":[{"delta":{"content":"Hi"}}]}"#;
+    assert_eq!(ended(cut_off), Err(Fault::Incomplete));
+    assert_eq!(Reader::default().end(&mut VecDeque::new()), Err(Fault::Incomplete));
+}
