@@ -70,6 +70,12 @@ impl<'a> From<&'a str> for MaybeText<'a> {
     }
 }
 
+impl<'a> From<Text<'a>> for MaybeText<'a> {
+    fn from(text: Text<'a>) -> Self {
+        Self(Some(text))
+    }
+}
+
 impl From<JsonText<'_>> for String {
     fn from(text: JsonText<'_>) -> Self {
         text.0.into()

@@ -9,7 +9,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     http::Reported,
-    json::{Count, JsonText, MaybeText},
+    json::{Count, JsonText, MaybeText, Text},
     openai_chat,
 };
 
@@ -92,6 +92,9 @@ pub(super) enum Item<'a> {
     },
     FunctionCallOutput {
         call_id: Cow<'a, str>,
+        /// Who called, as the call says, if it was not the model itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        caller: Option<&'a RawValue>,
         output: Cow<'a, str>,
     },
 }
@@ -165,6 +168,9 @@ pub(super) struct Event<'a> {
     pub(super) item_id: MaybeText<'a>,
     #[serde(borrow)]
     pub(super) delta: MaybeText<'a>,
+    /// All of what came in deltas.
+    #[serde(borrow)]
+    pub(super) arguments: Option<JsonText<'a>>,
     #[serde(borrow)]
     pub(super) annotation: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -212,13 +218,17 @@ pub(super) struct OutputItem<'a> {
     /// Who executes the call: `server`, or `client`.
     #[serde(borrow)]
     pub(super) execution: MaybeText<'a>,
+    /// Who made the call: the model, or a program of its own.
+    #[serde(borrow)]
+    pub(super) caller: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Message<'a> {
+    /// A list of [`MessagePart`]s; some servers send bare text.
     #[serde(borrow)]
-    pub(super) content: Option<Vec<MessagePart<'a>>>,
+    pub(super) content: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -230,8 +240,9 @@ pub(super) struct MessagePart<'a> {
     pub(super) text: MaybeText<'a>,
     #[serde(borrow)]
     pub(super) refusal: MaybeText<'a>,
+    /// A list of [`Annotation`]s.
     #[serde(borrow)]
-    pub(super) annotations: Option<Vec<Annotation<'a>>>,
+    pub(super) annotations: Option<&'a RawValue>,
 }
 
 /// Where a stretch of text is from: a page, or a file.
@@ -251,12 +262,12 @@ pub(super) struct Annotation<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Thinking<'a> {
-    /// What may be shown of it.
+    /// What may be shown of it: a list of [`TextPart`]s, as is the next.
     #[serde(borrow)]
-    pub(super) summary: Option<Vec<TextPart<'a>>>,
+    pub(super) summary: Option<&'a RawValue>,
     /// The thinking itself, which OpenAI keeps to itself.
     #[serde(borrow)]
-    pub(super) content: Option<Vec<TextPart<'a>>>,
+    pub(super) content: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) encrypted_content: MaybeText<'a>,
 }
@@ -309,6 +320,27 @@ pub(super) struct InputDetails {
 #[serde(default)]
 pub(super) struct OutputDetails {
     pub(super) reasoning_tokens: Count,
+}
+
+/// The items of a list that can be read; none of what is no list.
+pub(super) fn items<'a, T: Deserialize<'a>>(list: Option<&'a RawValue>) -> Vec<T> {
+    let list: Vec<&RawValue> =
+        list.and_then(|it| serde_json::from_str(it.get()).ok()).unwrap_or_default();
+    list.into_iter().filter_map(|it| serde_json::from_str(it.get()).ok()).collect()
+}
+
+impl<'a> Message<'a> {
+    pub(super) fn parts(&self) -> Vec<MessagePart<'a>> {
+        let text = self.content.and_then(|it| serde_json::from_str::<Text<'_>>(it.get()).ok());
+        match text {
+            Some(text) => vec![MessagePart {
+                kind: "output_text".into(),
+                text: text.into(),
+                ..MessagePart::default()
+            }],
+            None => items(self.content),
+        }
+    }
 }
 
 /// What an item that is sent back must have, and some servers leave out or say with a null.

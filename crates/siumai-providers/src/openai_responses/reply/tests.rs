@@ -557,3 +557,41 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn arguments_that_come_at_once_are_told_once() {
+    let begun = json!({ "type": "function_call", "call_id": "a", "name": "add", "arguments": "" });
+    let arguments = r#"{"x":1}"#;
+    let all_at_once = json!({
+        "type": "response.function_call_arguments.done",
+        "output_index": 0,
+        "arguments": arguments,
+    });
+    let call =
+        json!({ "type": "function_call", "call_id": "a", "name": "add", "arguments": arguments });
+    for end in [vec![done(0, &call), completed(&json!([call]))], vec![completed(&json!([]))]] {
+        let stream = [vec![added(0, &begun), all_at_once.clone()], end].concat();
+        let response = put_together(whole_stream(&stream));
+        let expected =
+            ToolCall { id: "a".into(), name: "add".into(), arguments: json!({ "x": 1 }) };
+        assert_eq!(*response.tool_calls, [expected.into()]);
+    }
+}
+
+#[test]
+fn what_is_not_as_it_should_be_costs_no_more_than_itself() {
+    let odd =
+        json!({ "output_text": 7, "type": "output_text", "text": "Hi", "annotations": "none" });
+    let annotated =
+        json!({ "type": "output_text", "text": "!", "annotations": [7, { "url": "https://a" }] });
+    let output = json!([
+        { "type": "message", "content": "Say: " },
+        { "type": "message", "content": [odd, 7, annotated] },
+        { "type": "reasoning", "summary": "none", "content": [{ "text": "hm" }, null] },
+    ]);
+    let reply = read_whole(&json!({ "status": "completed", "output": output })).unwrap();
+    let response = put_together(reply);
+    assert_eq!(response.content_text(), Some("Say: Hi!"));
+    let source = ContentPart::Source(Source::url("https://a"));
+    assert_eq!(response.message.content()[1..], [source, ContentPart::reasoning("hm")]);
+}
