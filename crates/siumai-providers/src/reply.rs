@@ -142,8 +142,20 @@ async fn read_whole<'a, R: ReplyReader + 'a>(
     }
     let mut events = Events::new();
     reader.read_whole(&body, &mut events).map_err(|fault| call.error(fault))?;
+    identify(&mut events, call.request_id());
     warn(&mut events, warnings);
     Ok(stream::iter(events.into_iter().map(Ok)).boxed())
+}
+
+/// Tells the id of the request with the start.
+fn identify(events: &mut Events, request_id: Option<&str>) {
+    let Some(id) = request_id else { return };
+    if !matches!(events.front(), Some(ModelEvent::Start { .. })) {
+        events.push_front(ModelEvent::start(None, None));
+    }
+    if let Some(start) = events.pop_front() {
+        events.push_front(start.with_request_id(id));
+    }
 }
 
 /// Puts `warnings` before anything but a start.
@@ -168,6 +180,7 @@ struct ReplyStream<'a, R> {
     events: Events,
     /// What is yet to be told about the question.
     warnings: Vec<Warning>,
+    has_begun: bool,
     state: State,
 }
 
@@ -189,6 +202,7 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
             reader,
             events: Events::new(),
             warnings,
+            has_begun: false,
             state: State::Reading,
         }
     }
@@ -258,6 +272,9 @@ impl<R: ReplyReader> Stream for ReplyStream<'_, R> {
         let this = &mut *self;
         if this.events.is_empty() {
             ready!(this.poll_read(cx));
+            if !this.events.is_empty() && !std::mem::replace(&mut this.has_begun, true) {
+                identify(&mut this.events, this.call.request_id());
+            }
             warn(&mut this.events, std::mem::take(&mut this.warnings));
         }
         if let Some(event) = this.events.pop_front() {
@@ -273,3 +290,6 @@ impl<R: ReplyReader> Stream for ReplyStream<'_, R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

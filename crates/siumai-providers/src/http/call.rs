@@ -73,6 +73,11 @@ impl<'a> Call<'a> {
         self.identified(LlmError::new(kind, message).with_status(status))
     }
 
+    /// The provider's id of the request.
+    pub(crate) fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
     /// `error` with the provider's id of the request.
     pub(crate) fn identified(&self, error: LlmError) -> LlmError {
         match &self.request_id {
