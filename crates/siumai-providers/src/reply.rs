@@ -147,15 +147,10 @@ async fn read_whole<'a, R: ReplyReader + 'a>(
     Ok(stream::iter(events.into_iter().map(Ok)).boxed())
 }
 
-/// Tells the id of the request with the start.
+/// Tells the id of the request with the start, if the reply has one.
 fn identify(events: &mut Events, request_id: Option<&str>) {
-    let Some(id) = request_id else { return };
-    if !matches!(events.front(), Some(ModelEvent::Start { .. })) {
-        events.push_front(ModelEvent::start(None, None));
-    }
-    if let Some(start) = events.pop_front() {
-        events.push_front(start.with_request_id(id));
-    }
+    let (Some(start), Some(id)) = (events.front_mut(), request_id) else { return };
+    *start = start.clone().with_request_id(id);
 }
 
 /// Puts `warnings` before anything but a start.

@@ -343,18 +343,32 @@ impl<'a> Message<'a> {
     }
 }
 
+/// Whether `item` lacks what it is there for.
+pub(super) fn is_hollow(item: &serde_json::Map<String, Value>) -> bool {
+    let has = |name: &str| item.get(name).is_some_and(|it| !it.is_null());
+    match item.get("type").and_then(Value::as_str) {
+        Some("message") => !has("content"),
+        Some("function_call") => !has("arguments"),
+        _ => false,
+    }
+}
+
 /// What an item that is sent back must have, and some servers leave out or say with a null.
 pub(super) fn complete(item: &mut serde_json::Map<String, Value>) {
     let kind = item.get("type").and_then(Value::as_str);
     if !matches!(kind, Some("message" | "reasoning" | "function_call")) {
         return;
     }
-    let is_message = kind == Some("message");
+    let (is_message, is_reasoning) = (kind == Some("message"), kind == Some("reasoning"));
     item.retain(|_, value| !value.is_null());
+    if is_reasoning {
+        item.entry("summary").or_insert_with(|| Value::Array(Vec::new()));
+    }
     if !is_message {
         return;
     }
     item.entry("status").or_insert_with(|| "completed".into());
+    item.entry("role").or_insert_with(|| "assistant".into());
     let parts = item.get_mut("content").and_then(Value::as_array_mut);
     for part in parts.into_iter().flatten().filter(|it| it["type"] == "output_text") {
         for list in ["annotations", "logprobs"] {
