@@ -29,7 +29,7 @@ use crate::{
     ErrorKind, LlmError,
     model::{Assembler, Delta, LanguageModel},
     tool::{ToolContext, ToolResolver},
-    types::{ChatMessage, ChatRequest, Tool, ToolCall, ToolStatus, Warning},
+    types::{ChatMessage, ChatRequest, Tool, ToolCall, ToolStatus, Usage, Warning},
 };
 
 /// Whether the model is asked for a stream of pieces or for its reply in one.
@@ -55,6 +55,8 @@ pub(super) struct Driver<'a> {
 struct Broken {
     error: LlmError,
     partial_reply: Option<ChatMessage>,
+    /// What that reply cost.
+    usage: Usage,
 }
 
 /// Drives the run to its end and leaves behind what came of it, even if this future is dropped.
@@ -74,7 +76,7 @@ pub(super) async fn drive(mut driver: Driver<'_>, mut guard: Guard) {
 
 impl Driver<'_> {
     async fn perform(&mut self, run: &mut Run) -> Result<StoppedBy, Broken> {
-        self.watch.start_run();
+        self.watch.start_run(run.elapsed());
         self.events.emit(StreamEvent::Start { agent_id: self.options.agent_id.clone() }).await;
         for warning in run.warnings() {
             tracing::warn!("{warning}");
@@ -98,10 +100,10 @@ impl Driver<'_> {
     }
 
     /// The one door: the state takes `entry` in, then observers hear of it.
-    async fn record(&self, run: &mut Run, entry: Entry) -> Result<(), LlmError> {
+    pub(super) async fn record(&self, run: &mut Run, entry: Entry) -> Result<(), LlmError> {
         let step_number = run.step_number();
         let events = announce(step_number, &entry);
-        let finished = run.apply(entry)?.cloned();
+        let finished = run.apply_at(self.watch.run_time(), entry)?.cloned();
         for event in events {
             self.events.emit(event).await;
         }
@@ -126,7 +128,8 @@ impl Driver<'_> {
             return Ok(Entry::ModelReplied(reply.finish()?));
         };
         let Some(recovery) = run.recovery(&self.rules, &error, &reply) else {
-            return Err(Broken { error, partial_reply: reply.partial() });
+            let (partial_reply, usage) = (reply.partial(), cost(&error, &reply));
+            return Err(Broken { error, partial_reply, usage });
         };
         let kind = error.kind();
         if let Entry::ReplyBrokeOff { attempt, .. } = &recovery {
@@ -165,6 +168,7 @@ impl Driver<'_> {
 
     /// Decides on the whole batch before any of it executes.
     async fn decide(&self, run: &mut Run, calls: Vec<Arc<ToolCall>>) -> Result<(), LlmError> {
+        let calls = self.screen(run, calls).await?;
         let judge = Judge {
             tools: self.rules.tools,
             active_tools: run.active_tools(),
@@ -175,7 +179,7 @@ impl Driver<'_> {
         for (call, verdict) in calls.iter().zip(verdicts) {
             let entry = match verdict {
                 Ok(decision) => Entry::CallDecided { call_id: call.id.clone(), decision },
-                Err(refusal) => Entry::CallFinished(refusal),
+                Err(refusal) => Entry::CallFinished(Arc::new(run.as_called(refusal))),
             };
             self.record(run, entry).await?;
         }
@@ -189,6 +193,7 @@ impl Driver<'_> {
         let mut waiting = VecDeque::from(batch);
         let mut running = FuturesUnordered::new();
         let mut is_alone = false;
+        let circle = run.circle(&self.rules);
         loop {
             while let Some(ready) = waiting.pop_front() {
                 let is_exclusive = self.is_exclusive(&ready.call);
@@ -205,6 +210,8 @@ impl Driver<'_> {
             let next = self.watch.over(None, running.next()).await?;
             let Some(Executed { result, fatal }) = next else { return Ok(()) };
             is_alone = false;
+            let mut result = run.as_called(result);
+            result.note = run.note(circle, &result);
             self.record(run, Entry::CallFinished(Arc::new(result))).await?;
             if let Some(error) = fatal {
                 return Err(error);
@@ -230,6 +237,15 @@ impl Driver<'_> {
     }
 }
 
+/// What a reply cost that broke off with `error`: nothing, if the model did not begin with it.
+fn cost(error: &LlmError, reply: &Assembler) -> Usage {
+    let is_cut = matches!(error.kind(), ErrorKind::IncompleteReply | ErrorKind::MalformedReply);
+    if is_cut || reply.has_begun() {
+        return reply.usage().cloned().unwrap_or_default();
+    }
+    Usage::zero()
+}
+
 /// The events that tell of `entry`.
 fn announce(step_number: usize, entry: &Entry) -> Vec<StreamEvent> {
     match entry {
@@ -247,7 +263,7 @@ fn announce(step_number: usize, entry: &Entry) -> Vec<StreamEvent> {
                 StreamEvent::StepReset { step_number, attempt: attempt + 1 },
             ]
         }
-        Entry::HistoryShortened(_) => Vec::new(),
+        Entry::HistoryShortened(_) | Entry::CallMended(_) => Vec::new(),
         Entry::ModelReplied(response) => {
             let warnings = response.warnings.iter().cloned();
             let calls = response.tool_calls.iter().cloned();
@@ -297,12 +313,12 @@ impl Guard {
         let Some(run) = self.run.take() else { return };
         self.outcome.set(match ended {
             Ok(stopped_by) => output(run, stopped_by),
-            Err(Broken { error, partial_reply }) => {
+            Err(Broken { error, partial_reply, usage }) => {
                 let status = match error.kind() {
                     ErrorKind::Cancelled => ToolStatus::Cancelled,
                     _ => ToolStatus::Interrupted,
                 };
-                Err(failure(run, status, error, partial_reply))
+                Err(failure(run, status, error, partial_reply, usage))
             }
         });
     }
@@ -315,14 +331,14 @@ impl Drop for Guard {
             ErrorKind::Cancelled,
             "the run was cancelled: its stream was dropped before the end",
         );
-        self.outcome.set(Err(failure(run, ToolStatus::Cancelled, error, None)));
+        self.outcome.set(Err(failure(run, ToolStatus::Cancelled, error, None, Usage::zero())));
     }
 }
 
 fn output(run: Run, stopped_by: StoppedBy) -> Result<RunOutput, RunError> {
     let (Some(response), pending) = run.outcome() else {
         let error = super::open_step::out_of_order("an end before the first reply");
-        return Err(failure(run, ToolStatus::Interrupted, error, None));
+        return Err(failure(run, ToolStatus::Interrupted, error, None, Usage::zero()));
     };
     let usage = run.usage();
     let (steps, messages, warnings) = run.into_parts();
@@ -334,10 +350,13 @@ fn failure(
     status: ToolStatus,
     error: LlmError,
     partial_reply: Option<ChatMessage>,
+    of_partial_reply: Usage,
 ) -> RunError {
+    let broken = run.broken_usage() + of_partial_reply;
     run.break_off(status);
+    let usage = run.usage() + broken;
     let (steps, messages, warnings) = run.into_parts();
-    RunError::new(error, steps, messages, partial_reply, warnings)
+    RunError::new(error, steps, messages, usage, partial_reply, warnings)
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> LlmError {
@@ -351,6 +370,6 @@ fn panicked(panic: &(dyn Any + Send)) -> LlmError {
 
 impl From<LlmError> for Broken {
     fn from(error: LlmError) -> Self {
-        Self { error, partial_reply: None }
+        Self { error, partial_reply: None, usage: Usage::zero() }
     }
 }

@@ -11,16 +11,21 @@
 mod agent;
 mod approval;
 mod asking;
+mod clock;
 mod driver;
 mod emitter;
 mod event;
 mod execute;
 mod generate;
 mod history;
+mod limits;
+mod loop_guard;
 mod open_step;
 mod outcome;
 mod prepare_step;
+mod repair;
 mod run;
+mod screen;
 mod stop_condition;
 mod stream;
 mod types;
@@ -30,10 +35,13 @@ pub use self::{
     agent::ToolLoopAgent,
     event::StreamEvent,
     generate::{generate, run},
+    limits::{AtLimit, UsageLimit, UsageLimits},
+    loop_guard::LoopGuard,
     prepare_step::{PrepareStepContext, PrepareStepResult},
+    repair::{InvalidCall, RepairToolCall},
     stop_condition::{
-        StopCondition, all_of, any_of, custom_condition, has_text_response, has_tool_call,
-        step_count_is,
+        StopCondition, all_of, any_of, custom_condition, elapsed, has_text_response, has_tool_call,
+        no, same_call_repeated, step_count_is, tool_call_count_is, total_tokens_over,
     },
     stream::{RunStream, Steps, StreamOrchestration, generate_stream, generate_stream_owned},
     types::{

@@ -2,14 +2,18 @@
 //!
 //! A [`Run`] is the fold of its entries: `next_action` says what to do,
 //! `apply` takes in what happened, and nothing else changes it.
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    OnContextTooLong, PrepareStepContext, PrepareStepResult, StepResult, StopCondition, StoppedBy,
+    AtLimit, OnContextTooLong, PrepareStepContext, PrepareStepResult, StepResult, StopCondition,
+    StoppedBy,
     asking::Asking,
+    clock::Clock,
     history,
+    limits::{self, Limits, Spent},
+    loop_guard::Circle,
     open_step::{Decision, OpenStep, ReadyCall, out_of_order},
     prepare_step::StepPlan,
     types::PrepareStep,
@@ -33,6 +37,10 @@ pub(super) struct Run {
     steps: Vec<StepResult>,
     response: Option<ChatResponse>,
     state: State,
+    spent: Spent,
+    clock: Clock,
+    /// The limit that the run came to, once the step that is to answer there has begun.
+    ending: Option<StoppedBy>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +68,8 @@ pub(super) enum Entry {
     /// The history is too long for the model, and this one is sent instead.
     HistoryShortened(Vec<ChatMessage>),
     ModelReplied(ChatResponse),
+    /// A call that was invalid is executed as this one.
+    CallMended(Arc<ToolCall>),
     CallDecided {
         call_id: String,
         decision: Decision,
@@ -81,6 +91,7 @@ pub(super) enum Action {
 #[derive(Clone, Copy)]
 pub(super) struct Rules<'a> {
     pub(super) max_steps: usize,
+    pub(super) limits: Limits,
     pub(super) stop: &'a [&'a dyn StopCondition],
     pub(super) tool_choice: Option<&'a ToolChoice>,
     pub(super) settings: &'a Arc<Settings>,
@@ -109,6 +120,9 @@ impl Run {
             steps: Vec::new(),
             response: None,
             state: State::Between,
+            spent: Spent::default(),
+            clock: Clock::default(),
+            ending: None,
         })
     }
 
@@ -120,8 +134,11 @@ impl Run {
     pub(super) fn next_action(&self, rules: &Rules<'_>) -> Result<Action, LlmError> {
         match &self.state {
             State::Between => match self.stopped_by(rules) {
+                Some(limit) if self.answers_at(&limit, rules) => {
+                    self.plan(rules, Some(limit)).map(Action::StartStep)
+                }
                 Some(stopped_by) => Ok(Action::Finish(stopped_by)),
-                None => self.plan(rules).map(Action::StartStep),
+                None => self.plan(rules, None).map(Action::StartStep),
             },
             State::Asking(asking) => Ok(Action::CallModel(self.request(&asking.plan, rules))),
             State::Answering(step) if step.undecided().next().is_some() => {
@@ -135,6 +152,27 @@ impl Run {
         }
     }
 
+    /// As [`apply`](Self::apply), of what happened when the run had been at work for `at`.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](Self::apply).
+    pub(super) fn apply_at(
+        &mut self,
+        at: Duration,
+        entry: Entry,
+    ) -> Result<Option<&StepResult>, LlmError> {
+        let is_start = matches!(entry, Entry::StepStarted(_));
+        let has_finished = self.apply(entry)?.is_some();
+        self.clock.tell(at);
+        if is_start {
+            self.clock.begin_step();
+        }
+        let Some(step) = self.steps.last_mut().filter(|_| has_finished) else { return Ok(None) };
+        step.duration = self.clock.step();
+        Ok(Some(step))
+    }
+
     /// Takes in what happened; returns the step it finished, if any.
     ///
     /// # Errors
@@ -144,24 +182,32 @@ impl Run {
         match (entry, &mut self.state) {
             (Entry::StepStarted(plan), State::Between) => {
                 self.warnings.extend(plan.warnings.iter().cloned());
+                self.ending.clone_from(&plan.ends_at);
                 self.state = State::Asking(Asking::new(plan));
                 Ok(None)
             }
             (Entry::ReplyBrokeOff { attempt, error, usage }, State::Asking(asking)) => {
-                asking.break_off(attempt, usage)?;
+                asking.break_off(attempt, usage.clone())?;
+                self.spent.add(usage.as_ref());
                 self.warnings.push(Warning::Retried { attempt, error });
                 Ok(None)
             }
             (Entry::HistoryShortened(messages), State::Asking(asking)) => {
                 self.warnings.extend(asking.shorten(messages)?);
+                self.spent.add(None);
                 Ok(None)
             }
             (Entry::ModelReplied(response), State::Asking(asking)) => {
                 self.warnings.extend(response.warnings.iter().cloned());
+                self.spent.add(response.usage.as_ref());
                 let step = OpenStep::new(asking, response);
                 Arc::make_mut(&mut self.messages).push(step.response.message.clone());
                 self.state = State::Answering(Box::new(step));
                 Ok(self.finish_step())
+            }
+            (Entry::CallMended(mended), State::Answering(step)) => {
+                step.mend(mended)?;
+                Ok(None)
             }
             (Entry::CallDecided { call_id, decision }, State::Answering(step)) => {
                 step.decide(&call_id, decision)?;
@@ -183,6 +229,11 @@ impl Run {
         reply: &Assembler,
     ) -> Option<Entry> {
         let State::Asking(asking) = &self.state else { return None };
+        let mut spent = self.spent.clone();
+        spent.add(reply.usage());
+        if rules.limits.usage.reached(&spent).is_some() {
+            return None;
+        }
         if asking.begins_again(error, reply.has_begun(), rules.step_retries) {
             let (attempt, usage) = (asking.attempt(), reply.usage().cloned());
             return Some(Entry::ReplyBrokeOff { attempt, error: error.to_string(), usage });
@@ -228,8 +279,50 @@ impl Run {
         &self.warnings
     }
 
+    /// What the finished steps cost.
     pub(super) fn usage(&self) -> Usage {
         StepResult::merge_usage(&self.steps)
+    }
+
+    /// What the replies cost that broke off in a step whose model has not answered yet.
+    pub(super) fn broken_usage(&self) -> Usage {
+        match &self.state {
+            State::Asking(asking) => asking.broken_usage(),
+            _ => Usage::zero(),
+        }
+    }
+
+    /// How long the run had been at work when the last thing happened to it.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.clock.now()
+    }
+
+    /// What the model is told if `count` more calls of the step under way can't be executed.
+    pub(super) fn overshot(&self, rules: &Rules<'_>, count: usize) -> Option<String> {
+        let State::Answering(step) = &self.state else { return None };
+        let executed = limits::executed(&self.steps) + step.executions();
+        rules.limits.usage.overshot(executed, count + step.skipped())
+    }
+
+    /// The circle that the calls of the step under way close, if the model is to hear of it.
+    pub(super) fn circle(&self, rules: &Rules<'_>) -> Option<Circle> {
+        let State::Answering(step) = &self.state else { return None };
+        rules.limits.loop_guard.circle(&self.steps, &step.response.tool_calls)
+    }
+
+    /// Makes `result` one of the call as the model made it, whatever was executed for it.
+    pub(super) fn as_called(&self, result: ToolResult) -> ToolResult {
+        match &self.state {
+            State::Answering(step) => step.as_called(result),
+            _ => result,
+        }
+    }
+
+    /// What the model is told beside `result`.
+    pub(super) fn note(&self, circle: Option<Circle>, result: &ToolResult) -> Option<String> {
+        let State::Answering(step) = &self.state else { return None };
+        let call = step.response.tool_calls.iter().find(|it| it.id == result.call_id)?;
+        circle?.note(&self.steps, call, result)
     }
 
     /// The last reply, and the calls that are left to the caller.
@@ -251,6 +344,9 @@ impl Run {
     fn stopped_by(&self, rules: &Rules<'_>) -> Option<StoppedBy> {
         let last = self.steps.last()?;
         let held = ask(rules.stop, &self.steps);
+        if let Some(limit) = &self.ending {
+            return Some(limit.clone());
+        }
         // A paused turn is not an answer: the provider goes on when it gets it back.
         if last.tool_calls.is_empty() && last.finish_reason != FinishReason::Paused {
             return Some(StoppedBy::Answer);
@@ -258,10 +354,26 @@ impl Run {
         if let Some(index) = held {
             return Some(StoppedBy::Condition { index });
         }
-        (self.steps.len() >= rules.max_steps).then_some(StoppedBy::MaxSteps)
+        if self.steps.len() >= rules.max_steps {
+            return Some(StoppedBy::MaxSteps);
+        }
+        rules.limits.reached(&self.steps, &self.spent)
     }
 
-    fn plan(&self, rules: &Rules<'_>) -> Result<StepPlan, LlmError> {
+    /// Whether the model is asked once more where `stopped_by` ends the run.
+    fn answers_at(&self, stopped_by: &StoppedBy, rules: &Rules<'_>) -> bool {
+        let is_limit = match stopped_by {
+            StoppedBy::MaxSteps
+            | StoppedBy::UsageLimit { .. }
+            | StoppedBy::InvalidToolCalls
+            | StoppedBy::RepeatedToolCalls => true,
+            StoppedBy::Answer | StoppedBy::Condition { .. } | StoppedBy::ToolCallsPending => false,
+        };
+        is_limit && self.ending.is_none() && rules.limits.at_limit == AtLimit::Answer
+    }
+
+    /// How the next step goes; it is the last one if the run came to `limit`.
+    fn plan(&self, rules: &Rules<'_>, limit: Option<StoppedBy>) -> Result<StepPlan, LlmError> {
         let prepared = match rules.prepare_step {
             Some(prepare) => prepare(PrepareStepContext {
                 step_number: self.steps.len(),
@@ -270,7 +382,10 @@ impl Run {
             }),
             None => PrepareStepResult::default(),
         };
-        let plan = StepPlan::new(prepared, self.standing_choice(rules.tool_choice));
+        let mut plan = StepPlan::new(prepared, self.standing_choice(rules.tool_choice));
+        if let Some(limit) = limit {
+            plan = plan.last(limit);
+        }
         plan.check(rules.tools)?;
         Ok(plan)
     }
@@ -278,10 +393,10 @@ impl Run {
     /// The run's own choice; one that forces a call holds until it was obeyed.
     fn standing_choice(&self, choice: Option<&ToolChoice>) -> Option<ToolChoice> {
         let choice = choice?;
-        let mut called = self.steps.iter().flat_map(StepResult::valid_calls);
+        let mut steps = self.steps.iter();
         let is_obeyed = match choice {
-            ToolChoice::Required => called.next().is_some(),
-            ToolChoice::Specific { tool_name } => called.any(|call| call.name == *tool_name),
+            ToolChoice::Required => steps.any(|it| it.valid_calls().next().is_some()),
+            ToolChoice::Specific { tool_name } => steps.any(|it| it.has_called(tool_name)),
             ToolChoice::Auto | ToolChoice::None => false,
         };
         Some(if is_obeyed { ToolChoice::Auto } else { choice.clone() })
@@ -322,6 +437,7 @@ impl Run {
             usage: step.usage.clone(),
             tool_calls: step.response.tool_calls.clone(),
             tool_results: results,
+            duration: self.clock.step(),
         });
         self.response = Some(step.response.clone());
         if step.left().next().is_some() {
@@ -356,6 +472,7 @@ impl Entry {
             Self::ReplyBrokeOff { .. } => "the end of an attempt",
             Self::HistoryShortened(_) => "a shorter history",
             Self::ModelReplied(_) => "a reply",
+            Self::CallMended(_) => "a repair",
             Self::CallDecided { .. } => "a decision",
             Self::CallFinished(_) => "a tool result",
         }

@@ -15,6 +15,7 @@ use super::{
     OrchestratorOptions, RunError, RunOutput, StepResult, StopCondition, StreamEvent,
     driver::{Driver, Guard, Observers, drive},
     emitter::Emitter,
+    limits::Limits,
     outcome::{Outcome, Waiter, Waiters},
     run::{Rules, Run},
     watch::Watch,
@@ -359,6 +360,8 @@ fn prepare(
     let prepared = || {
         check_limit("max_steps", options.max_steps)?;
         check_limit("max_parallel_tools", options.max_parallel_tools)?;
+        options.limits.check()?;
+        options.loop_guard.check()?;
         let run = Run::new(messages)?;
         let toolbox = Toolbox::new(tools.unwrap_or_default())?;
         Ok(Prepared { run, toolbox, settings: Arc::new(options.settings.clone()) })
@@ -383,6 +386,7 @@ fn rules<'a>(
 ) -> Rules<'a> {
     Rules {
         max_steps: options.max_steps,
+        limits: Limits::of(options),
         stop,
         tool_choice: options.tool_choice.as_ref(),
         settings,

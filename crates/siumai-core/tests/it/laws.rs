@@ -278,9 +278,15 @@ fn check_told_of(finished: &StepResult, played: &Played) {
     assert_eq!(*finished, step);
 }
 
-/// The run's total is the sum of its steps, and unknown where one of them is.
+/// The run's total is the sum of its replies, and unknown where one of them is: one that broke off
+/// does not say what it cost.
 fn check_usage(played: &Played) {
-    let usages: Vec<_> = played.steps().iter().map(|it| it.usage.clone()).collect();
+    let mut usages: Vec<_> = played.steps().iter().map(|it| it.usage.clone()).collect();
+    let has_broken_off = |failed: &Failed| {
+        use ErrorKind::{IncompleteReply, Server};
+        matches!(failed.kind, IncompleteReply | Server)
+    };
+    usages.extend(played.ended.as_ref().err().filter(|it| has_broken_off(it)).map(|_| None));
     let total = |of: fn(&Usage) -> TokenCount| {
         usages.iter().try_fold(0_u64, |sum, it| Some(sum.saturating_add(of(it.as_ref()?).get()?)))
     };

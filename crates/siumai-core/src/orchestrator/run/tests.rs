@@ -24,6 +24,7 @@ fn rules(tools: &Toolbox) -> Rules<'_> {
     static SETTINGS: LazyLock<Arc<Settings>> = LazyLock::new(Arc::default);
     Rules {
         max_steps: 1000,
+        limits: Limits { max_invalid_calls: 3, ..Limits::default() },
         stop: &[],
         tool_choice: None,
         settings: &SETTINGS,
