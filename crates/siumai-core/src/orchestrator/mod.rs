@@ -28,6 +28,7 @@ mod run;
 mod screen;
 mod stop_condition;
 mod stream;
+mod turns;
 mod types;
 mod watch;
 
