@@ -1,5 +1,8 @@
 //! Whether a call may be executed: the tool and its arguments first, then whoever approves.
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
@@ -22,9 +25,9 @@ impl Judge<'_> {
     /// Decides on `call`, or refuses it with the result that the model is told.
     ///
     /// Whoever approves is asked only about calls that could be executed.
-    pub(super) fn decide(&self, call: &ToolCall) -> Result<Decision, ToolResult> {
+    pub(super) fn decide(&self, call: &ToolCall) -> Result<Decision, Arc<ToolResult>> {
         if let Err(told) = self.check(call, &call.arguments) {
-            return Err(ToolResult::unexecuted(call, ToolStatus::Invalid, told));
+            return Err(Arc::new(ToolResult::unexecuted(call, ToolStatus::Invalid, told)));
         }
         if !self.resolver.is_some_and(|it| it.has_tool(&call.name)) {
             return Ok(Decision::Leave);
@@ -40,7 +43,7 @@ impl Judge<'_> {
         }
     }
 
-    fn approved(&self, call: &ToolCall, arguments: Value) -> Result<Decision, ToolResult> {
+    fn approved(&self, call: &ToolCall, arguments: Value) -> Result<Decision, Arc<ToolResult>> {
         if arguments == call.arguments {
             return Ok(Decision::Execute { modified_arguments: None });
         }
@@ -65,10 +68,10 @@ fn ask(approver: &OnToolApproval, call: &ToolCall) -> ToolApproval {
     })
 }
 
-fn denied(call: &ToolCall, reason: &str) -> ToolResult {
+fn denied(call: &ToolCall, reason: &str) -> Arc<ToolResult> {
     let name = &call.name;
     let told = format!(
         "The call of `{name}` was denied and not executed: {reason}. Go on without it, or say what you need it for."
     );
-    ToolResult::unexecuted(call, ToolStatus::Denied, told)
+    Arc::new(ToolResult::unexecuted(call, ToolStatus::Denied, told))
 }

@@ -179,7 +179,10 @@ impl Driver<'_> {
         for (call, verdict) in calls.iter().zip(verdicts) {
             let entry = match verdict {
                 Ok(decision) => Entry::CallDecided { call_id: call.id.clone(), decision },
-                Err(refusal) => Entry::CallFinished(Arc::new(run.as_called(refusal))),
+                Err(refusal) => {
+                    let refusal = run.as_called(Arc::unwrap_or_clone(refusal));
+                    Entry::CallFinished(Arc::new(refusal))
+                }
             };
             self.record(run, entry).await?;
         }

@@ -199,8 +199,8 @@ impl UsageLimits {
         let left = limit.saturating_sub(executed);
         (more > left).then(|| {
             format!(
-                "The call was not executed, nor was any other of the same reply: they are {more}, and of \
-                 the {limit} tool calls allowed in all, {left} are left. Answer with what you have."
+                "The call was not executed, nor was any other of the same reply: together they are {more}, \
+                 and the run has {left} left of the {limit} that it may execute. Answer with what you have."
             )
         })
     }

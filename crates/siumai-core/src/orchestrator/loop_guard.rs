@@ -5,7 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::StepResult;
-use crate::{LlmError, tool::is_nothing, types::{ToolCall, ToolResult}};
+use crate::{
+    LlmError,
+    tool::is_nothing,
+    types::{ToolCall, ToolResult},
+};
 
 /// As many steps may take turns in what is still seen as a circle.
 const LONGEST_PERIOD: usize = 3;
@@ -139,11 +143,7 @@ pub(super) fn is_repeated(steps: &[StepResult], times: usize) -> bool {
 }
 
 /// After how many of the last steps all begins again, if it does so `times` times.
-fn period(
-    steps: usize,
-    times: usize,
-    is_same: impl Fn(usize, usize) -> bool,
-) -> Option<usize> {
+fn period(steps: usize, times: usize, is_same: impl Fn(usize, usize) -> bool) -> Option<usize> {
     (1..=LONGEST_PERIOD).find(|period| {
         let Some(all) = period.checked_mul(times).filter(|all| *all <= steps && times > 0) else {
             return false;

@@ -7,13 +7,11 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AtLimit, OnContextTooLong, PrepareStepContext, PrepareStepResult, StepResult, StopCondition,
-    StoppedBy,
+    OnContextTooLong, PrepareStepContext, PrepareStepResult, StepResult, StopCondition, StoppedBy,
     asking::Asking,
     clock::Clock,
     history,
-    limits::{self, Limits, Spent},
-    loop_guard::Circle,
+    limits::{Limits, Spent},
     open_step::{Decision, OpenStep, ReadyCall, out_of_order},
     prepare_step::StepPlan,
     types::PrepareStep,
@@ -229,9 +227,9 @@ impl Run {
         reply: &Assembler,
     ) -> Option<Entry> {
         let State::Asking(asking) = &self.state else { return None };
-        let mut spent = self.spent.clone();
-        spent.add(reply.usage());
-        if rules.limits.usage.reached(&spent).is_some() {
+        let mut with_this = self.spent.clone();
+        with_this.add(reply.usage());
+        if rules.limits.usage.reached(&with_this).is_some() {
             return None;
         }
         if asking.begins_again(error, reply.has_begun(), rules.step_retries) {
@@ -297,34 +295,6 @@ impl Run {
         self.clock.now()
     }
 
-    /// What the model is told if `count` more calls of the step under way can't be executed.
-    pub(super) fn overshot(&self, rules: &Rules<'_>, count: usize) -> Option<String> {
-        let State::Answering(step) = &self.state else { return None };
-        let executed = limits::executed(&self.steps) + step.executions();
-        rules.limits.usage.overshot(executed, count + step.skipped())
-    }
-
-    /// The circle that the calls of the step under way close, if the model is to hear of it.
-    pub(super) fn circle(&self, rules: &Rules<'_>) -> Option<Circle> {
-        let State::Answering(step) = &self.state else { return None };
-        rules.limits.loop_guard.circle(&self.steps, &step.response.tool_calls)
-    }
-
-    /// Makes `result` one of the call as the model made it, whatever was executed for it.
-    pub(super) fn as_called(&self, result: ToolResult) -> ToolResult {
-        match &self.state {
-            State::Answering(step) => step.as_called(result),
-            _ => result,
-        }
-    }
-
-    /// What the model is told beside `result`.
-    pub(super) fn note(&self, circle: Option<Circle>, result: &ToolResult) -> Option<String> {
-        let State::Answering(step) = &self.state else { return None };
-        let call = step.response.tool_calls.iter().find(|it| it.id == result.call_id)?;
-        circle?.note(&self.steps, call, result)
-    }
-
     /// The last reply, and the calls that are left to the caller.
     pub(super) fn outcome(&self) -> (Option<ChatResponse>, Vec<Arc<ToolCall>>) {
         let pending = match &self.state {
@@ -358,18 +328,6 @@ impl Run {
             return Some(StoppedBy::MaxSteps);
         }
         rules.limits.reached(&self.steps, &self.spent)
-    }
-
-    /// Whether the model is asked once more where `stopped_by` ends the run.
-    fn answers_at(&self, stopped_by: &StoppedBy, rules: &Rules<'_>) -> bool {
-        let is_limit = match stopped_by {
-            StoppedBy::MaxSteps
-            | StoppedBy::UsageLimit { .. }
-            | StoppedBy::InvalidToolCalls
-            | StoppedBy::RepeatedToolCalls => true,
-            StoppedBy::Answer | StoppedBy::Condition { .. } | StoppedBy::ToolCallsPending => false,
-        };
-        is_limit && self.ending.is_none() && rules.limits.at_limit == AtLimit::Answer
     }
 
     /// How the next step goes; it is the last one if the run came to `limit`.
@@ -479,5 +437,6 @@ impl Entry {
     }
 }
 
+mod guarded;
 #[cfg(test)]
 mod tests;

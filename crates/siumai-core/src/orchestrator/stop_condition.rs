@@ -42,9 +42,7 @@ pub fn step_count_is(count: usize) -> Box<dyn StopCondition> {
 /// ```
 pub fn has_tool_call(name: impl Into<String>) -> Box<dyn StopCondition> {
     let name = name.into();
-    custom_condition(move |steps| {
-        steps.last().is_some_and(|step| step.has_called(&name))
-    })
+    custom_condition(move |steps| steps.last().is_some_and(|step| step.has_called(&name)))
 }
 
 /// Holds when the last step has text and no tool call. A paused turn has not come to its text yet.

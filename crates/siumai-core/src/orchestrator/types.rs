@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AtLimit, LoopGuard, PrepareStepContext, PrepareStepResult, RepairToolCall, UsageLimit, UsageLimits,
+    AtLimit, LoopGuard, PrepareStepContext, PrepareStepResult, RepairToolCall, UsageLimit,
+    UsageLimits,
 };
 use crate::{
     CancellationToken, ErrorKind, LlmError,

@@ -140,7 +140,9 @@ pub(super) struct FunctionResponse<'a> {
 pub(super) enum Fields<'a> {
     Object(&'a Map<String, Value>),
     None {},
-    Arguments { arguments: &'a Value },
+    Arguments {
+        arguments: &'a Value,
+    },
     Result {
         result: &'a Value,
         #[serde(skip_serializing_if = "Option::is_none")]

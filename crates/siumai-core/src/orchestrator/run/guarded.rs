@@ -1,0 +1,56 @@
+//! What limits and the guard against circles make of a run; no IO.
+use super::{Rules, Run, State};
+use crate::{
+    orchestrator::{AtLimit, StoppedBy, limits, loop_guard::Circle},
+    types::ToolResult,
+};
+
+impl Run {
+    /// What the model is told if `count` more calls of the step under way can't be executed.
+    pub(in crate::orchestrator) fn overshot(
+        &self,
+        rules: &Rules<'_>,
+        count: usize,
+    ) -> Option<String> {
+        let State::Answering(step) = &self.state else { return None };
+        let executed = limits::executed(&self.steps) + step.executions();
+        rules.limits.usage.overshot(executed, count + step.skipped())
+    }
+
+    /// The circle that the calls of the step under way close, if the model is to hear of it.
+    pub(in crate::orchestrator) fn circle(&self, rules: &Rules<'_>) -> Option<Circle> {
+        let State::Answering(step) = &self.state else { return None };
+        rules.limits.loop_guard.circle(&self.steps, &step.response.tool_calls)
+    }
+
+    /// Makes `result` one of the call as the model made it, whatever was executed for it.
+    pub(in crate::orchestrator) fn as_called(&self, result: ToolResult) -> ToolResult {
+        match &self.state {
+            State::Answering(step) => step.as_called(result),
+            _ => result,
+        }
+    }
+
+    /// What the model is told beside `result`.
+    pub(in crate::orchestrator) fn note(
+        &self,
+        circle: Option<Circle>,
+        result: &ToolResult,
+    ) -> Option<String> {
+        let State::Answering(step) = &self.state else { return None };
+        let call = step.response.tool_calls.iter().find(|it| it.id == result.call_id)?;
+        circle?.note(&self.steps, call, result)
+    }
+
+    /// Whether the model is asked once more where `stopped_by` ends the run.
+    pub(super) fn answers_at(&self, stopped_by: &StoppedBy, rules: &Rules<'_>) -> bool {
+        let is_limit = match stopped_by {
+            StoppedBy::MaxSteps
+            | StoppedBy::UsageLimit { .. }
+            | StoppedBy::InvalidToolCalls
+            | StoppedBy::RepeatedToolCalls => true,
+            StoppedBy::Answer | StoppedBy::Condition { .. } | StoppedBy::ToolCallsPending => false,
+        };
+        is_limit && self.ending.is_none() && rules.limits.at_limit == AtLimit::Answer
+    }
+}
