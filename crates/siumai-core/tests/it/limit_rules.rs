@@ -237,11 +237,12 @@ async fn l5_a_final_answer_that_is_paused_is_not_gone_on_with() {
     assert_eq!((played.requests.len(), &played.output().stopped_by), (2, &StoppedBy::MaxSteps));
 }
 
+type Case = (fn() -> ScriptedModel, OrchestratorOptions, StoppedBy);
+
 #[tokio::test(start_paused = true)]
 async fn l5_every_limit_may_end_in_a_final_answer_and_is_named_all_the_same() {
     let invalid = || script().then(calls(&["sing"])).then(calls(&["sing"])).reply("So far.");
     let same = || script().then(calls(&["look"])).then(calls(&["look"])).reply("So far.");
-    type Case = (fn() -> ScriptedModel, OrchestratorOptions, StoppedBy);
     let defaults = OrchestratorOptions::default;
     let limit = |limits| limited(limits);
     let none = UsageLimits::default();

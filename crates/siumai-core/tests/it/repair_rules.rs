@@ -8,7 +8,7 @@ use siumai_core::{
         ToolApproval, has_tool_call,
     },
     testing::{Reply, ScriptedModel},
-    types::{ChatMessage, ToolCall, ToolChoice},
+    types::{ChatMessage, Role, Tool, ToolCall, ToolChoice},
 };
 
 use crate::fixtures::{
@@ -25,7 +25,7 @@ fn repairing(
 fn numbering(notes: &Notes) -> OrchestratorOptions {
     let notes = notes.clone();
     repairing(move |invalid| {
-        let names: Vec<_> = invalid.tools.iter().map(|it| it.name()).collect();
+        let names: Vec<_> = invalid.tools.iter().map(Tool::name).collect();
         notes.add(format!("{} of {}: {}", invalid.call.name, names.join(" "), invalid.problem));
         let n: i64 = invalid.call.arguments["n"].as_str()?.parse().ok()?;
         Some(ToolCall { arguments: json!({ "n": n }), ..invalid.call.clone() })
@@ -115,7 +115,7 @@ async fn t9_a_repair_is_not_asked_about_valid_calls_and_never_leaves_the_active_
         let options = OrchestratorOptions {
             prepare_step: Some(Arc::new(prepare)),
             ..repairing(move |invalid| {
-                let names: Vec<_> = invalid.tools.iter().map(|it| it.name()).collect();
+                let names: Vec<_> = invalid.tools.iter().map(Tool::name).collect();
                 notes.add(format!("{} of {}", invalid.call.name, names.join(" ")));
                 Some(ToolCall { name: "delete".into(), ..invalid.call.clone() })
             })
@@ -206,10 +206,7 @@ async fn t9_a_run_tolerates_three_invalid_calls_in_a_row_and_the_fourth_ends_it(
     let four = tolerating(None, &[&["sing"], &["sing"], &["sing"], &["sing"]]).await;
     assert_eq!(four.output().stopped_by, StoppedBy::InvalidToolCalls);
     assert_eq!(four.steps().len(), 4);
-    assert_eq!(
-        four.output().messages.last().map(ChatMessage::role),
-        Some(siumai_core::types::Role::Tool)
-    );
+    assert_eq!(four.output().messages.last().map(ChatMessage::role), Some(Role::Tool));
     assert_answered_once(four.messages());
 }
 
