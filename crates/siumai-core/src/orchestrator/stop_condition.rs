@@ -9,15 +9,15 @@ use crate::types::FinishReason;
 /// ```
 /// use siumai_core::orchestrator::{StepResult, StopCondition};
 ///
-/// struct TooManyTokens(u64);
+/// struct TooManyAtOnce(usize);
 ///
-/// impl StopCondition for TooManyTokens {
+/// impl StopCondition for TooManyAtOnce {
 ///     fn should_stop(&self, steps: &[StepResult]) -> bool {
-///         StepResult::merge_usage(steps).total_tokens.get().is_some_and(|it| it > self.0)
+///         steps.last().is_some_and(|step| step.tool_calls.len() > self.0)
 ///     }
 /// }
 ///
-/// assert!(!TooManyTokens(1_000).should_stop(&[]));
+/// assert!(!TooManyAtOnce(10).should_stop(&[]));
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a stop condition",
