@@ -157,6 +157,8 @@ impl<W: Write> Progress<W> {
             ToolStatus::Denied => (paint::WARNING, " denied"),
             ToolStatus::Skipped => (paint::WARNING, " not run"),
             ToolStatus::Cancelled | ToolStatus::Interrupted => (paint::WARNING, " cut short"),
+            ToolStatus::Indeterminate => (paint::WARNING, " came to an unknown end"),
+            ToolStatus::Pending => (paint::WARNING, " waits for approval"),
             _ => (paint::ERROR, " failed"),
         };
         self.line(style, "<-", &format!("{name}{word}{took}: {}", printable(&output)));

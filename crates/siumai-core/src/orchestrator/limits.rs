@@ -146,18 +146,15 @@ impl Limits {
         }
     }
 
-    /// The limit that `steps` have come to, if any.
-    pub(super) fn reached(&self, steps: &[StepResult], spent: &Spent) -> Option<StoppedBy> {
+    /// The limit that `steps` have come to by the calls they made, if any.
+    pub(super) fn strayed(&self, steps: &[StepResult]) -> Option<StoppedBy> {
         if steps.last().is_some_and(was_held_back) {
             return Some(StoppedBy::UsageLimit { limit: UsageLimit::ToolCalls });
         }
         if invalid_in_a_row(steps) > self.max_invalid_calls {
             return Some(StoppedBy::InvalidToolCalls);
         }
-        if self.loop_guard.stops(steps) {
-            return Some(StoppedBy::RepeatedToolCalls);
-        }
-        self.usage.reached(spent).map(|limit| StoppedBy::UsageLimit { limit })
+        self.loop_guard.stops(steps).then_some(StoppedBy::RepeatedToolCalls)
     }
 }
 
@@ -207,9 +204,13 @@ impl UsageLimits {
 }
 
 impl Spent {
-    /// Counts a request that cost `usage`, if that is known.
-    pub(super) fn add(&mut self, usage: Option<&Usage>) {
+    /// Counts a request.
+    pub(super) fn ask(&mut self) {
         self.requests = self.requests.saturating_add(1);
+    }
+
+    /// Counts what a request cost, if that is known.
+    pub(super) fn pay(&mut self, usage: Option<&Usage>) {
         let Some(usage) = usage else { return };
         let add = |sum: &mut u64, count: u64| *sum = sum.saturating_add(count);
         add(&mut self.input_tokens, known(usage.input_tokens));
@@ -230,7 +231,8 @@ fn known(tokens: TokenCount) -> u64 {
 
 /// Whether a call with this status was executed, be it in part.
 pub(super) fn was_executed(status: ToolStatus) -> bool {
-    !matches!(status, ToolStatus::Invalid | ToolStatus::Denied | ToolStatus::Skipped)
+    use ToolStatus::{Denied, Invalid, Pending, Skipped};
+    !matches!(status, Invalid | Denied | Skipped | Pending)
 }
 
 /// How many calls of `steps` were executed.

@@ -10,10 +10,13 @@
 //! All of them poll the same loop.
 mod agent;
 mod approval;
+mod approver;
 mod asking;
 mod clock;
 mod driver;
 mod emitter;
+mod ending;
+mod entry;
 mod event;
 mod execute;
 mod generate;
@@ -22,22 +25,28 @@ mod limits;
 mod loop_guard;
 mod open_step;
 mod outcome;
+mod perform;
 mod prepare_step;
 mod repair;
+mod resume;
 mod run;
 mod screen;
+mod setup;
 mod stop_condition;
 mod stream;
+mod suspended;
 mod turns;
 mod types;
 mod watch;
 
 pub use self::{
     agent::ToolLoopAgent,
+    approver::{ApprovalDecision, ApprovalRequest, Approver},
     event::StreamEvent,
     generate::{generate, run},
     limits::{AtLimit, UsageLimit, UsageLimits},
     loop_guard::LoopGuard,
+    perform::perform,
     prepare_step::{PrepareStepContext, PrepareStepResult},
     repair::{InvalidCall, RepairToolCall},
     stop_condition::{
@@ -45,6 +54,7 @@ pub use self::{
         no, same_call_repeated, step_count_is, tool_call_count_is, total_tokens_over,
     },
     stream::{RunStream, Steps, StreamOrchestration, generate_stream, generate_stream_owned},
+    suspended::{SigningKey, SuspendedRun},
     types::{
         OnChunk, OnContextTooLong, OnFinish, OnStepFinish, OnToolApproval, OrchestratorOptions,
         OrchestratorStreamOptions, PrepareStep, RunError, RunOutput, StepResult, StoppedBy,

@@ -2,12 +2,7 @@
 //! if it can be, and what would overshoot a limit is held back.
 use std::sync::Arc;
 
-use super::{
-    driver::Driver,
-    limits::skipped,
-    repair::mend,
-    run::{Entry, Run},
-};
+use super::{driver::Driver, entry::Entry, limits::skipped, repair::mend, run::Run};
 use crate::{LlmError, types::ToolCall};
 
 impl Driver<'_> {
@@ -30,7 +25,7 @@ impl Driver<'_> {
         for call in &mut calls {
             let mended = mend(repair, call, self.rules.tools, run.active_tools());
             if let Some(mended) = mended.map(Arc::new) {
-                self.record(run, Entry::CallMended(Arc::clone(&mended))).await?;
+                self.record(run, [Entry::CallMended(Arc::clone(&mended))]).await?;
                 *call = mended;
             }
         }
@@ -52,8 +47,8 @@ impl Driver<'_> {
             return Ok(batch.into_iter().chain(others).collect());
         };
         for call in batch {
-            let result = run.as_called(skipped(&call, &told));
-            self.record(run, Entry::CallFinished(Arc::new(result))).await?;
+            let result = Arc::new(skipped(&call, &told));
+            self.record(run, [Entry::CallFinished(result)]).await?;
         }
         Ok(others)
     }

@@ -7,7 +7,8 @@ use crate::types::{ChatMessage, ToolCall};
 fn spent(usages: &[Option<Usage>]) -> Spent {
     let mut spent = Spent::default();
     for usage in usages {
-        spent.add(usage.as_ref());
+        spent.ask();
+        spent.pay(usage.as_ref());
     }
     spent
 }

@@ -1,4 +1,6 @@
 //! What limits and the guard against circles make of a run; no IO.
+use std::sync::Arc;
+
 use super::{Rules, Run, State};
 use crate::{
     orchestrator::{AtLimit, StoppedBy, limits, loop_guard::Circle},
@@ -24,22 +26,26 @@ impl Run {
     }
 
     /// Makes `result` one of the call as the model made it, whatever was executed for it.
-    pub(in crate::orchestrator) fn as_called(&self, result: ToolResult) -> ToolResult {
+    pub(in crate::orchestrator) fn as_called(&self, result: Arc<ToolResult>) -> Arc<ToolResult> {
         match &self.state {
             State::Answering(step) => step.as_called(result),
             _ => result,
         }
     }
 
-    /// What the model is told beside `result`.
-    pub(in crate::orchestrator) fn note(
+    /// Adds to `result` what the model is told if it came all the way round `circle`.
+    pub(in crate::orchestrator) fn noted(
         &self,
         circle: Option<Circle>,
-        result: &ToolResult,
-    ) -> Option<String> {
-        let State::Answering(step) = &self.state else { return None };
-        let call = step.response.tool_calls.iter().find(|it| it.id == result.call_id)?;
-        circle?.note(&self.steps, call, result)
+        result: Arc<ToolResult>,
+    ) -> Arc<ToolResult> {
+        let (State::Answering(step), Some(circle)) = (&self.state, circle) else { return result };
+        let mut calls = step.response.tool_calls.iter();
+        let call = calls.find(|it| it.id == result.call_id);
+        match call.and_then(|call| circle.note(&self.steps, call, &result)) {
+            Some(note) => Arc::new(ToolResult { note: Some(note), ..Arc::unwrap_or_clone(result) }),
+            None => result,
+        }
     }
 
     /// Whether the model is asked once more where `stopped_by` ends the run.
@@ -49,7 +55,10 @@ impl Run {
             | StoppedBy::UsageLimit { .. }
             | StoppedBy::InvalidToolCalls
             | StoppedBy::RepeatedToolCalls => true,
-            StoppedBy::Answer | StoppedBy::Condition { .. } | StoppedBy::ToolCallsPending => false,
+            StoppedBy::Answer
+            | StoppedBy::Condition { .. }
+            | StoppedBy::ToolCallsPending
+            | StoppedBy::ApprovalPending => false,
         };
         is_limit && self.ending.is_none() && rules.limits.at_limit == AtLimit::Answer
     }
