@@ -232,7 +232,10 @@ impl Driver<'_> {
         for call in self.screen(run, calls).await? {
             let verdict = self.watch.over(None, self.judge(run).decide(&call)).await?;
             let entry = match verdict {
-                Ok(decision) => Entry::CallDecided { call_id: call.id.clone(), decision },
+                Ok(decision) => {
+                    let decision = run.guarded(&self.rules, &call.id, decision);
+                    Entry::CallDecided { call_id: call.id.clone(), decision }
+                }
                 Err(refusal) => Entry::CallFinished(refusal),
             };
             self.record(run, [entry]).await?;

@@ -56,6 +56,14 @@ pub enum LoopGuard {
         /// How often, at least 2.
         times: usize,
     },
+    /// The next such call after `times` waits for somebody to approve it, as if
+    /// [`Pause`](super::ToolApproval::Pause) had been said of it: the run ends with
+    /// [`ApprovalPending`](super::StoppedBy::ApprovalPending), and goes on when it is resumed with
+    /// decisions. A call that approval denies or changes is not asked about again.
+    Ask {
+        /// How often, at least 2.
+        times: usize,
+    },
     /// The run ends when all has been done `times` times.
     Stop {
         /// How often, at least 2.
@@ -75,7 +83,7 @@ impl LoopGuard {
     /// If it would see a circle in anything.
     pub(super) fn check(self) -> Result<(), LlmError> {
         match self {
-            Self::Tell { times } | Self::Stop { times } if times < 2 => {
+            Self::Tell { times } | Self::Ask { times } | Self::Stop { times } if times < 2 => {
                 Err(LlmError::invalid_input(format!(
                     "loop_guard has {times} for `times`, but nothing is repeated before the second time; \
                      give it at least 2, or choose `LoopGuard::Off`"
@@ -96,12 +104,15 @@ impl LoopGuard {
     }
 
     /// The circle that is closed by making `calls` after `steps`, if the model is to hear of it.
-    pub(super) fn circle(self, steps: &[StepResult], calls: &[Arc<ToolCall>]) -> Option<Circle> {
+    pub(super) fn told(self, steps: &[StepResult], calls: &[Arc<ToolCall>]) -> Option<Circle> {
         let Self::Tell { times } = self else { return None };
-        let calls_of = |step: usize| steps.get(step).map_or(calls, |it| &it.tool_calls);
-        let is_same = |a: usize, b: usize| same_calls(calls_of(a), calls_of(b));
-        let period = period(steps.len() + 1, times, is_same)?;
-        Some(Circle { period, times })
+        Circle::closed(times, steps, calls)
+    }
+
+    /// The circle that making `calls` after `steps` goes on with, if somebody is to approve that.
+    pub(super) fn asked(self, steps: &[StepResult], calls: &[Arc<ToolCall>]) -> Option<Circle> {
+        let Self::Ask { times } = self else { return None };
+        Circle::closed(times.saturating_add(1), steps, calls)
     }
 }
 
@@ -113,6 +124,22 @@ pub(super) struct Circle {
 }
 
 impl Circle {
+    fn closed(times: usize, steps: &[StepResult], calls: &[Arc<ToolCall>]) -> Option<Self> {
+        let calls_of = |step: usize| steps.get(step).map_or(calls, |it| &it.tool_calls);
+        let is_same = |a: usize, b: usize| same_calls(calls_of(a), calls_of(b));
+        let period = period(steps.len() + 1, times, is_same)?;
+        Some(Self { period, times })
+    }
+
+    /// Whether `call`, made after `steps`, came to the same each time before.
+    pub(super) fn is_stale(self, steps: &[StepResult], call: &ToolCall) -> bool {
+        let Self { period, times } = self;
+        let Some(last) = came_to(&steps[steps.len() - period], call).next() else { return false };
+        (2..times).all(|round| {
+            came_to(&steps[steps.len() - round * period], call).any(|it| same_result(it, last))
+        })
+    }
+
     /// What the model is told if `result`, of `call` after `steps`, was the same all the way round.
     pub(super) fn note(
         self,

@@ -1,10 +1,16 @@
 //! A model that goes round in a circle: it is told, or the run ends.
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use serde_json::{Value, json};
 use siumai_core::{
     ErrorKind,
-    orchestrator::{LoopGuard, OrchestratorOptions, StepResult, StoppedBy},
+    orchestrator::{
+        ApprovalRequest, LoopGuard, OnToolApproval, OrchestratorOptions, StepResult, StoppedBy,
+        ToolApproval,
+    },
     testing::{RecordingResolver, Reply, ScriptedModel},
 };
 
@@ -82,6 +88,46 @@ async fn l5_a_guard_that_stops_ends_the_run_when_all_was_done_so_often() {
     assert_answered_once(one.messages());
     assert_eq!(turning(&[1, 2], 9, stop(2)).await.steps().len(), 4);
     assert_eq!(turning(&[1, 2, 3], 9, stop(2)).await.steps().len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn l5_a_guard_that_asks_has_the_next_same_call_wait_for_approval_and_the_run_goes_on_with_it()
+{
+    let asking = || guarded(LoopGuard::Ask { times: 2 });
+    let waiting = turning(&[1], 3, asking()).await;
+    let output = waiting.output();
+    assert_eq!(output.stopped_by, StoppedBy::ApprovalPending);
+    assert_eq!(waiting.calls.len(), 2, "the third was not executed");
+    let suspended = output.suspended.clone().unwrap();
+    let pending = suspended.pending();
+    assert_eq!(pending.len(), 1);
+
+    let resumed = play(|_| {
+        let options = OrchestratorOptions {
+            resume: Some(suspended.clone()),
+            decisions: pending.iter().map(ApprovalRequest::approve).collect(),
+            ..asking()
+        };
+        let scene = Scene::new(script().reply("Done.")).messages(vec![]).echoing(["look"]);
+        scene.options(options)
+    })
+    .await;
+    assert_eq!(resumed.output().stopped_by, StoppedBy::Answer);
+    assert_eq!(resumed.calls.len(), 1, "it is executed once somebody approved it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn l5_a_guard_that_asks_leaves_alone_what_approval_denies_or_changes() {
+    let deny: OnToolApproval = Arc::new(|_, _| ToolApproval::Deny { reason: "no".into() });
+    let change: OnToolApproval = Arc::new(|_, _| ToolApproval::Modify(json!({ "n": 7 })));
+    for approve in [deny, change] {
+        let options = OrchestratorOptions {
+            on_tool_approval: Some(approve),
+            ..guarded(LoopGuard::Ask { times: 2 })
+        };
+        let played = turning(&[1], 5, options).await;
+        assert_eq!(played.output().stopped_by, StoppedBy::Answer);
+    }
 }
 
 #[tokio::test(start_paused = true)]

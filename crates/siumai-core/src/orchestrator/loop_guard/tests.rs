@@ -100,13 +100,34 @@ fn a_note_is_for_the_calls_whose_results_came_before() {
     let made = [("a", json!({})), ("b", json!({}))];
     let before = [step(&made), step(&made)];
     let third = step(&made);
-    let circle = LoopGuard::Tell { times: 3 }.circle(&before, &third.tool_calls).unwrap();
+    let circle = LoopGuard::Tell { times: 3 }.told(&before, &third.tool_calls).unwrap();
     let note = |call: usize, output: Value| {
         let result = ToolResult::executed(&third.tool_calls[call], output);
         circle.note(&before, &third.tool_calls[call], &result)
     };
     assert!(note(0, json!("a")).is_some_and(|it| it.starts_with("The last 3 times that `a`")));
     assert_eq!(note(1, json!("something new")), None);
-    assert!(LoopGuard::Tell { times: 3 }.circle(&before[..1], &third.tool_calls).is_none());
-    assert!(LoopGuard::Stop { times: 2 }.circle(&before, &third.tool_calls).is_none());
+    assert!(LoopGuard::Tell { times: 3 }.told(&before[..1], &third.tool_calls).is_none());
+    assert!(LoopGuard::Stop { times: 2 }.told(&before, &third.tool_calls).is_none());
+}
+
+#[test]
+fn a_call_to_be_asked_about_is_one_more_than_so_many_with_the_same_result() {
+    let guard = LoopGuard::Ask { times: 2 };
+    let asked = |before: &str, call: &str| {
+        let (before, now) = (steps(before), steps(call));
+        let circle = guard.asked(&before, &now[0].tool_calls);
+        circle.is_some_and(|it| it.is_stale(&before, &now[0].tool_calls[0]))
+    };
+    assert!(asked("aa", "a"));
+    assert!(asked("abab", "a"));
+    assert!(!asked("a", "a"));
+    assert!(!asked("aa", "b"));
+    assert!(!asked("aba", "b"));
+
+    let mut changing = steps("aa");
+    Arc::make_mut(&mut changing[0].tool_results[0]).output = json!("another");
+    let circle = guard.asked(&changing, &changing[0].tool_calls).unwrap();
+    assert!(!circle.is_stale(&changing, &changing[0].tool_calls[0]));
+    assert!(LoopGuard::Tell { times: 2 }.asked(&steps("aa"), &changing[0].tool_calls).is_none());
 }

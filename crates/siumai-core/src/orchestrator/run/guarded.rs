@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::{Rules, Run, State};
 use crate::{
-    orchestrator::{AtLimit, StoppedBy, limits, loop_guard::Circle},
+    orchestrator::{AtLimit, StoppedBy, limits, loop_guard::Circle, open_step::Decision},
     types::ToolResult,
 };
 
@@ -22,7 +22,28 @@ impl Run {
     /// The circle that the calls of the step under way close, if the model is to hear of it.
     pub(in crate::orchestrator) fn circle(&self, rules: &Rules<'_>) -> Option<Circle> {
         let State::Answering(step) = &self.state else { return None };
-        rules.limits.loop_guard.circle(&self.steps, &step.response.tool_calls)
+        rules.limits.loop_guard.told(&self.steps, &step.response.tool_calls)
+    }
+
+    /// What becomes of a call that may be executed as far as approval goes: it waits, if somebody
+    /// is to be asked about one that was made so often.
+    pub(in crate::orchestrator) fn guarded(
+        &self,
+        rules: &Rules<'_>,
+        call_id: &str,
+        decision: Decision,
+    ) -> Decision {
+        let State::Answering(step) = &self.state else { return decision };
+        if decision != (Decision::Execute { modified_arguments: None }) {
+            return decision;
+        }
+        let calls = &step.response.tool_calls;
+        let circle = rules.limits.loop_guard.asked(&self.steps, calls);
+        let call = calls.iter().find(|it| it.id == call_id);
+        match circle.zip(call) {
+            Some((circle, call)) if circle.is_stale(&self.steps, call) => Decision::Wait,
+            _ => decision,
+        }
     }
 
     /// Makes `result` one of the call as the model made it, whatever was executed for it.
