@@ -18,6 +18,8 @@ mod fixtures;
 #[cfg(test)]
 mod history_rules;
 #[cfg(test)]
+mod journal_rules;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod layer_fallback;
@@ -47,6 +49,8 @@ mod sharing_rules;
 mod step_rules;
 #[cfg(test)]
 mod streaming_rules;
+#[cfg(test)]
+mod suspension_rules;
 #[cfg(test)]
 mod timeout_rules;
 #[cfg(test)]
