@@ -128,7 +128,7 @@ impl Driver<'_> {
         let mut events = Vec::new();
         let at = self.watch.run_time();
         for entry in entries {
-            let entry = entry.as_called(run);
+            let entry = entry.into_called(run);
             if self.journal.is_some() {
                 records.push(entry.record(run, at)?);
             }

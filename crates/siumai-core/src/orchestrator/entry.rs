@@ -91,7 +91,7 @@ impl Entry {
     }
 
     /// The entry as one of the calls that the model made, where a repair changed what is executed.
-    pub(super) fn as_called(self, run: &Run) -> Self {
+    pub(super) fn into_called(self, run: &Run) -> Self {
         match self {
             Self::CallFinished(result) => Self::CallFinished(run.as_called(result)),
             other => other,

@@ -106,13 +106,18 @@ impl LoopGuard {
     /// The circle that is closed by making `calls` after `steps`, if the model is to hear of it.
     pub(super) fn told(self, steps: &[StepResult], calls: &[Arc<ToolCall>]) -> Option<Circle> {
         let Self::Tell { times } = self else { return None };
-        Circle::closed(times, steps, calls)
+        let calls_of = |step: usize| steps.get(step).map_or(calls, |it| &it.tool_calls);
+        let is_same = |a: usize, b: usize| same_calls(calls_of(a), calls_of(b));
+        let period = period(steps.len() + 1, times, is_same)?;
+        Some(Circle { period, times })
     }
 
     /// The circle that making `calls` after `steps` goes on with, if somebody is to approve that.
     pub(super) fn asked(self, steps: &[StepResult], calls: &[Arc<ToolCall>]) -> Option<Circle> {
         let Self::Ask { times } = self else { return None };
-        Circle::closed(times.saturating_add(1), steps, calls)
+        let period = repeated(steps, times)?;
+        let goes_on = same_calls(&steps[steps.len() - period].tool_calls, calls);
+        goes_on.then_some(Circle { period, times })
     }
 }
 
@@ -124,18 +129,11 @@ pub(super) struct Circle {
 }
 
 impl Circle {
-    fn closed(times: usize, steps: &[StepResult], calls: &[Arc<ToolCall>]) -> Option<Self> {
-        let calls_of = |step: usize| steps.get(step).map_or(calls, |it| &it.tool_calls);
-        let is_same = |a: usize, b: usize| same_calls(calls_of(a), calls_of(b));
-        let period = period(steps.len() + 1, times, is_same)?;
-        Some(Self { period, times })
-    }
-
     /// Whether `call`, made after `steps`, came to the same each time before.
     pub(super) fn is_stale(self, steps: &[StepResult], call: &ToolCall) -> bool {
         let Self { period, times } = self;
         let Some(last) = came_to(&steps[steps.len() - period], call).next() else { return false };
-        (2..times).all(|round| {
+        (2..=times).all(|round| {
             came_to(&steps[steps.len() - round * period], call).any(|it| same_result(it, last))
         })
     }
@@ -165,8 +163,13 @@ impl Circle {
 
 /// Whether `steps` end in the same calls, `times` times over, whatever their results.
 pub(super) fn is_repeated(steps: &[StepResult], times: usize) -> bool {
+    repeated(steps, times).is_some()
+}
+
+/// After how many of the last steps their calls begin again, if they do so `times` times.
+fn repeated(steps: &[StepResult], times: usize) -> Option<usize> {
     let is_same = |a: usize, b: usize| same_calls(&steps[a].tool_calls, &steps[b].tool_calls);
-    period(steps.len(), times, is_same).is_some()
+    period(steps.len(), times, is_same)
 }
 
 /// After how many of the last steps all begins again, if it does so `times` times.
