@@ -10,6 +10,8 @@ mod condition_rules;
 #[cfg(test)]
 mod cost_rules;
 #[cfg(test)]
+mod crash_sweep;
+#[cfg(test)]
 mod ending_rules;
 #[cfg(test)]
 mod execution_rules;
