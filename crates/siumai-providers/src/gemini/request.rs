@@ -258,10 +258,11 @@ fn function_response<'a>(
     id: Option<Cow<'a, str>>,
     result: &'a ToolResult,
 ) -> wire::FunctionResponse<'a> {
+    let note = result.note.as_deref();
     let response = match &result.output {
-        error if result.is_error() => Fields::Error { error },
-        Value::Object(fields) => Fields::Object(fields),
-        other => Fields::Result { result: other },
+        error if result.is_error() => Fields::Error { error, note },
+        Value::Object(fields) if note.is_none() => Fields::Object(fields),
+        other => Fields::Result { result: other, note },
     };
     wire::FunctionResponse { id, name: &result.name, response }
 }

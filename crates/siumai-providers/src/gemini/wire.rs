@@ -140,9 +140,19 @@ pub(super) struct FunctionResponse<'a> {
 pub(super) enum Fields<'a> {
     Object(&'a Map<String, Value>),
     None {},
-    Arguments { arguments: &'a Value },
-    Result { result: &'a Value },
-    Error { error: &'a Value },
+    Arguments {
+        arguments: &'a Value,
+    },
+    Result {
+        result: &'a Value,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<&'a str>,
+    },
+    Error {
+        error: &'a Value,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<&'a str>,
+    },
 }
 
 #[derive(Serialize)]

@@ -110,6 +110,25 @@ fn a_message_of_this_wire_goes_back_as_it_came_with_the_ids_it_had() {
 }
 
 #[test]
+fn a_note_stands_beside_what_came_of_the_call() {
+    let add = call("a", "add", json!({}));
+    let response = |mut result: ToolResult| {
+        result.note = Some("Again.".to_owned());
+        let messages = vec![
+            user!("Add"),
+            assistant(vec![ContentPart::ToolCall(Arc::clone(&add))]),
+            ChatMessage::tool(result),
+        ];
+        let (body, _) = asked("gemini-3-flash", &ChatRequest::new(messages));
+        body["contents"][2]["parts"][0]["functionResponse"]["response"].clone()
+    };
+    let executed = response(ToolResult::executed(&add, json!({ "sum": 1 })));
+    assert_eq!(executed, json!({ "result": { "sum": 1 }, "note": "Again." }));
+    let failed = response(ToolResult::unexecuted(&add, ToolStatus::Failed, "No."));
+    assert_eq!(failed, json!({ "error": "No.", "note": "Again." }));
+}
+
+#[test]
 fn a_call_that_no_gemini_model_made_is_said_to_have_no_signature() {
     let calls = assistant(vec![
         ContentPart::ToolCall(call("a", "ping", json!({}))),
