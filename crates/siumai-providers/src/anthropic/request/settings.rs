@@ -16,6 +16,7 @@ pub(super) struct Told<'a> {
     pub(super) max_tokens: u32,
     pub(super) temperature: Option<f64>,
     pub(super) top_p: Option<f64>,
+    pub(super) stop_sequences: Vec<&'a str>,
     pub(super) output_config: OutputConfig<'a>,
     pub(super) thinking: Option<Thinking>,
     pub(super) warnings: Vec<Warning>,
@@ -28,6 +29,7 @@ pub(super) fn told<'a>(asked: &Asked<'a>) -> Told<'a> {
         max_tokens: settings.max_output_tokens.unwrap_or(asked.version.output_limit()),
         temperature: settings.temperature,
         top_p: settings.top_p,
+        stop_sequences: settings.stop_sequences.iter().map(String::as_str).collect(),
         output_config: OutputConfig::default(),
         thinking: None,
         warnings: Vec::new(),
@@ -36,7 +38,14 @@ pub(super) fn told<'a>(asked: &Asked<'a>) -> Told<'a> {
         told.set_effort(effort, asked);
     }
     told.fit_sampling(asked);
+    told.stop_sequences.retain(|it| !it.trim().is_empty());
+    if told.stop_sequences.len() < settings.stop_sequences.len() {
+        told.warn("Anthropic takes no stop sequence of white space alone; it was left out");
+    }
     match &settings.response_format {
+        Some(ResponseFormat::JsonSchema { .. }) if !asked.version.takes_schemas() => {
+            told.warn(format!("`{}` writes no JSON by a schema; it was left out", asked.model));
+        }
         Some(ResponseFormat::JsonSchema { schema, .. }) => {
             told.output_config.format = Some(OutputFormat::JsonSchema { schema });
         }
@@ -61,7 +70,11 @@ impl<'a> Told<'a> {
             }
             (Thinks::Adaptively, _) => {
                 self.thinking = Some(Thinking::Adaptive);
-                self.output_config.effort = Some(if effort == "minimal" { "low" } else { effort });
+                self.output_config.effort = Some(match effort {
+                    "minimal" => "low",
+                    "xhigh" if !version.tries_extra_hard() => "max",
+                    effort => effort,
+                });
             }
             (Thinks::InBudget, _) => match self.budget(effort, asked) {
                 Ok(budget_tokens) => self.thinking = Some(Thinking::Enabled { budget_tokens }),

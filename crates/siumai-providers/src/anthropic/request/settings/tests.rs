@@ -201,3 +201,34 @@ fn a_reply_may_be_as_long_as_the_model_can_write() {
         assert_eq!(limit(model), tokens, "{model}");
     }
 }
+
+#[test]
+fn what_an_earlier_model_lacks_is_told_by_what_it_has() {
+    let settings = Settings {
+        reasoning_effort: Some("xhigh".into()),
+        stop_sequences: vec!["END".into(), "\n".into()],
+        ..Settings::default()
+    };
+    let request = ChatRequest::new(vec![user!("Hi")]).with_settings(settings);
+    let (body, warnings) = asked("claude-opus-4-6", &request);
+    assert_eq!(
+        (&body["output_config"]["effort"], &body["stop_sequences"]),
+        (&json!("max"), &json!(["END"]))
+    );
+    assert_eq!(
+        warnings,
+        ["Anthropic takes no stop sequence of white space alone; it was left out"]
+    );
+    let (body, _) = asked("claude-opus-4-7", &request);
+    assert_eq!(body["output_config"]["effort"], "xhigh");
+    let schema = ResponseFormat::JsonSchema {
+        name: "city".into(),
+        schema: json!({ "type": "object" }),
+        strict: true,
+    };
+    let settings = Settings { response_format: Some(schema), ..Settings::default() };
+    let request = ChatRequest::new(vec![user!("Hi")]).with_settings(settings);
+    let (body, warnings) = asked("claude-sonnet-4-0", &request);
+    assert_eq!(body.get("output_config"), None);
+    assert_eq!(warnings, ["`claude-sonnet-4-0` writes no JSON by a schema; it was left out"]);
+}
