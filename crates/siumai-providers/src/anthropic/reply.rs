@@ -183,8 +183,9 @@ impl Reader {
         self.finish_reason = Some(reason);
     }
 
-    fn contain(&mut self, container: Option<wire::Container<'_>>) {
-        let told = container.and_then(|it| it.id).map(String::from);
+    fn contain(&mut self, container: Option<&RawValue>) {
+        let told = container.and_then(|it| serde_json::from_str(it.get()).ok());
+        let told = told.and_then(|it: wire::Container<'_>| it.id).map(String::from);
         self.container = told.filter(|it| !it.is_empty()).or(self.container.take());
     }
 

@@ -1,6 +1,7 @@
 //! Writes a request as Messages wants it.
 mod claude;
 mod history;
+mod schema;
 mod settings;
 
 use std::borrow::Cow;

@@ -66,7 +66,7 @@ impl OutputConfig<'_> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum OutputFormat<'a> {
-    JsonSchema { schema: &'a Value },
+    JsonSchema { schema: Cow<'a, Value> },
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -218,7 +218,7 @@ pub(super) struct Reply<'a> {
     #[serde(borrow)]
     pub(super) stop_details: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) container: Option<Container<'a>>,
+    pub(super) container: Option<&'a RawValue>,
     pub(super) usage: Option<Usage>,
 }
 
@@ -249,7 +249,7 @@ pub(super) struct Delta<'a> {
     #[serde(borrow)]
     pub(super) stop_details: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) container: Option<Container<'a>>,
+    pub(super) container: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]

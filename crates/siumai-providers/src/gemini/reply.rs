@@ -232,7 +232,7 @@ impl Reader {
         for piece in call.partial_args.into_iter().flatten() {
             open.add(piece).ok_or_else(|| fault("a piece of a function call has no place"))?;
         }
-        open.signature = said.thought_signature.map(String::from).or(open.signature.take());
+        open.signature = said.thought_signature.filled().or(open.signature.take());
         if call.will_continue != Some(true) {
             self.close_call(events);
         }

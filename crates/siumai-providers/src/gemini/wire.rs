@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Map, Number, Value, value::RawValue};
 
 use super::schema::Schema;
-use crate::json::{Count, Few, Text};
+use crate::json::{Count, Few, MaybeText, Text};
 
 /// The body of a request. The fields are in this order on the wire: what may change from
 /// step to step comes after the contents, so that their bytes stay where they are.
@@ -224,7 +224,7 @@ pub(super) struct SaidPart<'a> {
     #[serde(borrow)]
     pub(super) function_call: Option<SaidCall<'a>>,
     #[serde(borrow)]
-    pub(super) thought_signature: Option<Text<'a>>,
+    pub(super) thought_signature: MaybeText<'a>,
     #[serde(borrow)]
     pub(super) inline_data: Option<SaidBlob<'a>>,
     #[serde(borrow)]

@@ -1,4 +1,7 @@
 //! Says in the words of the wire how the model is to write.
+use std::borrow::Cow;
+
+use serde_json::Value;
 use siumai_core::types::{ChatMessage, ResponseFormat, Role, ToolChoice, Warning};
 
 use super::{
@@ -6,6 +9,7 @@ use super::{
     Asked,
     claude::Thinks,
     history::begins_with_thinking,
+    schema::fitted,
 };
 
 /// The fewest tokens that a model can be given to think.
@@ -47,6 +51,7 @@ pub(super) fn told<'a>(asked: &Asked<'a>) -> Told<'a> {
             told.warn(format!("`{}` writes no JSON by a schema; it was left out", asked.model));
         }
         Some(ResponseFormat::JsonSchema { schema, .. }) => {
+            let schema = told.fit_schema(schema, asked);
             told.output_config.format = Some(OutputFormat::JsonSchema { schema });
         }
         Some(_) => told.warn("Anthropic writes JSON by a schema alone; the format was left out"),
@@ -139,6 +144,22 @@ impl<'a> Told<'a> {
                 "`{model}` takes a temperature or top_p, not both; top_p was left out"
             ));
         }
+    }
+
+    /// The schema in words that the model can be held to.
+    fn fit_schema(&mut self, schema: &'a Value, asked: &Asked<'_>) -> Cow<'a, Value> {
+        if !asked.version.is_claude() {
+            return Cow::Borrowed(schema);
+        }
+        let (schema, lost) = fitted(schema);
+        if !lost.is_empty() {
+            let lost: Vec<_> = lost.iter().map(|word| format!("`{word}`")).collect();
+            let lost = lost.join(", ");
+            self.warn(format!(
+                "Anthropic holds no reply to {lost}; the model was told of it in words"
+            ));
+        }
+        Cow::Owned(schema)
     }
 
     fn warn(&mut self, what: impl Into<String>) {
