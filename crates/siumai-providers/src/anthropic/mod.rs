@@ -34,9 +34,9 @@ const WIRE: &str = "anthropic";
 /// those before: what each of them accepts.
 ///
 /// A reasoning effort of `low`, `medium`, `high` or another word of the provider goes to Claude
-/// 4.6 and later as it is, with adaptive thinking (4.6 knows no `xhigh` and tries `max`). Earlier models get a share of the output limit
-/// to think in: 10 % for `minimal`, 20 % for `low`, 50 % for `medium`, 80 % for `high`, 95 %
-/// for `xhigh` and `max`. `none` switches thinking off.
+/// 4.6 and later as it is, with adaptive thinking; 4.6 has no `xhigh` and is told `max`. Earlier
+/// models get a share of the output limit to think in: 10 % for `minimal`, 20 % for `low`, 50 %
+/// for `medium`, 80 % for `high`, 95 % for `xhigh` and `max`. `none` switches thinking off.
 ///
 /// ```
 /// use siumai_core::model::LanguageModel;
