@@ -6,23 +6,15 @@ mod building;
 #[cfg(test)]
 mod compatible;
 #[cfg(test)]
-mod conversations;
-#[cfg(test)]
-mod differences;
-#[cfg(test)]
-mod gemini;
+mod conformance;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod loopback;
 #[cfg(test)]
-mod recorded;
-#[cfg(test)]
 mod replies;
 #[cfg(test)]
 mod responses;
-#[cfg(test)]
-mod responses_conversations;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
