@@ -27,7 +27,7 @@ use self::{
 use crate::support::folder;
 
 /// The APIs that there are recordings of, and the wire that each speaks.
-const APIS: [(&str, &dyn Wire); 6] = [
+pub(crate) const APIS: [(&str, &dyn Wire); 6] = [
     ("openai-chat", &wires::Chat),
     ("openai-responses", &wires::Responses),
     ("anthropic", &wires::Messages),

@@ -4,9 +4,13 @@ mod anthropic;
 #[cfg(test)]
 mod building;
 #[cfg(test)]
+mod canary;
+#[cfg(test)]
 mod compatible;
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod heard;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
@@ -16,8 +20,8 @@ mod replies;
 #[cfg(test)]
 mod responses;
 #[cfg(test)]
-mod schema;
+mod retries;
 #[cfg(test)]
-mod secrets;
+mod schema;
 #[cfg(test)]
 mod support;

@@ -1,5 +1,5 @@
 //! A recorded answer: in one piece, in small ones, and cut off after every event.
-use std::{ops::Range, path::Path};
+use std::{ops::Range, path::Path, sync::Arc};
 
 use serde_json::Value;
 use siumai_core::{ErrorKind, LlmError, model::ModelEvent, types::ChatRequest, user};
@@ -52,7 +52,7 @@ impl<'a> Case<'a> {
 
     async fn outcome(&self, answer: Answer) -> Outcome {
         let provider = self.meta["provider"].as_str().unwrap();
-        let model = self.wire.model(provider, "test", None, Canned::new(vec![answer]));
+        let model = self.wire.model(provider, "test", None, Arc::new(Canned::new(vec![answer])));
         let request = ChatRequest::new(vec![user!("hello")]);
         let request = if self.meta["streamed"] == true { request } else { request.whole() };
         let (events, error) = read(&*model, request).await;

@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use siumai_core::{
     ErrorKind, LlmError, async_trait,
+    model::LanguageModel,
     orchestrator::{
         OrchestratorOptions, PrepareStepResult, RunError, StepResult, StreamEvent, ToolResolver,
         generate_stream_owned, run,
@@ -17,6 +18,7 @@ use siumai_core::{
     tool::ToolContext,
     types::{ChatResponse, Tool},
 };
+use siumai_providers::http::Transport;
 
 use super::{
     counting,
@@ -97,7 +99,7 @@ impl<'a> Recording<'a> {
 
     async fn run(&self) -> Went {
         let sent = Canned::new(self.answers.clone());
-        let (model, resolver) = (self.model(sent.clone()), self.resolver());
+        let (model, resolver) = (self.model(Arc::new(sent.clone())), self.resolver());
         let messages = self.wire.opening(&self.requests[0]);
         let tools = Some(self.tools());
         let end = run(&*model, messages, tools, Some(&resolver), &[], self.options()).await;
@@ -107,7 +109,7 @@ impl<'a> Recording<'a> {
     async fn stream(&self) -> Went {
         let sent = Canned::new(self.answers.clone());
         let messages = self.wire.opening(&self.requests[0]);
-        let (model, tools) = (self.model(sent.clone()), Some(self.tools()));
+        let (model, tools) = (self.model(Arc::new(sent.clone())), Some(self.tools()));
         let run = generate_stream_owned(
             model,
             messages,
@@ -128,7 +130,7 @@ impl<'a> Recording<'a> {
         Went { sent, end: run.steps.await.map(|steps| (last.unwrap(), steps)) }
     }
 
-    fn model(&self, transport: Canned) -> Box<dyn siumai_core::model::LanguageModel> {
+    fn model(&self, transport: Arc<dyn Transport>) -> Box<dyn LanguageModel> {
         let first = &self.requests[0];
         let path = self.meta["steps"][0]["http"]["path"].as_str().unwrap_or_default();
         let model = self.wire.model_of(first, path);

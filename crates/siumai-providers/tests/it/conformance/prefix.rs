@@ -1,6 +1,6 @@
 //! The bytes that a provider's prompt cache goes by: from step to step the conversation grows at
 //! its end, and what was sent before is sent again as it was, to the byte.
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use serde_json::{Value, value::RawValue};
 use siumai_core::{
@@ -75,14 +75,14 @@ fn a_change_before_the_end_of_the_conversation_is_found_and_one_behind_it_is_not
 
 async fn loop_run(wire: &dyn Wire, provider: &str) -> Canned {
     let sent = answers(wire);
-    let model = wire.model(provider, "test", None, sent.clone());
+    let model = wire.model(provider, "test", None, Arc::new(sent.clone()));
     run(&*model, opening(), Some(tools()), Some(&Adds), &[], options()).await.unwrap();
     sent
 }
 
 async fn loop_streamed(wire: &dyn Wire, provider: &str) -> Canned {
     let sent = answers(wire);
-    let model = wire.model(provider, "test", None, sent.clone());
+    let model = wire.model(provider, "test", None, Arc::new(sent.clone()));
     let run = generate_stream_owned(model, opening(), Some(tools()), Adds, Vec::new(), options());
     run.await.unwrap().steps.await.unwrap();
     sent

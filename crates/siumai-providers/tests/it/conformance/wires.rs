@@ -4,6 +4,8 @@ mod gemini;
 mod messages;
 mod responses;
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use siumai_core::{
     ErrorKind,
@@ -11,10 +13,12 @@ use siumai_core::{
     types::{ChatMessage, Settings, ToolChoice},
 };
 
+use siumai_providers::http::Transport;
+
 pub(crate) use self::{
     chat::Chat, gemini::GenerateContent, messages::Messages, responses::Responses,
 };
-use crate::support::{Answer, Canned};
+use crate::support::Answer;
 
 /// A wire.
 pub(crate) trait Wire: Sync {
@@ -24,7 +28,7 @@ pub(crate) trait Wire: Sync {
         provider: &str,
         model: &str,
         request: Option<&Value>,
-        transport: Canned,
+        transport: Arc<dyn Transport>,
     ) -> Box<dyn LanguageModel>;
 
     /// Which event of a stream ends the reply: what comes after it says nothing more.

@@ -1,16 +1,18 @@
 //! Chat Completions, of OpenAI and of others.
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use siumai_core::{
     ErrorKind,
     model::LanguageModel,
     types::{ChatMessage, ContentPart, Media, Role, ToolChoice},
 };
-use siumai_providers::OpenAiChat;
+use siumai_providers::{OpenAiChat, http::Transport};
 
 use super::{Function, Wire, list, parsed, text};
 use crate::{
     conformance::{counting, words},
-    support::{Answer, Canned},
+    support::Answer,
 };
 
 pub(crate) struct Chat;
@@ -21,7 +23,7 @@ impl Wire for Chat {
         provider: &str,
         model: &str,
         _: Option<&Value>,
-        transport: Canned,
+        transport: Arc<dyn Transport>,
     ) -> Box<dyn LanguageModel> {
         let builder = match provider {
             "openai" => OpenAiChat::openai().api_key("sk-test"),

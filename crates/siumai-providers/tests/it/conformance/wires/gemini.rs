@@ -1,16 +1,18 @@
 //! Gemini's generateContent.
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use siumai_core::{
     ErrorKind,
     model::LanguageModel,
     types::{ChatMessage, ContentPart, ToolChoice},
 };
-use siumai_providers::Gemini;
+use siumai_providers::{Gemini, http::Transport};
 
 use super::{Function, Wire, list, parsed, text};
 use crate::{
     conformance::{counting, words},
-    support::{Answer, Canned},
+    support::Answer,
 };
 
 pub(crate) struct GenerateContent;
@@ -21,7 +23,7 @@ impl Wire for GenerateContent {
         _: &str,
         model: &str,
         _: Option<&Value>,
-        transport: Canned,
+        transport: Arc<dyn Transport>,
     ) -> Box<dyn LanguageModel> {
         let builder = Gemini::builder().api_key("test-key").model(model);
         Box::new(builder.transport(transport).build().unwrap())

@@ -10,12 +10,12 @@ use siumai_core::{
         ToolStatus,
     },
 };
-use siumai_providers::{Anthropic, AnthropicBuilder};
+use siumai_providers::{Anthropic, AnthropicBuilder, http::Transport};
 
 use super::{Function, Wire, list, parsed, text};
 use crate::{
     conformance::{counting, words},
-    support::{Answer, Canned},
+    support::Answer,
 };
 
 pub(crate) struct Messages;
@@ -26,7 +26,7 @@ impl Wire for Messages {
         provider: &str,
         model: &str,
         request: Option<&Value>,
-        transport: Canned,
+        transport: Arc<dyn Transport>,
     ) -> Box<dyn LanguageModel> {
         let builder = match provider {
             "anthropic" => Anthropic::builder().api_key("sk-ant-test"),

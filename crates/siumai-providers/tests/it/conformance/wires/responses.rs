@@ -7,12 +7,12 @@ use siumai_core::{
     model::LanguageModel,
     types::{ChatMessage, ContentPart, Role, ToolCall, ToolChoice, ToolResult},
 };
-use siumai_providers::{OpenAiResponses, OpenAiResponsesBuilder};
+use siumai_providers::{OpenAiResponses, OpenAiResponsesBuilder, http::Transport};
 
 use super::{Function, Wire, list, parsed, text};
 use crate::{
     conformance::{counting, words},
-    support::{Answer, Canned},
+    support::Answer,
 };
 
 pub(crate) struct Responses;
@@ -23,7 +23,7 @@ impl Wire for Responses {
         provider: &str,
         model: &str,
         request: Option<&Value>,
-        transport: Canned,
+        transport: Arc<dyn Transport>,
     ) -> Box<dyn LanguageModel> {
         let builder = match provider {
             "openai" => OpenAiResponses::openai().api_key("sk-test"),
