@@ -25,3 +25,5 @@ mod retries;
 mod schema;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod transfer;
