@@ -17,8 +17,11 @@ use std::{
     collections::BTreeSet,
     fmt::Write as _,
     io::Write as _,
+    panic::AssertUnwindSafe,
     path::{Path, PathBuf},
 };
+
+use futures_util::FutureExt;
 
 use self::{
     differences::{Difference, Explained},
@@ -94,7 +97,7 @@ impl Suite {
     async fn cases(&mut self, api: &str, wire: &dyn Wire) -> Count {
         let mut count = Count::default();
         for (id, folder) in self.recorded(api) {
-            let found = cases::check(&folder, wire).await;
+            let found = unless_it_panics(cases::check(&folder, wire)).await;
             self.add(&id, found, &mut count);
         }
         count
@@ -103,7 +106,7 @@ impl Suite {
     async fn conversations(&mut self, api: &str, wire: &dyn Wire) -> Count {
         let mut count = Count::default();
         for (id, folder) in self.recorded(&format!("{CONVERSATIONS}/{api}")) {
-            let found = conversations::check(&folder, wire, api).await;
+            let found = unless_it_panics(conversations::check(&folder, wire, api)).await;
             self.add(&id, found, &mut count);
         }
         count
@@ -162,6 +165,13 @@ impl Suite {
         let about: BTreeSet<_> = self.failures.iter().map(|it| it.split(": ").next()).collect();
         format!("{} failed:\n{}", about.len(), self.failures.join("\n"))
     }
+}
+
+/// What is found, or that nothing is since something panicked on the way: the recordings that
+/// come after it are read all the same.
+async fn unless_it_panics(finding: impl Future<Output = Vec<Difference>>) -> Vec<Difference> {
+    let found = AssertUnwindSafe(finding).catch_unwind().await;
+    found.unwrap_or_else(|_| vec![Difference::new("panic", "see above what it says")])
 }
 
 /// The folders in `parent` that belong to no API.

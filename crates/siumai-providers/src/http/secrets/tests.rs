@@ -4,7 +4,9 @@ const KEY: &str = "sk-canary-4f1d2b";
 
 fn secrets(all: &[&str]) -> Secrets {
     let mut secrets = Secrets::default();
-    all.iter().for_each(|secret| secrets.add(secret));
+    for secret in all {
+        secrets.add(secret);
+    }
     secrets
 }
 

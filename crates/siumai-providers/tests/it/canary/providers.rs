@@ -3,7 +3,9 @@ use std::sync::LazyLock;
 
 use siumai_core::{LlmError, model::LanguageModel};
 use siumai_providers::{
-    Anthropic, Gemini, OpenAiChat, OpenAiResponses, compatible::SERVERS, http::Transport,
+    Anthropic, Gemini, OpenAiChat, OpenAiResponses,
+    compatible::{SERVERS, Server},
+    http::Transport,
 };
 
 use super::KEY;
@@ -17,7 +19,7 @@ pub(super) struct Provider {
 pub(super) static PROVIDERS: LazyLock<Vec<Provider>> = LazyLock::new(|| {
     let own =
         ["openai", "openai-responses", "responses-compatible", "anthropic", "messages", "gemini"];
-    let servers = SERVERS.iter().map(|server| server.name());
+    let servers = SERVERS.iter().map(Server::name);
     own.into_iter().chain(servers).map(|name| Provider { name }).collect()
 });
 
