@@ -6,9 +6,12 @@
 //! everything that was finished before it.
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// What went wrong in a call to a model or a tool.
 ///
-/// Branch on [`kind`](Self::kind), show it with `Display`. It is cheap to clone.
+/// Branch on [`kind`](Self::kind), show it with `Display`. It is cheap to clone, and goes through
+/// JSON with everything but its [source](Error::source).
 ///
 /// ```
 /// use siumai_core::{ErrorKind, LlmError};
@@ -19,6 +22,10 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 /// assert_eq!(error.kind(), ErrorKind::RateLimited);
 /// assert!(error.is_retryable());
 /// assert_eq!(error.to_string(), "too many requests (status 429, request req_7)");
+///
+/// let kept: LlmError = serde_json::from_str(&serde_json::to_string(&error)?)?;
+/// assert_eq!(kept.to_string(), error.to_string());
+/// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -33,21 +40,29 @@ pub enum LlmError {
 #[derive(Clone)]
 pub struct Failure(Arc<Details>);
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Details {
     kind: ErrorKind,
     message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     retryable: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_after: Option<Duration>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     attempts: Option<usize>,
+    #[serde(skip)]
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 /// The sort of a failure: what a program branches on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A tool failed; the model may try something else.
@@ -86,6 +101,13 @@ pub enum ErrorKind {
     Cancelled,
     /// What happened to a run is not something that can happen to it then.
     OutOfOrder,
+    /// A run's journal can't be read or written, or another process drives the run.
+    Journal,
+    /// A decision on a call is not one on a call that waits for it: of another run, another call,
+    /// other arguments, or used before.
+    DecisionRefused,
+    /// A run's state was changed since it was signed, or signed with another key.
+    BadSignature,
     /// Something that the caller gave to a run panicked: its model, a stop condition, `prepare_step`.
     Panicked,
 }
@@ -93,21 +115,7 @@ pub enum ErrorKind {
 impl LlmError {
     /// An error of `kind` whose text is `message`: lower case, naming the thing and the way out.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        let message = message.into();
-        if kind == ErrorKind::Tool {
-            return Self::ToolExecutionError(message);
-        }
-        Self::Failed(Failure(Arc::new(Details {
-            kind,
-            message,
-            status: None,
-            code: None,
-            request_id: None,
-            retryable: None,
-            retry_after: None,
-            attempts: None,
-            source: None,
-        })))
+        Details::new(kind, message.into()).into()
     }
 
     /// A tool's error that ends the run; any other error of a tool is told to the model.
@@ -249,6 +257,48 @@ impl LlmError {
             change(Arc::make_mut(details));
         }
         self
+    }
+}
+
+impl Details {
+    fn new(kind: ErrorKind, message: String) -> Self {
+        Self {
+            kind,
+            message,
+            status: None,
+            code: None,
+            request_id: None,
+            retryable: None,
+            retry_after: None,
+            attempts: None,
+            source: None,
+        }
+    }
+}
+
+impl From<Details> for LlmError {
+    fn from(details: Details) -> Self {
+        match details.kind {
+            ErrorKind::Tool => Self::ToolExecutionError(details.message),
+            _ => Self::Failed(Failure(Arc::new(details))),
+        }
+    }
+}
+
+impl Serialize for LlmError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::ToolExecutionError(message) => {
+                Details::new(ErrorKind::Tool, message.clone()).serialize(serializer)
+            }
+            Self::Failed(Failure(details)) => details.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for LlmError {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Details::deserialize(deserializer).map(Self::from)
     }
 }
 

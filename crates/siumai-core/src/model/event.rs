@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use crate::types::{ContentPart, FinishReason, Origin, Usage, Warning};
 
 /// One event of a model's reply.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ModelEvent {
     /// The provider has begun to answer. May come once, first.

@@ -1,6 +1,8 @@
 //! What is sent to a model.
 use std::{sync::Arc, time::Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::{ChatMessage, Role, Settings, Tool, ToolChoice};
 
 /// One request to a model.
@@ -14,7 +16,8 @@ use super::{ChatMessage, Role, Settings, Tool, ToolChoice};
 /// assert_eq!(request.system()[0].text(), Some("Be brief."));
 /// assert_eq!(request.messages()[0].text(), Some("Hello"));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ChatRequest {
     system: Arc<Vec<ChatMessage>>,
     messages: Arc<Vec<ChatMessage>>,
@@ -22,6 +25,8 @@ pub struct ChatRequest {
     tool_choice: Option<ToolChoice>,
     settings: Arc<Settings>,
     whole: bool,
+    /// A moment of this process: it means nothing to another.
+    #[serde(skip)]
     deadline: Option<Instant>,
 }
 
