@@ -18,9 +18,10 @@ use siumai_providers::http::Transport;
 pub(crate) use self::{
     chat::Chat, gemini::GenerateContent, messages::Messages, responses::Responses,
 };
+use super::words;
 use crate::support::Answer;
 
-/// A wire.
+/// A wire. Where nothing else is said it is as one of OpenAI's.
 pub(crate) trait Wire: Sync {
     /// A model of `provider` that asks `transport`, and asks as `request` did, if one is given.
     fn model(
@@ -41,16 +42,28 @@ pub(crate) trait Wire: Sync {
     fn usage(&self, usage: &Value) -> Value;
 
     /// What of a reply must go back as it came, as far as the facts tell of it.
-    fn kept(&self, message: &ChatMessage) -> Value;
+    fn kept(&self, message: &ChatMessage) -> Value {
+        let _ = message;
+        Value::Null
+    }
 
     /// The same as it was recorded. A provider may refuse some of it, which we then don't keep.
-    fn recorded_as_kept(&self, expected: &Value, message: &ChatMessage) -> Value;
+    fn recorded_as_kept(&self, expected: &Value, message: &ChatMessage) -> Value {
+        let _ = (expected, message);
+        Value::Null
+    }
 
     /// Whether `kind` is what was recorded of an error.
-    fn is_kind(&self, kind: ErrorKind, failure: &Value) -> bool;
+    fn is_kind(&self, kind: ErrorKind, failure: &Value) -> bool {
+        failure["class"].as_str().is_none_or(|class| words::is_of_class(kind, class))
+    }
 
     /// The provider's code and message of an error.
-    fn told<'a>(&self, failure: &'a Value) -> (Option<&'a str>, Option<&'a str>);
+    fn told<'a>(&self, failure: &'a Value) -> (Option<&'a str>, Option<&'a str>) {
+        let body = &failure["body"];
+        let code = failure["code"].as_str().or(failure["type"].as_str());
+        (code, body["message"].as_str().or(body.as_str()))
+    }
 
     /// The model that a request asks.
     fn model_of(&self, request: &Value, path: &str) -> String {

@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use siumai_core::{
-    ErrorKind,
     model::LanguageModel,
     types::{ChatMessage, ContentPart, Media, Role, ToolChoice},
 };
@@ -42,24 +41,6 @@ impl Wire for Chat {
 
     fn usage(&self, usage: &Value) -> Value {
         counting::openai(usage)
-    }
-
-    fn kept(&self, _: &ChatMessage) -> Value {
-        Value::Null
-    }
-
-    fn recorded_as_kept(&self, _: &Value, _: &ChatMessage) -> Value {
-        Value::Null
-    }
-
-    fn is_kind(&self, kind: ErrorKind, failure: &Value) -> bool {
-        failure["class"].as_str().is_none_or(|class| words::is_of_class(kind, class))
-    }
-
-    fn told<'a>(&self, failure: &'a Value) -> (Option<&'a str>, Option<&'a str>) {
-        let body = &failure["body"];
-        let code = failure["code"].as_str().or(failure["type"].as_str());
-        (code, body["message"].as_str().or(body.as_str()))
     }
 
     fn opening(&self, request: &Value) -> Vec<ChatMessage> {

@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use siumai_core::{
-    ErrorKind,
     model::LanguageModel,
     types::{
         ChatMessage, ContentPart, Origin, Role, Settings, ToolCall, ToolChoice, ToolResult,
@@ -68,10 +67,6 @@ impl Wire for Messages {
             kept.next_if_eq(kind).is_some() || !may_be_refused
         };
         list(expected, "blocks").filter(is_wanted).cloned().collect()
-    }
-
-    fn is_kind(&self, kind: ErrorKind, failure: &Value) -> bool {
-        failure["class"].as_str().is_none_or(|class| words::is_of_class(kind, class))
     }
 
     fn told<'a>(&self, failure: &'a Value) -> (Option<&'a str>, Option<&'a str>) {
