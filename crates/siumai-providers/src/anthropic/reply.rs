@@ -12,7 +12,7 @@ use self::block::Block;
 use super::{WIRE, wire};
 use crate::{
     http::{Fault, Reported},
-    json::Text,
+    json::{Text, plain_word},
     reply::{Events, Progress, ReplyReader},
     sse,
 };
@@ -90,6 +90,7 @@ impl ReplyReader for Reader {
                 if let Some(error) = Self::read_error(data).filter(|_| kind.is_none()) {
                     return Err(Fault::Reported(error));
                 }
+                let kind = kind.map(plain_word);
                 tracing::trace!(kind, "an event of a kind that is not known was skipped");
             }
         }
