@@ -116,6 +116,11 @@ pub enum Warning {
         /// What the first failed with.
         error: String,
     },
+    /// The exchange with the model is missing in the recording that was to be made.
+    NotRecorded {
+        /// Why it could not be written.
+        error: String,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -136,6 +141,7 @@ impl fmt::Display for Warning {
             Self::FellBack { from, to, error } => {
                 write!(f, "`{from}` failed, and `{to}` took over: {error}")
             }
+            Self::NotRecorded { error } => write!(f, "this exchange was not recorded: {error}"),
         }
     }
 }
