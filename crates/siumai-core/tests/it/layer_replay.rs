@@ -244,6 +244,7 @@ async fn a_request_that_was_not_recorded_is_told_its_first_difference_and_no_wor
             "1",
             "the tool `find`, which it has not",
         ),
+        (with(first()).with_tools(vec![look(3), look(3)]), "1", "the tools"),
         (with(first()).with_tool_choice(ToolChoice::Required), "1", "the tool choice"),
         (with(first()).with_settings(hotter), "1", "the settings at `temperature`"),
         (with(first()).with_settings(Settings::default()), "1", "the settings at `seed`"),

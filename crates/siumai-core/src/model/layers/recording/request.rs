@@ -139,8 +139,11 @@ fn differing_tools(asked: &[Value], recorded: &[Value]) -> Option<String> {
             Some(_) => {}
         }
     }
-    let missing = recorded.iter().find(|it| find(asked, it).is_none())?;
-    Some(format!("the tool `{}`, which is missing here", name(missing)))
+    match recorded.iter().find(|it| find(asked, it).is_none()) {
+        Some(missing) => Some(format!("the tool `{}`, which is missing here", name(missing))),
+        // Several of one name.
+        None => (asked != recorded).then(|| "the tools".to_owned()),
+    }
 }
 
 /// Where two values that differ first do: names of fields, numbers of items and of characters,
