@@ -173,7 +173,8 @@ impl SiumaiBuilder {
         let mut secrets: Vec<_> = self.api_key.iter().map(|it| it.as_str().into()).collect();
         let url = self.base_url.as_ref().and_then(|it| Url::parse(it.trim()).ok());
         if let Some(url) = url {
-            secrets.extend(url.password().map(SecretString::from));
+            // A user alone is a token.
+            secrets.push(url.password().unwrap_or(url.username()).into());
             let query = url.query_pairs().filter(|(name, _)| is_secret(name));
             secrets.extend(query.map(|(_, value)| SecretString::from(&*value)));
         }

@@ -175,9 +175,12 @@ fn status_name(status: ToolStatus) -> &'static str {
         ToolStatus::Failed => "failed",
         ToolStatus::Invalid => "invalid",
         ToolStatus::Denied => "denied",
+        ToolStatus::Skipped => "skipped",
         ToolStatus::TimedOut => "timed_out",
         ToolStatus::Cancelled => "cancelled",
         ToolStatus::Interrupted => "interrupted",
+        ToolStatus::Indeterminate => "indeterminate",
+        ToolStatus::Pending => "pending",
         other => panic!("no name for {other:?}"),
     }
 }

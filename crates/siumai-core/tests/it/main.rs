@@ -4,7 +4,13 @@ mod approval_rules;
 #[cfg(test)]
 mod cancel_rules;
 #[cfg(test)]
+mod choice_rules;
+#[cfg(test)]
+mod condition_rules;
+#[cfg(test)]
 mod cost_rules;
+#[cfg(test)]
+mod crash_sweep;
 #[cfg(test)]
 mod ending_rules;
 #[cfg(test)]
@@ -13,6 +19,8 @@ mod execution_rules;
 mod fixtures;
 #[cfg(test)]
 mod history_rules;
+#[cfg(test)]
+mod journal_rules;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
@@ -30,9 +38,15 @@ mod layer_retry;
 #[cfg(test)]
 mod layer_stand_ins;
 #[cfg(test)]
+mod limit_rules;
+#[cfg(test)]
+mod loop_guard_rules;
+#[cfg(test)]
 mod loop_rules;
 #[cfg(test)]
 mod model_rules;
+#[cfg(test)]
+mod repair_rules;
 #[cfg(test)]
 mod retry_rules;
 #[cfg(test)]
@@ -43,6 +57,8 @@ mod sharing_rules;
 mod step_rules;
 #[cfg(test)]
 mod streaming_rules;
+#[cfg(test)]
+mod suspension_rules;
 #[cfg(test)]
 mod timeout_rules;
 #[cfg(test)]
