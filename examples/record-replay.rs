@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // No key, no network, no cost; and the same words every time.
     let replay = Replay::from_reader(File::open(&path)?)?;
     let again = ask(&replay).await?;
-    assert_eq!((&again.response, &again.steps), (&first.response, &first.steps));
+    assert_eq!((&again.response, &again.messages), (&first.response, &first.messages));
 
     println!("answer: {}", first.response.content_text().unwrap_or("none"));
     println!("steps: {} recorded, {} replayed", first.steps.len(), again.steps.len());

@@ -33,7 +33,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Give the model a task; this is what happens without a command, too
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// List the tools that are offered to the model
     Tools(ToolsArgs),
     /// List the models that can be chosen, and which one `auto` takes

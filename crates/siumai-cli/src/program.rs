@@ -45,7 +45,7 @@ fn wrong_usage(error: &clap::Error) -> Exit {
 fn perform(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         None => with_runtime(run(cli.run)),
-        Some(Command::Run(args)) => with_runtime(run(args)),
+        Some(Command::Run(args)) => with_runtime(run(*args)),
         Some(Command::Tools(args)) => {
             let tools = tools(&ToolArgs { tools: Vec::new(), root: ".".into() })?;
             written(lists::tools(&mut anstream::stdout(), tools.definitions(), args.output))
