@@ -119,6 +119,11 @@ pub enum Warning {
         /// What the first failed with.
         error: String,
     },
+    /// The exchange with the model is missing in the recording that was to be made.
+    NotRecorded {
+        /// Why it could not be written.
+        error: String,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -139,6 +144,7 @@ impl fmt::Display for Warning {
             Self::FellBack { from, to, error } => {
                 write!(f, "`{from}` failed, and `{to}` took over: {error}")
             }
+            Self::NotRecorded { error } => write!(f, "this exchange was not recorded: {error}"),
         }
     }
 }
