@@ -238,3 +238,20 @@ fn a_system_message_in_the_midst_is_sent_as_the_model_takes_it() {
     let said = "a system message in the midst of the conversation was sent as the user's";
     assert_eq!(warnings, [said]);
 }
+
+#[test]
+fn the_result_of_a_call_that_goes_back_as_it_came_keeps_its_id() {
+    let block = json!({ "type": "tool_use", "id": "functions.add:0", "name": "add", "input": {} });
+    let origin = Origin::new("anthropic", json!([block]).to_string());
+    let call = said(vec![a_call("functions.add:0", json!({}))]).with_origin(origin);
+    let result = ChatMessage::tool(a_result("functions.add:0", json!("3")));
+    let result_block =
+        json!({ "type": "tool_result", "tool_use_id": "functions.add:0", "content": "3" });
+    assert_eq!(
+        messages(vec![call, result]),
+        json!([
+            { "role": "assistant", "content": [block] },
+            { "role": "user", "content": [result_block] },
+        ])
+    );
+}
