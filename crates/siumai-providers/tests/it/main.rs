@@ -12,6 +12,8 @@ mod differences;
 #[cfg(test)]
 mod gemini;
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod loopback;
