@@ -1,22 +1,15 @@
 //! The execution of one tool call: whatever the tool does, there is one result.
-use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 
 use super::open_step::ReadyCall;
 use crate::{
-    ErrorKind, LlmError,
+    ErrorKind,
+    journal::Outcome,
     tool::{ToolContext, ToolResolver},
     types::{ToolResult, ToolStatus},
 };
-
-/// What came of an execution.
-#[derive(Debug)]
-pub(super) struct Executed {
-    pub(super) result: ToolResult,
-    /// Set if the tool wants the run to end.
-    pub(super) fatal: Option<LlmError>,
-}
 
 /// Executes `ready`; a panic of the tool is caught, and one that takes longer than `limit` is dropped.
 pub(super) async fn execute(
@@ -24,7 +17,7 @@ pub(super) async fn execute(
     ready: ReadyCall,
     context: ToolContext,
     limit: Option<Duration>,
-) -> Executed {
+) -> Outcome {
     let ReadyCall { call, modified_arguments } = ready;
     // Dropped with this future, it stops what the tool may have left to somebody else.
     let guard = context.cancellation.clone().drop_guard();
@@ -63,7 +56,7 @@ pub(super) async fn execute(
         }
     };
     result.modified_arguments = modified_arguments;
-    Executed { result, fatal }
+    Outcome::ToolFinished { result: Arc::new(result), fatal }
 }
 
 /// A tool was dropped after this time.

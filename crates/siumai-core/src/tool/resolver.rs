@@ -2,7 +2,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::{CancellationToken, LlmError};
+use crate::{CancellationToken, LlmError, journal::tool_effect};
 
 /// Executes tools by name.
 ///
@@ -88,6 +88,9 @@ pub struct ToolContext {
     pub call_id: String,
     /// The number of the step, from 0.
     pub step_number: usize,
+    /// What tells this call from every other of all runs, and stays the same when the run is
+    /// resumed: pass it on to what must not do the same thing twice.
+    pub idempotency_key: String,
     /// Cancelled when the run is, or when nobody waits for the call any more. A tool's future is
     /// dropped then; this is for work that it left to somebody else, such as a thread.
     pub cancellation: CancellationToken,
@@ -96,7 +99,16 @@ pub struct ToolContext {
 impl ToolContext {
     /// The context of a call.
     pub fn new(call_id: impl Into<String>, step_number: usize) -> Self {
-        Self { call_id: call_id.into(), step_number, cancellation: CancellationToken::new() }
+        let call_id = call_id.into();
+        let idempotency_key = tool_effect(step_number, &call_id);
+        Self { call_id, step_number, idempotency_key, cancellation: CancellationToken::new() }
+    }
+
+    /// Gives the call another key.
+    #[must_use]
+    pub fn with_idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = key.into();
+        self
     }
 
     /// Gives the call a token of its own that is cancelled with `run`.

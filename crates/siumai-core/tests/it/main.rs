@@ -14,6 +14,8 @@ mod fixtures;
 #[cfg(test)]
 mod history_rules;
 #[cfg(test)]
+mod journal_rules;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod layer_fallback;
@@ -37,6 +39,8 @@ mod sharing_rules;
 mod step_rules;
 #[cfg(test)]
 mod streaming_rules;
+#[cfg(test)]
+mod suspension_rules;
 #[cfg(test)]
 mod timeout_rules;
 #[cfg(test)]
