@@ -6,6 +6,8 @@ mod cancel_rules;
 #[cfg(test)]
 mod cost_rules;
 #[cfg(test)]
+mod crash_sweep;
+#[cfg(test)]
 mod ending_rules;
 #[cfg(test)]
 mod execution_rules;
