@@ -6,17 +6,23 @@
 use peak_alloc::PeakAlloc;
 
 #[path = "../../crates/siumai-providers/tests/it/laws/history.rs"]
-mod history_laws;
+mod history;
+#[path = "../../crates/siumai-providers/src"]
+mod providers {
+    pub(crate) mod sse;
+}
 #[path = "../../crates/siumai-providers/tests/it/laws/reading.rs"]
 mod reading;
 #[path = "../../crates/siumai-providers/tests/it/laws/replies.rs"]
 mod replies;
+#[path = "../../crates/siumai-providers/tests/it/laws/runs.rs"]
+mod runs;
 #[path = "../../crates/siumai-providers/tests/it/laws/sending.rs"]
 mod sending;
-#[path = "../../crates/siumai-providers/src/sse.rs"]
-mod sse;
 #[path = "../../crates/siumai-providers/src/sse/laws.rs"]
 mod stream_laws;
+
+use self::providers::sse;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -51,7 +57,7 @@ pub fn event_stream(data: &[u8]) {
 
 /// Reads `data` as a stored history.
 pub fn history(data: &[u8]) {
-    bounded(data.len(), || history_laws::check(data));
+    bounded(data.len(), || history::check(data));
 }
 
 /// Memory grows with what arrived, not with its square.

@@ -153,3 +153,13 @@ proptest! {
         laws::check(&stream, cuts, limit);
     }
 }
+
+#[test]
+fn what_fuzzing_begins_with_and_what_it_found_holds() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/sse");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let data = std::fs::read(entry.unwrap().path()).unwrap();
+        let [cuts, limit, stream @ ..] = &data[..] else { continue };
+        laws::check(stream, *cuts, usize::from(*limit));
+    }
+}

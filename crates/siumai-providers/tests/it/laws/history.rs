@@ -14,6 +14,7 @@ use siumai_core::{
 
 use super::{
     reading::{Wire, run, written},
+    runs::{check_journal, check_suspended},
     sending::{check_answered, check_written},
 };
 
@@ -21,10 +22,14 @@ use super::{
 pub(crate) fn check(json: &[u8]) {
     if let Ok(messages) = serde_json::from_slice(json) {
         check_history(messages);
+    } else if let Ok(suspended) = serde_json::from_slice(json) {
+        check_suspended(suspended);
     } else if let Ok(request) = serde_json::from_slice(json) {
         check_request(&request);
     } else if let Ok(events) = serde_json::from_slice(json) {
         check_events(events);
+    } else if let Ok(records) = serde_json::from_slice(json) {
+        check_journal(records);
     }
 }
 

@@ -4,6 +4,7 @@
 mod history;
 mod reading;
 mod replies;
+mod runs;
 mod sending;
 
 use std::path::Path;
