@@ -1,8 +1,14 @@
 //! The command line.
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{
+    num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use siumai::orchestrator::{AtLimit, UsageLimits};
+
+use crate::run::Limits;
 
 /// Let a language model work in steps: it calls tools, reads their results and goes on until it is done.
 ///
@@ -55,13 +61,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) tools: ToolArgs,
 
-    /// The most steps the run may take
-    #[arg(long, value_name = "N", default_value = "100", help_heading = "Limits")]
-    pub(crate) max_steps: NonZeroUsize,
-
-    /// Stop after a step that calls this tool; may be given several times
-    #[arg(long, value_name = "NAME", help_heading = "Limits")]
-    pub(crate) stop_on_tool: Vec<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 
     /// Who decides whether a tool may run
     #[arg(long, value_enum, default_value_t, value_name = "WHO", help_heading = "Tools")]
@@ -100,6 +101,42 @@ pub(crate) struct ModelArgs {
     /// Where the provider's API is, for a server that speaks the same
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = "Model")]
     pub(crate) base_url: Option<String>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArgs {
+    /// The most steps the run may take
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub(crate) max_steps: NonZeroUsize,
+
+    /// The most tool calls the run may execute; a reply that would go beyond executes none
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tool_calls: Option<usize>,
+
+    /// The most tokens the run may use, read and written; checked before each reply is asked for
+    #[arg(long, value_name = "N")]
+    pub(crate) max_total_tokens: Option<NonZeroU64>,
+
+    /// At a limit, ask the model once more for an answer, without tools
+    #[arg(long)]
+    pub(crate) answer_at_limit: bool,
+
+    /// Stop after a step that calls this tool; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stop_on_tool: Vec<String>,
+}
+
+impl LimitArgs {
+    pub(crate) fn limits(&self) -> Limits {
+        let usage = UsageLimits {
+            total_tokens: self.max_total_tokens.map(NonZeroU64::get),
+            tool_calls: self.max_tool_calls,
+            ..Default::default()
+        };
+        let at_limit = if self.answer_at_limit { AtLimit::Answer } else { AtLimit::Stop };
+        Limits { max_steps: self.max_steps.get(), usage, at_limit }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -86,7 +86,7 @@ async fn models(args: ModelArgs) -> Result<Exit, Failure> {
 async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let environment = Environment::read()?;
     let tools = tools(&args.tools)?;
-    for name in &args.stop_on_tool {
+    for name in &args.limits.stop_on_tool {
         tools.check(name).map_err(|error| Failure::usage(format!("--stop-on-tool: {error}")))?;
     }
     let messages = messages(&args)?;
@@ -196,7 +196,7 @@ impl Running {
         let mut progress = Progress::new(anstream::stderr(), self.detail(), durations.clone());
         progress.model(&chosen);
 
-        let max_steps = self.args.max_steps.get();
+        let limits = self.args.limits.limits();
         let definitions: Vec<Tool> = self.tools.definitions().cloned().collect();
         let person = Terminal::find(self.environment.editor.as_deref());
         let person = person.map(|it| Box::new(it) as Box<dyn Ask>);
@@ -204,8 +204,8 @@ impl Running {
             messages: self.messages,
             tools: self.tools,
             durations,
-            stop_on_tool: self.args.stop_on_tool,
-            max_steps,
+            stop_on_tool: self.args.limits.stop_on_tool,
+            limits,
             approver: Approver::new(self.args.approve, definitions, person, self.stopper),
         };
         let mut answer = answer(self.args.output);
@@ -220,7 +220,7 @@ impl Running {
         if answer.end(&ended).is_err() {
             return Ok(Exit::Done);
         }
-        progress.end(&ended, max_steps);
+        progress.end(&ended, &limits);
         Ok(ended.exit())
     }
 

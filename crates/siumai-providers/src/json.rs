@@ -33,6 +33,13 @@ pub(crate) struct Few<T> {
     rest: Vec<T>,
 }
 
+/// The name of a kind as a log may tell it: what is no plain word could be anything.
+pub(crate) fn plain_word(name: &str) -> &str {
+    let is_plain = name.len() <= 64
+        && name.bytes().all(|it| it.is_ascii_lowercase() || matches!(it, b'_' | b'.'));
+    if is_plain { name } else { "no plain word" }
+}
+
 impl Text<'_> {
     pub(crate) fn as_str(&self) -> &str {
         &self.0

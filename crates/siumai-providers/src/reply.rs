@@ -25,6 +25,10 @@ use crate::{
 /// How large a reply in one piece may be, in bytes.
 const WHOLE_LIMIT: usize = 64 << 20;
 
+/// How much a reply that arrives as an event stream may be in all, in bytes. Whoever puts it
+/// together holds it whole.
+const STREAM_LIMIT: usize = 256 << 20;
+
 /// Reads the replies of one wire. One reader reads one reply.
 pub(crate) trait ReplyReader: Default + Send + Unpin {
     /// What the body of a refusal says, if it is the wire's JSON.
@@ -97,7 +101,7 @@ async fn read_whole<'a, R: ReplyReader + 'a>(
 ) -> Result<ModelStream<'a>, LlmError> {
     let status = response.status;
     let read = response.body.read_whole(WHOLE_LIMIT).await;
-    let body = match read.map_err(|error| call.identified(error))? {
+    let body = match read.map_err(|error| call.lost(error))? {
         Whole::Complete(body) => body,
         Whole::TooLarge(_) => {
             return Err(call.error(Fault::TooLarge { what: "the reply", limit: WHOLE_LIMIT }));
@@ -134,6 +138,8 @@ struct ReplyStream<'a, R> {
     call: Call<'a>,
     body: Body,
     framer: Framer,
+    /// How much has arrived, in bytes.
+    arrived: usize,
     reader: R,
     events: Events,
     /// What is yet to be told about the question.
@@ -156,6 +162,7 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
             call,
             body,
             framer: Framer::default(),
+            arrived: 0,
             reader,
             events: Events::new(),
             warnings,
@@ -169,8 +176,8 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
             match self.read_buffered() {
                 Ok(Buffered::Event(progress)) => self.go_on(progress),
                 Ok(Buffered::Nothing) => match ready!(self.body.poll_piece(cx)) {
-                    Some(Ok(piece)) => self.framer.push(piece),
-                    Some(Err(error)) => self.state = State::Failed(self.call.identified(error)),
+                    Some(Ok(piece)) => self.take(piece),
+                    Some(Err(error)) => self.state = State::Failed(self.call.lost(error)),
                     None => match self.read_unended() {
                         Ok(progress) => self.go_on(progress),
                         Err(fault) => self.fail(fault),
@@ -180,6 +187,14 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
             }
         }
         Poll::Ready(())
+    }
+
+    fn take(&mut self, piece: Bytes) {
+        self.arrived = self.arrived.saturating_add(piece.len());
+        if self.arrived > STREAM_LIMIT {
+            return self.fail(Fault::TooLarge { what: "the reply", limit: STREAM_LIMIT });
+        }
+        self.framer.push(piece);
     }
 
     /// Reads the next event of those that have arrived.

@@ -167,6 +167,7 @@ fn status_name(status: ToolStatus) -> &'static str {
         ToolStatus::Failed => "failed",
         ToolStatus::Invalid => "invalid",
         ToolStatus::Denied => "denied",
+        ToolStatus::Skipped => "skipped",
         ToolStatus::TimedOut => "timed_out",
         ToolStatus::Cancelled => "cancelled",
         ToolStatus::Interrupted => "interrupted",

@@ -176,7 +176,7 @@ proptest! {
             let played = play(|notes| plan.scene(notes)).await;
             check_results(&played);
             check_order(&played);
-            check_usage(&played);
+            check_usage(&plan, &played);
             check_ids(played.steps());
             check_deeds(&played);
         });
@@ -278,9 +278,20 @@ fn check_told_of(finished: &StepResult, played: &Played) {
     assert_eq!(*finished, step);
 }
 
-/// The run's total is the sum of its steps, and unknown where one of them is.
-fn check_usage(played: &Played) {
-    let usages: Vec<_> = played.steps().iter().map(|it| it.usage.clone()).collect();
+/// The run's total is the sum of its replies, and unknown where one of them is: one that broke off
+/// does not say what it cost.
+fn check_usage(plan: &Plan, played: &Played) {
+    let mut usages: Vec<_> = played.steps().iter().map(|it| it.usage.clone()).collect();
+    let has_broken_off = |failed: &Failed| match failed.kind {
+        ErrorKind::IncompleteReply => true,
+        // One that failed before anything of it came cost nothing.
+        ErrorKind::Server => {
+            let reply = &plan.replies[played.requests.len() - 1];
+            !reply.texts.is_empty() || !reply.calls.is_empty()
+        }
+        _ => false,
+    };
+    usages.extend(played.ended.as_ref().err().filter(|it| has_broken_off(it)).map(|_| None));
     let total = |of: fn(&Usage) -> TokenCount| {
         usages.iter().try_fold(0_u64, |sum, it| Some(sum.saturating_add(of(it.as_ref()?).get()?)))
     };

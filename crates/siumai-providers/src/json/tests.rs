@@ -44,3 +44,10 @@ fn anything_but_text_is_no_text() {
     assert_eq!(others.map(text), [const { None }; 8]);
     assert!(matches!(read::<MaybeText<'_>>(r#""a""#), MaybeText(Some(Text(Cow::Borrowed("a"))))));
 }
+
+#[test]
+fn only_plain_words_are_logged() {
+    assert_eq!(plain_word("response.output_item.done"), "response.output_item.done");
+    assert_eq!(plain_word("sk-canary-4f1d2b"), "no plain word");
+    assert_eq!(plain_word(&"a".repeat(65)), "no plain word");
+}

@@ -13,7 +13,7 @@ use self::items::{CallState, Channel, Item, Items, Nature, Whole};
 use super::{WIRE, wire};
 use crate::{
     http::{Fault, Reported},
-    json::MaybeText,
+    json::{MaybeText, plain_word},
     reply::{Events, Progress, ReplyReader},
     sse,
 };
@@ -96,7 +96,7 @@ impl ReplyReader for Reader {
                 return Err(Fault::Reported(Self::read_error(event.data).unwrap_or_default()));
             }
             "" => skip(data)?,
-            kind => tracing::trace!(kind, "an event was not needed"),
+            kind => tracing::trace!(kind = plain_word(kind), "an event was not needed"),
         }
         // A start comes before anything else or not at all.
         self.has_started |= !events.is_empty();
@@ -202,7 +202,7 @@ impl Reader {
             }
             "image_generation_call" => events.extend(picture(&parse(json)?)),
             kind => {
-                tracing::trace!(kind, "an item was kept and not read");
+                tracing::trace!(kind = plain_word(kind), "an item was kept and not read");
                 // Some servers send the arguments of their own tools as if they were ours.
                 self.items.at(place).call = None;
             }
