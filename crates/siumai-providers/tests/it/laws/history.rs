@@ -7,7 +7,7 @@ use serde::{
 };
 use siumai_core::{
     model::{Assembler, ModelEvent},
-    orchestrator::{self, RunError, RunOutput},
+    orchestrator::{self, OrchestratorOptions, RunError, RunOutput},
     testing::ScriptedModel,
     types::{ChatMessage, ChatRequest, Role},
 };
@@ -20,17 +20,16 @@ use super::{
 
 /// Goes on with what `json` holds, if it is anything that is stored, and fails if a law is broken.
 pub(crate) fn check(json: &[u8]) {
-    if let Ok(messages) = serde_json::from_slice(json) {
-        check_history(messages);
-    } else if let Ok(suspended) = serde_json::from_slice(json) {
-        check_suspended(suspended);
-    } else if let Ok(request) = serde_json::from_slice(json) {
-        check_request(&request);
-    } else if let Ok(events) = serde_json::from_slice(json) {
-        check_events(events);
-    } else if let Ok(records) = serde_json::from_slice(json) {
-        check_journal(records);
-    }
+    let _is_known = check_as(json, check_history)
+        || check_as(json, check_suspended)
+        || check_as(json, |request: ChatRequest| check_request(&request))
+        || check_as(json, check_events)
+        || check_as(json, check_journal);
+}
+
+/// Whether `json` holds such a thing; if so, it is checked.
+fn check_as<T: DeserializeOwned>(json: &[u8], check: impl FnOnce(T)) -> bool {
+    serde_json::from_slice(json).map(check).is_ok()
 }
 
 fn check_history(messages: Vec<ChatMessage>) {
@@ -91,7 +90,8 @@ fn check_stored<T: Serialize + DeserializeOwned + Debug + PartialEq>(it: &T) -> 
 /// What a run asks that begins with `messages`, and what comes of it.
 fn go_on(messages: Vec<ChatMessage>) -> (Option<ChatRequest>, Result<RunOutput, RunError>) {
     let model = ScriptedModel::new().reply("Yes.");
-    let ended = run(orchestrator::run(&model, messages, None, None, &[], Default::default()));
+    let options = OrchestratorOptions::default();
+    let ended = run(orchestrator::run(&model, messages, None, None, &[], options));
     (model.requests().first().cloned(), ended)
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use siumai_core::{
     LlmError, async_trait,
     journal::{Journal, Record, RunJournal},
-    orchestrator::{self, OrchestratorOptions, SuspendedRun},
+    orchestrator::{self, ApprovalRequest, OrchestratorOptions, SuspendedRun},
     testing::{RecordingResolver, ScriptedModel},
     types::Tool,
 };
@@ -15,7 +15,7 @@ use super::reading::run;
 
 /// Approves what `suspended` waits for, and goes on.
 pub(crate) fn check_suspended(suspended: SuspendedRun) {
-    let decisions = suspended.pending().iter().map(|it| it.approve()).collect();
+    let decisions = suspended.pending().iter().map(ApprovalRequest::approve).collect();
     let resume = Some(suspended);
     go_on(OrchestratorOptions { resume, decisions, ..OrchestratorOptions::default() });
 }

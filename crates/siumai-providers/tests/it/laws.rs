@@ -106,9 +106,13 @@ fn config() -> ProptestConfig {
 #[test]
 fn what_fuzzing_begins_with_and_what_it_found_holds() {
     for wire in Wire::ALL {
-        corpus(target(wire)).iter().for_each(|data| check_reply(wire, data));
+        for data in corpus(target(wire)) {
+            check_reply(wire, &data);
+        }
     }
-    corpus("history").iter().for_each(|json| history::check(json));
+    for json in corpus("history") {
+        history::check(&json);
+    }
 }
 
 proptest! {
@@ -116,7 +120,9 @@ proptest! {
 
     #[test]
     fn whatever_bytes_come_they_are_read_alike_in_any_pieces(data in vec(any::<u8>(), 0..200)) {
-        Wire::ALL.into_iter().for_each(|wire| check_reply(wire, &data));
+        for wire in Wire::ALL {
+            check_reply(wire, &data);
+        }
         history::check(&data);
     }
 
