@@ -14,7 +14,7 @@ use siumai_core::{
 
 use super::{
     reading::{Wire, run, written},
-    runs::{check_journal, check_suspended},
+    runs::{check_journal, check_recording, check_suspended},
     sending::{check_answered, check_written},
 };
 
@@ -24,7 +24,8 @@ pub(crate) fn check(json: &[u8]) {
         || check_as(json, check_suspended)
         || check_as(json, |request: ChatRequest| check_request(&request))
         || check_as(json, check_events)
-        || check_as(json, check_journal);
+        || check_as(json, check_journal)
+        || check_recording(json);
 }
 
 /// Whether `json` holds such a thing; if so, it is checked.

@@ -1,14 +1,16 @@
-//! What holds for runs that go on from what somebody stored: whatever was made of it since, they
-//! go on or fail, and both in order.
+//! What holds for runs that go on from what somebody stored, or are played once more: whatever was
+//! made of it since, they go on or fail, and both in order.
 use std::sync::Arc;
 
 use serde_json::json;
 use siumai_core::{
     LlmError, async_trait,
     journal::{Journal, Record, RunJournal},
+    model::{LanguageModel, layers::Replay},
     orchestrator::{self, ApprovalRequest, OrchestratorOptions, SuspendedRun},
     testing::{RecordingResolver, ScriptedModel},
-    types::Tool,
+    types::{ChatMessage, Tool},
+    user,
 };
 
 use super::reading::run;
@@ -27,11 +29,20 @@ pub(crate) fn check_journal(records: Vec<Record>) {
     go_on(OrchestratorOptions { journal, run_id, ..OrchestratorOptions::default() });
 }
 
+/// Plays a recording, if `lines` are one.
+pub(crate) fn check_recording(lines: &[u8]) -> bool {
+    let replay = Replay::from_reader(lines);
+    replay.map(|it| go_on_with(&it, vec![user!("Go")], OrchestratorOptions::default())).is_ok()
+}
+
 fn go_on(options: OrchestratorOptions) {
-    let model = ScriptedModel::new().reply("Yes.");
+    go_on_with(&ScriptedModel::new().reply("Yes."), vec![], options);
+}
+
+fn go_on_with(model: &dyn LanguageModel, messages: Vec<ChatMessage>, options: OrchestratorOptions) {
     let resolver = RecordingResolver::new().returning("f", json!("done"));
     let tools = Some(vec![Tool::function("f", "Does it")]);
-    let ended = run(orchestrator::run(&model, vec![], tools, Some(&resolver), &[], options));
+    let ended = run(orchestrator::run(model, messages, tools, Some(&resolver), &[], options));
     if let Ok(output) = ended {
         serde_json::to_string(&output.messages).expect("a history can be stored");
     }
