@@ -26,7 +26,7 @@ use crate::fixtures::{
 
 /// A made-up run.
 #[derive(Clone, Debug)]
-struct Plan {
+pub(crate) struct Plan {
     replies: Vec<PlannedReply>,
     max_steps: usize,
     max_parallel_tools: usize,
@@ -55,7 +55,7 @@ const TOOLS: [&str; 7] = ["fine", "slow", "alone", "fails", "crashes", "fatal", 
 const ARGUMENTS: [&str; 7] =
     ["", "{}", r#"{"n": 3}"#, r#"{"n": 30}"#, r#"{"n": "x"}"#, r#"{"n""#, "[]"];
 
-fn plans() -> impl Strategy<Value = Plan> {
+pub(crate) fn plans() -> impl Strategy<Value = Plan> {
     (vec(replies(), 1..5), 1..6_usize, 1..4_usize, 1..8_usize, any::<bool>()).prop_map(
         |(replies, max_steps, max_parallel_tools, stop_at, is_denying)| Plan {
             replies,
@@ -84,7 +84,7 @@ fn replies() -> impl Strategy<Value = PlannedReply> {
 }
 
 impl Plan {
-    fn scene(&self, notes: &Notes) -> Scene {
+    pub(crate) fn scene(&self, notes: &Notes) -> Scene {
         let replies = self.replies.iter();
         let model = replies.fold(ScriptedModel::new(), |model, it| model.then(it.reply()));
         let is_denying = self.is_denying;
@@ -157,11 +157,11 @@ impl ToolResolver for Deeds {
     }
 }
 
-fn config() -> ProptestConfig {
+pub(crate) fn config() -> ProptestConfig {
     ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() }
 }
 
-fn in_paused_time<F: Future>(future: F) -> F::Output {
+pub(crate) fn in_paused_time<F: Future>(future: F) -> F::Output {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_time().start_paused(true).build().unwrap().block_on(future)
 }
