@@ -24,6 +24,7 @@ mod open_step;
 mod outcome;
 mod perform;
 mod prepare_step;
+mod recorded;
 mod resume;
 mod run;
 mod setup;
@@ -36,10 +37,12 @@ mod watch;
 pub use self::{
     agent::ToolLoopAgent,
     approver::{ApprovalDecision, ApprovalRequest, Approver},
+    entry::Ending,
     event::StreamEvent,
     generate::{generate, run},
     perform::perform,
     prepare_step::{PrepareStepContext, PrepareStepResult},
+    recorded::RecordedRun,
     stop_condition::{
         StopCondition, all_of, any_of, custom_condition, has_text_response, has_tool_call,
         step_count_is,

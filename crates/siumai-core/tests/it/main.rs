@@ -14,6 +14,8 @@ mod fixtures;
 #[cfg(test)]
 mod history_rules;
 #[cfg(test)]
+mod journal_conformance;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod layer_fallback;
