@@ -6,6 +6,8 @@ mod cancel_rules;
 #[cfg(test)]
 mod cost_rules;
 #[cfg(test)]
+mod crash_sweep;
+#[cfg(test)]
 mod ending_rules;
 #[cfg(test)]
 mod execution_rules;
@@ -15,6 +17,7 @@ mod fixtures;
 mod history_rules;
 #[cfg(test)]
 mod journal_conformance;
+mod journal_rules;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
@@ -39,6 +42,8 @@ mod sharing_rules;
 mod step_rules;
 #[cfg(test)]
 mod streaming_rules;
+#[cfg(test)]
+mod suspension_rules;
 #[cfg(test)]
 mod timeout_rules;
 #[cfg(test)]
