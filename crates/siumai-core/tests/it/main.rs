@@ -17,6 +17,7 @@ mod fixtures;
 mod history_rules;
 #[cfg(test)]
 mod journal_conformance;
+#[cfg(test)]
 mod journal_rules;
 #[cfg(test)]
 mod laws;
