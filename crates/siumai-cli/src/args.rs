@@ -1,8 +1,13 @@
 //! The command line.
+mod runs;
+
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::runs::{Calls, RunsCommand};
 
 /// Let a language model work in steps: it calls tools, reads their results and goes on until it is done.
 ///
@@ -28,6 +33,9 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Give the model a task; this is what happens without a command, too
     Run(RunArgs),
+    /// List, show, approve, resume and delete the runs that were kept
+    #[command(subcommand)]
+    Runs(RunsCommand),
     /// List the tools that are offered to the model
     Tools(ToolsArgs),
     /// List the models that can be chosen, and which one `auto` takes
@@ -67,6 +75,17 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, default_value_t, value_name = "WHO", help_heading = "Tools")]
     pub(crate) approve: Approve,
 
+    /// Keep nothing of the run; it can't be resumed then
+    #[arg(long)]
+    pub(crate) no_save: bool,
+
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+}
+
+/// What is shown of a run.
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
     /// What goes to standard output
     #[arg(
         short,
@@ -133,7 +152,8 @@ pub(crate) struct ModelsArgs {
 }
 
 /// Who decides on a tool call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Approve {
     /// You, in the terminal; tools that only read are not asked about
     #[default]
@@ -142,6 +162,8 @@ pub(crate) enum Approve {
     ReadOnly,
     /// Nobody: tools run; those that write or run commands still ask, and need a terminal
     All,
+    /// You, later: calls that `ask` asks about wait for `siumai runs approve`, and the run with them
+    Pause,
     /// Nobody: no tool runs
     None,
 }
@@ -172,7 +194,11 @@ Examples:
   siumai run -m ollama:qwen3 \"which files here mention tokio?\"
   git diff | siumai run \"write a commit message for this:\" -
   siumai -o json -T calculator \"(3 + 4) * 12\" | jq .text
+  siumai --approve pause \"delete what is in tmp\"
 
 Exit codes:
   0 done   1 failed   2 wrong usage   3 stopped by a limit
-  4 a tool call was denied, or nobody was there to approve it   130 interrupted";
+  4 a tool call was denied, or nobody was there to approve it   5 waits for approval
+  130 interrupted
+
+Runs are kept in the folder of your account, unless --no-save is given; `siumai runs ls` lists them.";

@@ -1,5 +1,5 @@
 //! The one place that reads the environment.
-use std::env::VarError;
+use std::{env::VarError, path::PathBuf};
 
 use crate::failure::Failure;
 
@@ -15,6 +15,8 @@ pub(crate) struct Environment {
     pub(crate) ollama_host: Option<String>,
     /// `VISUAL` or `EDITOR`.
     pub(crate) editor: Option<String>,
+    /// `XDG_STATE_HOME`, or where the system wants programs to keep what they need again.
+    pub(crate) state_folder: Option<PathBuf>,
 }
 
 impl Environment {
@@ -26,6 +28,7 @@ impl Environment {
             openai_base_url: variable("OPENAI_BASE_URL")?,
             ollama_host: variable("OLLAMA_HOST")?,
             editor: variable("VISUAL")?.or(variable("EDITOR")?),
+            state_folder: state_folder(),
         })
     }
 
@@ -55,6 +58,24 @@ fn variable(name: &str) -> Result<Option<String>, Failure> {
             Err(Failure::usage(format!("the variable {name} is not UTF-8; set it again")))
         }
     }
+}
+
+fn state_folder() -> Option<PathBuf> {
+    // One that depends on where the program is started counts as not set.
+    folder("XDG_STATE_HOME").filter(|it| it.is_absolute()).or_else(|| {
+        if cfg!(windows) {
+            return folder("LOCALAPPDATA");
+        }
+        let home = std::env::home_dir().filter(|it| it.is_absolute())?;
+        let inside =
+            if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
+        Some(home.join(inside))
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the program's one place that reads it")]
+fn folder(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from)
 }
 
 #[cfg(test)]

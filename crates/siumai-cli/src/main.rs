@@ -9,6 +9,9 @@ mod model;
 mod program;
 mod render;
 mod run;
+mod running;
+mod runs;
+mod saved;
 mod stop;
 mod tools;
 
