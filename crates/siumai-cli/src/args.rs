@@ -1,13 +1,18 @@
 //! The command line.
 mod runs;
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{
+    num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
+use siumai::orchestrator::{AtLimit, UsageLimits};
 
-pub(crate) use self::runs::{Calls, RunsCommand};
+pub(crate) use self::runs::{Calls, NewLimits, RunsCommand};
+use crate::run::Limits;
 
 /// Let a language model work in steps: it calls tools, reads their results and goes on until it is done.
 ///
@@ -32,7 +37,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Give the model a task; this is what happens without a command, too
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// List, show, approve, resume and delete the runs that were kept
     #[command(subcommand)]
     Runs(RunsCommand),
@@ -63,13 +68,11 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) tools: ToolArgs,
 
-    /// The most steps the run may take
-    #[arg(long, value_name = "N", default_value = "100", help_heading = "Limits")]
-    pub(crate) max_steps: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 
-    /// Stop after a step that calls this tool; may be given several times
-    #[arg(long, value_name = "NAME", help_heading = "Limits")]
-    pub(crate) stop_on_tool: Vec<String>,
+    #[command(flatten)]
+    pub(crate) recording: RecordingArgs,
 
     /// Who decides whether a tool may run
     #[arg(long, value_enum, default_value_t, value_name = "WHO", help_heading = "Tools")]
@@ -119,6 +122,74 @@ pub(crate) struct ModelArgs {
     /// Where the provider's API is, for a server that speaks the same
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = "Model")]
     pub(crate) base_url: Option<String>,
+}
+
+#[derive(Args, Debug, Default)]
+pub(crate) struct RecordingArgs {
+    /// Write what the model is asked and answers into this file, without keys
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Recording")]
+    pub(crate) record: Option<PathBuf>,
+
+    /// Replace the file of --record, if there is one
+    #[arg(long, requires = "record", help_heading = "Recording")]
+    pub(crate) overwrite: bool,
+
+    /// Let the recording in this file answer instead of a model; tools run as always
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["record", "overwrite", "model", "base_url"],
+        help_heading = "Recording"
+    )]
+    pub(crate) replay: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArgs {
+    /// The most steps the run may take
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub(crate) max_steps: NonZeroUsize,
+
+    /// The most tool calls the run may execute; a reply that would go beyond executes none
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tool_calls: Option<usize>,
+
+    /// The most tokens the run may use, read and written; checked before each reply is asked for
+    #[arg(long, value_name = "N")]
+    pub(crate) max_total_tokens: Option<NonZeroU64>,
+
+    /// At a limit, ask the model once more for an answer, without tools
+    #[arg(long)]
+    pub(crate) answer_at_limit: bool,
+
+    /// Stop after a step that calls this tool; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stop_on_tool: Vec<String>,
+}
+
+impl LimitArgs {
+    /// With what is new in the place of what was.
+    pub(crate) fn with(self, new: &NewLimits) -> Self {
+        Self {
+            max_steps: new.max_steps.unwrap_or(self.max_steps),
+            max_tool_calls: new.max_tool_calls.or(self.max_tool_calls),
+            max_total_tokens: new.max_total_tokens.or(self.max_total_tokens),
+            answer_at_limit: self.answer_at_limit || new.answer_at_limit,
+            stop_on_tool: self.stop_on_tool,
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        let usage = UsageLimits {
+            total_tokens: self.max_total_tokens.map(NonZeroU64::get),
+            tool_calls: self.max_tool_calls,
+            ..Default::default()
+        };
+        let at_limit = if self.answer_at_limit { AtLimit::Answer } else { AtLimit::Stop };
+        Limits { max_steps: self.max_steps.get(), usage, at_limit }
+    }
 }
 
 #[derive(Args, Debug)]
@@ -193,6 +264,7 @@ Examples:
   siumai \"what is 12% of 250?\"
   siumai run -m ollama:qwen3 \"which files here mention tokio?\"
   git diff | siumai run \"write a commit message for this:\" -
+  siumai --replay run.jsonl \"what is 12% of 250?\"     (after the same with --record)
   siumai -o json -T calculator \"(3 + 4) * 12\" | jq .text
   siumai --approve pause \"delete what is in tmp\"
 

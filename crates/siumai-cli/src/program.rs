@@ -44,7 +44,7 @@ fn wrong_usage(error: &clap::Error) -> Exit {
 fn perform(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         None => with_runtime(run(cli.run)),
-        Some(Command::Run(args)) => with_runtime(run(args)),
+        Some(Command::Run(args)) => with_runtime(run(*args)),
         Some(Command::Runs(command)) => with_runtime(runs::perform(command)),
         Some(Command::Tools(args)) => {
             let tools = tools(&ToolArgs { tools: Vec::new(), root: ".".into() })?;
@@ -87,15 +87,17 @@ async fn models(args: ModelArgs) -> Result<Exit, Failure> {
 async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let environment = Environment::read()?;
     let tools = tools(&args.tools)?;
-    for name in &args.stop_on_tool {
+    for name in &args.limits.stop_on_tool {
         tools.check(name).map_err(|error| Failure::usage(format!("--stop-on-tool: {error}")))?;
     }
-    if args.no_save && args.approve == Approve::Pause {
+    // What is replayed costs nothing, and the recording is there to be replayed again.
+    let is_kept = !args.no_save && args.recording.replay.is_none();
+    if !is_kept && args.approve == Approve::Pause {
         return Err(Failure::usage(
-            "a run that is not kept can't wait; leave out --no-save or --approve pause",
+            "a run is not kept with --no-save or --replay, so it can't wait; choose another --approve",
         ));
     }
-    let saved = if args.no_save { None } else { Some(Saved::open(&environment)?) };
+    let saved = is_kept.then(|| Saved::open(&environment)).transpose()?;
     let (prompt, messages) = messages(&args)?;
     let setup = Setup {
         prompt: beginning(&prompt),
@@ -103,13 +105,13 @@ async fn run(args: RunArgs) -> Result<Exit, Failure> {
         base_url: args.model.base_url,
         tools: tools.definitions().map(|it| it.name().to_owned()).collect(),
         root: tools.root().to_owned(),
-        stop_on_tool: args.stop_on_tool,
-        max_steps: args.max_steps,
+        limits: args.limits,
         approve: args.approve,
     };
     let kept = saved.map(|saved| (saved, saved::new_id()));
     let decisions = Vec::new();
-    Running { environment, setup, tools, show: args.show, messages, kept, decisions }.go().await
+    let (recording, show) = (args.recording, args.show);
+    Running { environment, setup, tools, show, recording, messages, kept, decisions }.go().await
 }
 
 /// As much of a prompt as tells runs apart.

@@ -13,9 +13,9 @@ use siumai::{
     journal::Journal,
     model::{LanguageModel, ModelStream},
     orchestrator::{
-        ApprovalDecision, OrchestratorOptions, RunError, RunOutput, StepResult, StopCondition,
-        StoppedBy, StreamEvent, StreamOrchestration, ToolResolver, generate_stream_owned,
-        has_tool_call,
+        ApprovalDecision, AtLimit, OrchestratorOptions, RunError, RunOutput, StepResult,
+        StopCondition, StoppedBy, StreamEvent, StreamOrchestration, ToolResolver, UsageLimits,
+        generate_stream_owned, has_tool_call,
     },
     tool::ToolContext,
     types::{ChatMessage, ChatRequest, ToolCall, ToolStatus, Usage},
@@ -41,8 +41,16 @@ pub(crate) struct Task {
     pub(crate) tools: BuiltIns,
     pub(crate) durations: Durations,
     pub(crate) stop_on_tool: Vec<String>,
-    pub(crate) max_steps: usize,
+    pub(crate) limits: Limits,
     pub(crate) approver: Arc<Approver>,
+}
+
+/// How far a run may go, and what it does there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) max_steps: usize,
+    pub(crate) usage: UsageLimits,
+    pub(crate) at_limit: AtLimit,
 }
 
 /// All that came of a run, however it ended.
@@ -109,14 +117,15 @@ async fn start(
     model: impl LanguageModel + 'static,
     task: Task,
 ) -> Result<StreamOrchestration, RunError> {
-    let Task { messages, kept, decisions, tools, durations, stop_on_tool, max_steps, approver } =
-        task;
+    let Task { messages, kept, decisions, tools, durations, stop_on_tool, limits, approver } = task;
     let (journal, run_id) = kept.unzip();
     let definitions = tools.definitions().cloned().collect();
     let conditions: Vec<Box<dyn StopCondition>> =
         stop_on_tool.into_iter().map(has_tool_call).collect();
     let options = OrchestratorOptions {
-        max_steps,
+        max_steps: limits.max_steps,
+        limits: limits.usage,
+        at_limit: limits.at_limit,
         journal,
         run_id,
         decisions,
@@ -207,7 +216,12 @@ impl Ended {
             How::Failed(_) => Exit::Failed,
             How::Finished(StoppedBy::ApprovalPending) => Exit::Waiting,
             How::Finished(_) if self.was_denied() => Exit::Denied,
-            How::Finished(StoppedBy::MaxSteps) => Exit::Limit,
+            How::Finished(
+                StoppedBy::MaxSteps
+                | StoppedBy::UsageLimit { .. }
+                | StoppedBy::InvalidToolCalls
+                | StoppedBy::RepeatedToolCalls,
+            ) => Exit::Limit,
             How::Finished(_) => Exit::Done,
         }
     }

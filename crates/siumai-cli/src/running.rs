@@ -1,6 +1,6 @@
 //! A run on its way, from its model to its exit code, whether it begins or goes on.
 use std::{
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     sync::Arc,
 };
 
@@ -13,12 +13,13 @@ use siumai::{
 
 use crate::{
     approve::{Approver, Ask, Terminal},
-    args::{Output, ShowArgs},
+    args::{Output, RecordingArgs, ShowArgs},
     environment::Environment,
     failure::{Exit, Failure},
     model::{self, Http},
+    recording::Source,
     render::{Answer, Detail, Json, JsonLines, Progress, Text},
-    run::{self, Durations, Task, Whole},
+    run::{self, Durations, How, Task, Whole},
     saved::{Saved, Setup},
     stop::{self, Stopped, Stopper},
     tools::BuiltIns,
@@ -30,6 +31,7 @@ pub(crate) struct Running {
     pub(crate) setup: Setup,
     pub(crate) tools: BuiltIns,
     pub(crate) show: ShowArgs,
+    pub(crate) recording: RecordingArgs,
     /// None, if it goes on where it was.
     pub(crate) messages: Vec<ChatMessage>,
     /// Where it is kept, and by which id.
@@ -58,50 +60,70 @@ impl Running {
     }
 
     async fn run(mut self, stopper: Stopper, mut listener: Stopped) -> Result<Exit, Failure> {
-        let wanted = self.setup.model();
-        let choosing = model::choose(&wanted, &self.environment, &Http);
-        let chosen = tokio::select! {
-            biased;
-            cause = listener.wait() => return Ok(cause.exit()),
-            chosen = choosing => chosen?,
-        };
-        let client = chosen.choice.client()?;
         let durations = Durations::default();
         let mut progress = Progress::new(anstream::stderr(), self.detail(), durations.clone());
-        progress.model(&chosen);
+        let choosing = self.choose(&mut progress);
+        let source = tokio::select! {
+            biased;
+            cause = listener.wait() => return Ok(cause.exit()),
+            source = choosing => source?,
+        };
 
-        (self.setup.model, self.setup.base_url) = chosen.choice.named();
         let kept = self.journal();
         let run_id = kept.as_ref().map(|(_, id)| id.clone());
+        let limits = self.setup.limits.limits();
         let definitions: Vec<Tool> = self.tools.definitions().cloned().collect();
         let person = Terminal::find(self.environment.editor.as_deref());
         let person = person.map(|it| Box::new(it) as Box<dyn Ask>);
-        let max_steps = self.setup.max_steps.get();
         let task = Task {
             messages: self.messages,
             kept,
             decisions: self.decisions,
             tools: self.tools,
             durations,
-            stop_on_tool: self.setup.stop_on_tool,
-            max_steps,
+            stop_on_tool: self.setup.limits.stop_on_tool,
+            limits,
             approver: Approver::new(self.setup.approve, definitions, person, stopper),
         };
-        let mut answer = answer(self.show.output);
-        let (answer, progress, listener) = (&mut *answer, &mut progress, &mut listener);
+        let (mut answer, model) = (answer(self.show.output), source.model());
+        let (answer, shown, listener) = (&mut *answer, &mut progress, &mut listener);
         let ended = if self.show.no_stream {
-            run::run(Whole(client), task, answer, progress, listener).await
+            run::run(Whole(model), task, answer, shown, listener).await
         } else {
-            run::run(client, task, answer, progress, listener).await
+            run::run(model, task, answer, shown, listener).await
         };
         // Whoever read the answer has gone: they have what they wanted.
-        let Some(mut ended) = ended else { return Ok(Exit::Done) };
+        let Some(mut ended) = ended else { return source.finish(Exit::Done) };
         ended.run_id = run_id;
         if answer.end(&ended).is_err() {
-            return Ok(Exit::Done);
+            return source.finish(Exit::Done);
         }
-        progress.end(&ended, max_steps);
-        Ok(ended.exit())
+        if let (How::Finished(_), Some(left)) = (&ended.how, source.left()) {
+            progress.warning(&left);
+        }
+        progress.end(&ended, &limits);
+        source.finish(ended.exit())
+    }
+
+    /// Chooses who answers, and says so; what was chosen is part of the setup from there.
+    async fn choose<W: Write>(&mut self, progress: &mut Progress<W>) -> Result<Source, Failure> {
+        let keys = &self.environment.keys;
+        let Some(path) = &self.recording.replay else {
+            let chosen = model::choose(&self.setup.model(), &self.environment, &Http).await?;
+            let client = chosen.choice.client()?;
+            let source = Source::asked(client, &self.recording, keys)?;
+            progress.model(&chosen.choice.to_string(), chosen.why.as_deref());
+            (self.setup.model, self.setup.base_url) = chosen.choice.named();
+            return Ok(source);
+        };
+        let source = Source::replayed(path, keys)?;
+        let model = source.model();
+        let name = format!("{}:{}", model.provider(), model.model());
+        progress.model(&name, Some(&format!("replayed from {}", path.display())));
+        if let Some(lost) = source.lost() {
+            progress.warning(&lost);
+        }
+        Ok(source)
     }
 
     /// Where the run is kept, and by which id.

@@ -1,5 +1,8 @@
 //! The command line of `siumai runs`.
-use std::{num::NonZeroUsize, time::Duration};
+use std::{
+    num::{NonZeroU64, NonZeroUsize},
+    time::Duration,
+};
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -56,9 +59,8 @@ pub(crate) enum RunsCommand {
         #[command(flatten)]
         model: ModelArgs,
 
-        /// The most steps the run may take from its beginning; as before, if left out
-        #[arg(long, value_name = "N", help_heading = "Limits")]
-        max_steps: Option<NonZeroUsize>,
+        #[command(flatten)]
+        limits: NewLimits,
 
         #[command(flatten)]
         show: ShowArgs,
@@ -77,6 +79,27 @@ pub(crate) enum RunsCommand {
         #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["runs", "all"])]
         older_than: Option<Duration>,
     },
+}
+
+/// Limits in the place of those that a run has; they count from its beginning.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct NewLimits {
+    /// The most steps the run may take
+    #[arg(long, value_name = "N")]
+    pub(crate) max_steps: Option<NonZeroUsize>,
+
+    /// The most tool calls the run may execute
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tool_calls: Option<usize>,
+
+    /// The most tokens the run may use
+    #[arg(long, value_name = "N")]
+    pub(crate) max_total_tokens: Option<NonZeroU64>,
+
+    /// At a limit, ask the model once more for an answer, without tools
+    #[arg(long)]
+    pub(crate) answer_at_limit: bool,
 }
 
 /// A run that was kept.

@@ -4,7 +4,6 @@ mod show;
 
 use std::{
     io::{self, Write},
-    num::NonZeroUsize,
     time::Duration,
 };
 
@@ -15,7 +14,7 @@ use siumai::{
 };
 
 use crate::{
-    args::{Calls, ModelArgs, RunsCommand, ShowArgs},
+    args::{Calls, ModelArgs, NewLimits, RecordingArgs, RunsCommand, ShowArgs},
     clock::Clock,
     environment::Environment,
     failure::{Exit, Failure},
@@ -48,17 +47,21 @@ pub(crate) async fn perform(command: RunsCommand) -> Result<Exit, Failure> {
                 None => request.approve(),
             };
             let decisions = decisions(&kept, &calls, modify.as_ref(), decide)?;
-            Resume { saved, kept, decisions, show }.go(environment, None, None).await
+            Resume { saved, kept, decisions, show }
+                .go(environment, None, &NewLimits::default())
+                .await
         }
         RunsCommand::Deny { calls, reason, show } => {
             let kept = kept(&calls.run.run)?;
             let decisions = decisions(&kept, &calls, None, |request| request.deny(&*reason))?;
-            Resume { saved, kept, decisions, show }.go(environment, None, None).await
+            Resume { saved, kept, decisions, show }
+                .go(environment, None, &NewLimits::default())
+                .await
         }
-        RunsCommand::Resume { run, model, max_steps, show } => {
+        RunsCommand::Resume { run, model, limits, show } => {
             let kept = kept(&run.run)?;
             let decisions = Vec::new();
-            Resume { saved, kept, decisions, show }.go(environment, Some(model), max_steps).await
+            Resume { saved, kept, decisions, show }.go(environment, Some(model), &limits).await
         }
         RunsCommand::Rm { runs, all, older_than } => {
             let age = if all { Some(Duration::ZERO) } else { older_than };
@@ -81,7 +84,7 @@ impl Resume {
         self,
         environment: Environment,
         model: Option<ModelArgs>,
-        max_steps: Option<NonZeroUsize>,
+        limits: &NewLimits,
     ) -> Result<Exit, Failure> {
         let Self { saved, kept, decisions, show } = self;
         let mut setup = Setup::read(&kept.summary.metadata)?;
@@ -90,11 +93,12 @@ impl Resume {
         } else if let Some(ModelArgs { base_url: Some(url), .. }) = model {
             setup.base_url = Some(url);
         }
-        setup.max_steps = max_steps.unwrap_or(setup.max_steps);
+        setup.limits = setup.limits.with(limits);
         let tools = setup.tools()?;
         let kept = saved.map(|saved| (saved, kept.summary.id));
         let messages = Vec::new();
-        Running { environment, setup, tools, show, messages, kept, decisions }.go().await
+        let recording = RecordingArgs::default();
+        Running { environment, setup, tools, show, recording, messages, kept, decisions }.go().await
     }
 }
 

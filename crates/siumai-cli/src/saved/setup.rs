@@ -1,11 +1,11 @@
 //! What a run was started with, as it is kept beside it, so that it goes on without being told again.
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    args::{Approve, ModelArgs},
+    args::{Approve, LimitArgs, ModelArgs},
     clock::Clock,
     failure::Failure,
     tools::{BuiltIns, Root},
@@ -24,8 +24,7 @@ pub(crate) struct Setup {
     pub(crate) tools: Vec<String>,
     /// The folder that they can't leave, from the root of the disk.
     pub(crate) root: PathBuf,
-    pub(crate) stop_on_tool: Vec<String>,
-    pub(crate) max_steps: NonZeroUsize,
+    pub(crate) limits: LimitArgs,
     pub(crate) approve: Approve,
 }
 

@@ -307,8 +307,7 @@ fn no_save_leaves_nothing() {
     assert_eq!((seen.code, &*seen.out), (Some(0), "6*7 = 42\n"));
     assert!(!place.runs_file().parent().unwrap().exists());
     let seen = place.run(&["--no-save", "--approve", "pause", "-m", "offline", "go"]);
-    let expected =
-        "error: a run that is not kept can't wait; leave out --no-save or --approve pause\n";
+    let expected = "error: a run is not kept with --no-save or --replay, so it can't wait; choose another --approve\n";
     assert_eq!((seen.code, &*seen.err), (Some(2), expected));
 }
 

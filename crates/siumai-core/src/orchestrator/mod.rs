@@ -12,6 +12,7 @@ mod agent;
 mod approval;
 mod approver;
 mod asking;
+mod clock;
 mod driver;
 mod emitter;
 mod ending;
@@ -20,17 +21,22 @@ mod event;
 mod execute;
 mod generate;
 mod history;
+mod limits;
+mod loop_guard;
 mod open_step;
 mod outcome;
 mod perform;
 mod prepare_step;
 mod recorded;
+mod repair;
 mod resume;
 mod run;
+mod screen;
 mod setup;
 mod stop_condition;
 mod stream;
 mod suspended;
+mod turns;
 mod types;
 mod watch;
 
@@ -40,12 +46,15 @@ pub use self::{
     entry::Ending,
     event::StreamEvent,
     generate::{generate, run},
+    limits::{AtLimit, UsageLimit, UsageLimits},
+    loop_guard::LoopGuard,
     perform::perform,
     prepare_step::{PrepareStepContext, PrepareStepResult},
     recorded::RecordedRun,
+    repair::{InvalidCall, RepairToolCall},
     stop_condition::{
-        StopCondition, all_of, any_of, custom_condition, has_text_response, has_tool_call,
-        step_count_is,
+        StopCondition, all_of, any_of, custom_condition, elapsed, has_text_response, has_tool_call,
+        no, same_call_repeated, step_count_is, tool_call_count_is, total_tokens_over,
     },
     stream::{RunStream, Steps, StreamOrchestration, generate_stream, generate_stream_owned},
     suspended::{SigningKey, SuspendedRun},

@@ -1,5 +1,5 @@
 //! Tools as a model sees them: definitions, calls and results.
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -217,15 +217,21 @@ pub struct ToolCall {
 pub struct ToolResult {
     /// The [`id`](ToolCall::id) of the call.
     pub call_id: String,
-    /// The tool's name.
+    /// The tool's name, as in the call.
     pub name: String,
     /// What the tool returned, or what the model is told instead.
     pub output: Value,
     /// What really happened to the call.
     pub status: ToolStatus,
-    /// The arguments it was executed with, where approval changed them.
+    /// The tool that was executed, where a repair gave the call another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_name: Option<String>,
+    /// The arguments it was executed with, where approval or a repair changed them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified_arguments: Option<Value>,
+    /// What the model is told beside the output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// What really happened to a call.
@@ -241,6 +247,8 @@ pub enum ToolStatus {
     Invalid,
     /// Approval refused it; it did not run.
     Denied,
+    /// A limit of the run held it back; it did not run.
+    Skipped,
     /// It took too long and was stopped.
     TimedOut,
     /// The run was cancelled before it finished.
@@ -278,12 +286,31 @@ impl ToolResult {
         self.status != ToolStatus::Executed
     }
 
-    /// The output as a model reads it: a string as it is, anything else as JSON.
-    pub fn output_text(&self) -> std::borrow::Cow<'_, str> {
-        match &self.output {
-            Value::String(text) => text.into(),
+    /// The output as a model reads it: a string as it is, anything else as JSON, and below it the note.
+    ///
+    /// ```
+    /// use siumai_core::types::{ToolCall, ToolResult};
+    /// use serde_json::json;
+    ///
+    /// let call = ToolCall { id: "call_1".into(), name: "add".into(), arguments: json!({ "a": 1 }) };
+    /// let mut result = ToolResult::executed(&call, json!({ "sum": 1 }));
+    /// result.note = Some("It was rounded.".into());
+    /// assert_eq!(result.output_text(), "{\"sum\":1}\n\nIt was rounded.");
+    /// ```
+    pub fn output_text(&self) -> Cow<'_, str> {
+        let text = match &self.output {
+            Value::String(text) => Cow::from(text),
             other => other.to_string().into(),
+        };
+        match &self.note {
+            Some(note) => format!("{text}\n\n{note}").into(),
+            None => text,
         }
+    }
+
+    /// The name of the tool that was executed.
+    pub fn executed_name(&self) -> &str {
+        self.modified_name.as_deref().unwrap_or(&self.name)
     }
 
     fn new(call: &ToolCall, status: ToolStatus, output: Value) -> Self {
@@ -292,7 +319,9 @@ impl ToolResult {
             name: call.name.clone(),
             output,
             status,
+            modified_name: None,
             modified_arguments: None,
+            note: None,
         }
     }
 }
