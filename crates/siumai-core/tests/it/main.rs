@@ -48,6 +48,8 @@ mod model_rules;
 #[cfg(test)]
 mod repair_rules;
 #[cfg(test)]
+mod resumed_limits;
+#[cfg(test)]
 mod retry_rules;
 #[cfg(test)]
 mod scenarios;
