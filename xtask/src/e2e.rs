@@ -1,11 +1,12 @@
 //! The program, run offline as somebody new would run it.
 use std::{
-    env,
+    env, fs,
     io::{self, Write as _},
+    path::PathBuf,
     process::{Command, Output, Stdio},
 };
 
-use crate::cargo;
+use crate::{cargo, root};
 
 /// One call of the program, and what it must answer.
 struct Scene {
@@ -24,13 +25,14 @@ enum Expected {
     Failure(i32),
 }
 
-const SCENES: [Scene; 7] = [
+const SCENES: [Scene; 8] = [
     Scene::new(&["--help"], "run"),
     Scene::new(&["run", "what is (3+4)*12"], "84"),
     Scene::new(&["tools"], "calculator"),
     Scene::new(&["models"], "offline"),
     Scene::new(&["run", "-m", "offline", "-o", "json", "what is (3+4)*12"], "84"),
     Scene { input: "what is 6*7\n", ..Scene::new(&["run", "-m", "offline", "-"], "42") },
+    Scene::new(&["runs", "ls"], "what is 6*7"),
     Scene {
         expected: Expected::Failure(2),
         ..Scene::new(&["run", "--no-such-option", "hello"], "--no-such-option")
@@ -52,7 +54,8 @@ impl Scene {
 
     fn perform(&self) -> Result<(), String> {
         let mut command = cargo(&["run", "--quiet", "--"]);
-        let output = feed(without_keys(&mut command).args(self.arguments), self.input)
+        without_keys(&mut command).env("XDG_STATE_HOME", state_folder());
+        let output = feed(command.args(self.arguments), self.input)
             .map_err(|error| format!("it did not start ({error})"))?;
         let (code, said) = match self.expected {
             Expected::Answer => (0, &output.stdout),
@@ -71,12 +74,23 @@ impl Scene {
 
 /// Plays every scene, up to the first that goes wrong.
 pub(crate) fn run() -> Result<(), String> {
+    match fs::remove_dir_all(state_folder()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(format!("what the last time left behind can't be removed ({error})"));
+        }
+        _ => {}
+    }
     for scene in &SCENES {
         println!("$ {}", scene.command_line());
         scene.perform().map_err(|why| format!("`{}`: {why}", scene.command_line()))?;
     }
     println!("{} scenes went as they should", SCENES.len());
     Ok(())
+}
+
+/// Where the program keeps its runs here: not among those of whoever develops it.
+fn state_folder() -> PathBuf {
+    root().join("target").join("e2e")
 }
 
 /// Somebody new has no key, and no preference.

@@ -1,4 +1,6 @@
 //! The command line.
+mod runs;
+
 use std::{
     num::{NonZeroU64, NonZeroUsize},
     path::PathBuf,
@@ -6,8 +8,10 @@ use std::{
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use serde::{Deserialize, Serialize};
 use siumai::orchestrator::{AtLimit, UsageLimits};
 
+pub(crate) use self::runs::{Calls, NewLimits, RunsCommand};
 use crate::run::Limits;
 
 /// Let a language model work in steps: it calls tools, reads their results and goes on until it is done.
@@ -34,6 +38,9 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Give the model a task; this is what happens without a command, too
     Run(Box<RunArgs>),
+    /// List, show, approve, resume and delete the runs that were kept
+    #[command(subcommand)]
+    Runs(RunsCommand),
     /// List the tools that are offered to the model
     Tools(ToolsArgs),
     /// List the models that can be chosen, and which one `auto` takes
@@ -71,6 +78,17 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, default_value_t, value_name = "WHO", help_heading = "Tools")]
     pub(crate) approve: Approve,
 
+    /// Keep nothing of the run; it can't be resumed then
+    #[arg(long)]
+    pub(crate) no_save: bool,
+
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+}
+
+/// What is shown of a run.
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
     /// What goes to standard output
     #[arg(
         short,
@@ -106,7 +124,7 @@ pub(crate) struct ModelArgs {
     pub(crate) base_url: Option<String>,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct RecordingArgs {
     /// Write what the model is asked and answers into this file, without keys
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Recording")]
@@ -127,7 +145,7 @@ pub(crate) struct RecordingArgs {
     pub(crate) replay: Option<PathBuf>,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
     /// The most steps the run may take
@@ -152,6 +170,17 @@ pub(crate) struct LimitArgs {
 }
 
 impl LimitArgs {
+    /// With what is new in the place of what was.
+    pub(crate) fn with(self, new: &NewLimits) -> Self {
+        Self {
+            max_steps: new.max_steps.unwrap_or(self.max_steps),
+            max_tool_calls: new.max_tool_calls.or(self.max_tool_calls),
+            max_total_tokens: new.max_total_tokens.or(self.max_total_tokens),
+            answer_at_limit: self.answer_at_limit || new.answer_at_limit,
+            stop_on_tool: self.stop_on_tool,
+        }
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         let usage = UsageLimits {
             total_tokens: self.max_total_tokens.map(NonZeroU64::get),
@@ -194,7 +223,8 @@ pub(crate) struct ModelsArgs {
 }
 
 /// Who decides on a tool call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Approve {
     /// You, in the terminal; tools that only read are not asked about
     #[default]
@@ -203,6 +233,8 @@ pub(crate) enum Approve {
     ReadOnly,
     /// Nobody: tools run; those that write or run commands still ask, and need a terminal
     All,
+    /// You, later: calls that `ask` asks about wait for `siumai runs approve`, and the run with them
+    Pause,
     /// Nobody: no tool runs
     None,
 }
@@ -234,7 +266,11 @@ Examples:
   git diff | siumai run \"write a commit message for this:\" -
   siumai --replay run.jsonl \"what is 12% of 250?\"     (after the same with --record)
   siumai -o json -T calculator \"(3 + 4) * 12\" | jq .text
+  siumai --approve pause \"delete what is in tmp\"
 
 Exit codes:
   0 done   1 failed   2 wrong usage   3 stopped by a limit
-  4 a tool call was denied, or nobody was there to approve it   130 interrupted";
+  4 a tool call was denied, or nobody was there to approve it   5 waits for approval
+  130 interrupted
+
+Runs are kept in the folder of your account, unless --no-save is given; `siumai runs ls` lists them.";

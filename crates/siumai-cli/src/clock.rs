@@ -1,5 +1,9 @@
 //! The one place that reads the time.
-use std::{fmt, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use jiff::{Zoned, tz::TimeZone};
 
@@ -27,6 +31,11 @@ impl Clock {
     /// The date and time here.
     pub(crate) fn now(&self) -> Zoned {
         (self.0)()
+    }
+
+    /// The same, as the system counts.
+    pub(crate) fn moment(&self) -> SystemTime {
+        self.now().timestamp().into()
     }
 }
 

@@ -1,5 +1,5 @@
 //! The one place that reads the environment.
-use std::env::VarError;
+use std::{env::VarError, path::PathBuf};
 
 use secrecy::SecretString;
 
@@ -19,6 +19,8 @@ pub(crate) struct Environment {
     pub(crate) editor: Option<String>,
     /// The keys of all providers, which no recording may hold.
     pub(crate) keys: Vec<SecretString>,
+    /// `XDG_STATE_HOME`, or where the system wants programs to keep what they need again.
+    pub(crate) state_folder: Option<PathBuf>,
 }
 
 impl Environment {
@@ -31,6 +33,7 @@ impl Environment {
             ollama_host: variable("OLLAMA_HOST")?,
             editor: variable("VISUAL")?.or(variable("EDITOR")?),
             keys: keys(),
+            state_folder: state_folder(),
         })
     }
 
@@ -70,6 +73,24 @@ fn keys() -> Vec<SecretString> {
     let names = siumai::provider_names().filter_map(siumai::key_variable);
     let keys = names.filter_map(|name| variable(name).ok().flatten());
     keys.filter(|key| key.len() >= SHORTEST_KEY).map(SecretString::from).collect()
+}
+
+fn state_folder() -> Option<PathBuf> {
+    // One that depends on where the program is started counts as not set.
+    folder("XDG_STATE_HOME").filter(|it| it.is_absolute()).or_else(|| {
+        if cfg!(windows) {
+            return folder("LOCALAPPDATA");
+        }
+        let home = std::env::home_dir().filter(|it| it.is_absolute())?;
+        let inside =
+            if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
+        Some(home.join(inside))
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the program's one place that reads it")]
+fn folder(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from)
 }
 
 #[cfg(test)]

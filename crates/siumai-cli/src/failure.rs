@@ -12,6 +12,8 @@ pub(crate) enum Exit {
     Limit = 3,
     /// A tool call was denied, or nobody was there to approve it.
     Denied = 4,
+    /// Calls wait for approval, and the run with them.
+    Waiting = 5,
     /// By Ctrl-C.
     Interrupted = 130,
     /// Asked to end by the system.

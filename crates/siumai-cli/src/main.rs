@@ -10,6 +10,9 @@ mod program;
 mod recording;
 mod render;
 mod run;
+mod running;
+mod runs;
+mod saved;
 mod stop;
 mod tools;
 

@@ -3,20 +3,19 @@ use std::io::{self, IsTerminal, Read, Write};
 
 use clap::{CommandFactory, Parser};
 use dialoguer::{Input, console::Term, theme::SimpleTheme};
-use siumai::types::{ChatMessage, Tool};
+use siumai::types::ChatMessage;
 
 use crate::{
-    approve::{Approver, Ask, Terminal},
-    args::{Cli, Command, ModelArgs, Output, RunArgs, ToolArgs},
+    args::{Approve, Cli, Command, ModelArgs, RunArgs, ToolArgs},
     clock::Clock,
     environment::Environment,
     failure::{Exit, Failure},
     lists,
-    model::{self, Http},
-    recording::Source,
-    render::{Answer, Detail, Json, JsonLines, Progress, Text, paint},
-    run::{self, Durations, How, Task, Whole},
-    stop::{self, Stopped, Stopper},
+    model::Http,
+    render::paint,
+    running::Running,
+    runs,
+    saved::{self, Saved, Setup},
     tools::{BuiltIns, Root},
 };
 
@@ -46,6 +45,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         None => with_runtime(run(cli.run)),
         Some(Command::Run(args)) => with_runtime(run(*args)),
+        Some(Command::Runs(command)) => with_runtime(runs::perform(command)),
         Some(Command::Tools(args)) => {
             let tools = tools(&ToolArgs { tools: Vec::new(), root: ".".into() })?;
             written(lists::tools(&mut anstream::stdout(), tools.definitions(), args.output))
@@ -70,7 +70,7 @@ fn with_runtime(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exi
 }
 
 /// A list that nobody reads to its end is no failure.
-fn written(list: io::Result<()>) -> Result<Exit, Failure> {
+pub(crate) fn written(list: io::Result<()>) -> Result<Exit, Failure> {
     match list {
         Ok(()) => Ok(Exit::Done),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
@@ -90,20 +90,33 @@ async fn run(args: RunArgs) -> Result<Exit, Failure> {
     for name in &args.limits.stop_on_tool {
         tools.check(name).map_err(|error| Failure::usage(format!("--stop-on-tool: {error}")))?;
     }
-    let messages = messages(&args)?;
-    let (stopper, listener) = stop::stopper();
-    let signals = stop::signals()
-        .map_err(|error| Failure::failed(format!("Ctrl-C can't be listened to: {error}")))?;
-    let running =
-        Running { args, environment, tools, messages, stopper: stopper.clone(), listener };
-    let mut running = std::pin::pin!(running.go());
-    let mut signals = std::pin::pin!(signals);
-    tokio::select! {
-        biased;
-        ended = &mut running => return ended,
-        cause = &mut signals => stopper.stop(cause),
+    // What is replayed costs nothing, and the recording is there to be replayed again.
+    let is_kept = !args.no_save && args.recording.replay.is_none();
+    if !is_kept && args.approve == Approve::Pause {
+        return Err(Failure::usage(
+            "a run is not kept with --no-save or --replay, so it can't wait; choose another --approve",
+        ));
     }
-    running.await
+    let saved = is_kept.then(|| Saved::open(&environment)).transpose()?;
+    let (prompt, messages) = messages(&args)?;
+    let setup = Setup {
+        prompt: beginning(&prompt),
+        model: args.model.model,
+        base_url: args.model.base_url,
+        tools: tools.definitions().map(|it| it.name().to_owned()).collect(),
+        root: tools.root().to_owned(),
+        limits: args.limits,
+        approve: args.approve,
+    };
+    let kept = saved.map(|saved| (saved, saved::new_id()));
+    let decisions = Vec::new();
+    let (recording, show) = (args.recording, args.show);
+    Running { environment, setup, tools, show, recording, messages, kept, decisions }.go().await
+}
+
+/// As much of a prompt as tells runs apart.
+fn beginning(prompt: &str) -> String {
+    prompt.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(100).collect()
 }
 
 fn tools(args: &ToolArgs) -> Result<BuiltIns, Failure> {
@@ -118,8 +131,8 @@ fn tools(args: &ToolArgs) -> Result<BuiltIns, Failure> {
     all.only(&args.tools).map_err(|error| Failure::usage(error.to_string()))
 }
 
-/// What the run begins with.
-fn messages(args: &RunArgs) -> Result<Vec<ChatMessage>, Failure> {
+/// The prompt, and what the run begins with.
+fn messages(args: &RunArgs) -> Result<(String, Vec<ChatMessage>), Failure> {
     let system = args.system.iter().map(ChatMessage::system);
     let prompt =
         if args.prompt.is_empty() { ask_for_prompt()? } else { prompt(&args.prompt, io::stdin())? };
@@ -128,7 +141,8 @@ fn messages(args: &RunArgs) -> Result<Vec<ChatMessage>, Failure> {
             "the prompt is empty; say what is to be done, as in `siumai run \"what is 6*7\"`",
         ));
     }
-    Ok(system.chain([ChatMessage::user(prompt)]).collect())
+    let messages = system.chain([ChatMessage::user(prompt.as_str())]).collect();
+    Ok((prompt, messages))
 }
 
 /// The words in a line; a `-` before or behind them stands for what is piped in.
@@ -172,104 +186,6 @@ fn ask_for_prompt() -> Result<String, Failure> {
         }
         _ => Failure::failed(format!("the terminal can't be read: {error}")),
     })
-}
-
-/// A run with all that it needs.
-struct Running {
-    args: RunArgs,
-    environment: Environment,
-    tools: BuiltIns,
-    messages: Vec<ChatMessage>,
-    stopper: Stopper,
-    listener: Stopped,
-}
-
-impl Running {
-    async fn go(mut self) -> Result<Exit, Failure> {
-        let durations = Durations::default();
-        let mut progress = Progress::new(anstream::stderr(), self.detail(), durations.clone());
-        let choosing = choose(&self.args, &self.environment, &mut progress);
-        let source = tokio::select! {
-            biased;
-            cause = self.listener.wait() => return Ok(cause.exit()),
-            source = choosing => source?,
-        };
-
-        let limits = self.args.limits.limits();
-        let definitions: Vec<Tool> = self.tools.definitions().cloned().collect();
-        let person = Terminal::find(self.environment.editor.as_deref());
-        let person = person.map(|it| Box::new(it) as Box<dyn Ask>);
-        let task = Task {
-            messages: self.messages,
-            tools: self.tools,
-            durations,
-            stop_on_tool: self.args.limits.stop_on_tool,
-            limits,
-            approver: Approver::new(self.args.approve, definitions, person, self.stopper),
-        };
-        let (mut answer, model) = (answer(self.args.output), source.model());
-        let (answer, shown, listener) = (&mut *answer, &mut progress, &mut self.listener);
-        let ended = if self.args.no_stream {
-            run::run(Whole(model), task, answer, shown, listener).await
-        } else {
-            run::run(model, task, answer, shown, listener).await
-        };
-        // Whoever read the answer has gone: they have what they wanted.
-        let Some(ended) = ended else { return source.finish(Exit::Done) };
-        if answer.end(&ended).is_err() {
-            return source.finish(Exit::Done);
-        }
-        if let (How::Finished(_), Some(left)) = (&ended.how, source.left()) {
-            progress.warning(&left);
-        }
-        progress.end(&ended, &limits);
-        source.finish(ended.exit())
-    }
-
-    fn detail(&self) -> Detail {
-        let terminal = Term::stderr();
-        match (self.args.quiet, self.args.verbose) {
-            (true, _) => Detail::Quiet,
-            (_, true) => Detail::Verbose,
-            _ if terminal.is_term() => Detail::Short(usize::from(terminal.size().1)),
-            _ => Detail::Whole,
-        }
-    }
-}
-
-/// Chooses who answers, and says so.
-async fn choose<W: Write>(
-    args: &RunArgs,
-    environment: &Environment,
-    progress: &mut Progress<W>,
-) -> Result<Source, Failure> {
-    let Some(path) = &args.recording.replay else {
-        let chosen = model::choose(&args.model, environment, &Http).await?;
-        let client = chosen.choice.client()?;
-        let source = Source::asked(client, &args.recording, &environment.keys)?;
-        progress.model(&chosen.choice.to_string(), chosen.why.as_deref());
-        return Ok(source);
-    };
-    let source = Source::replayed(path, &environment.keys)?;
-    let model = source.model();
-    let name = format!("{}:{}", model.provider(), model.model());
-    progress.model(&name, Some(&format!("replayed from {}", path.display())));
-    if let Some(lost) = source.lost() {
-        progress.warning(&lost);
-    }
-    Ok(source)
-}
-
-fn answer(output: Output) -> Box<dyn Answer> {
-    let out = io::stdout();
-    match output {
-        Output::Text => {
-            let is_terminal = out.is_terminal();
-            Box::new(Text::new(out, is_terminal))
-        }
-        Output::Json => Box::new(Json(out)),
-        Output::Jsonl => Box::new(JsonLines(out)),
-    }
 }
 
 #[cfg(test)]

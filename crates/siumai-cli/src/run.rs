@@ -10,14 +10,15 @@ use futures_util::StreamExt;
 use serde_json::Value;
 use siumai::{
     LlmError, async_trait,
+    journal::Journal,
     model::{LanguageModel, ModelStream},
     orchestrator::{
-        AtLimit, OrchestratorOptions, RunError, RunOutput, StepResult, StopCondition, StoppedBy,
-        StreamEvent, StreamOrchestration, ToolResolver, UsageLimits, generate_stream_owned,
-        has_tool_call,
+        ApprovalDecision, AtLimit, OrchestratorOptions, RunError, RunOutput, StepResult,
+        StopCondition, StoppedBy, StreamEvent, StreamOrchestration, ToolResolver, UsageLimits,
+        generate_stream_owned, has_tool_call,
     },
     tool::ToolContext,
-    types::{ChatMessage, ChatRequest, ToolStatus, Usage},
+    types::{ChatMessage, ChatRequest, ToolCall, ToolStatus, Usage},
 };
 
 use crate::{
@@ -31,7 +32,12 @@ use crate::{
 
 /// What a run begins with.
 pub(crate) struct Task {
+    /// None, if it goes on where it was.
     pub(crate) messages: Vec<ChatMessage>,
+    /// Where it is kept, and by which name.
+    pub(crate) kept: Option<(Arc<dyn Journal>, String)>,
+    /// What was decided on calls that wait.
+    pub(crate) decisions: Vec<ApprovalDecision>,
     pub(crate) tools: BuiltIns,
     pub(crate) durations: Durations,
     pub(crate) stop_on_tool: Vec<String>,
@@ -50,6 +56,8 @@ pub(crate) struct Limits {
 /// All that came of a run, however it ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
+    /// By which id it is kept.
+    pub(crate) run_id: Option<String>,
     pub(crate) how: How,
     pub(crate) steps: Vec<StepResult>,
     pub(crate) messages: Vec<ChatMessage>,
@@ -109,7 +117,8 @@ async fn start(
     model: impl LanguageModel + 'static,
     task: Task,
 ) -> Result<StreamOrchestration, RunError> {
-    let Task { messages, tools, durations, stop_on_tool, limits, approver } = task;
+    let Task { messages, kept, decisions, tools, durations, stop_on_tool, limits, approver } = task;
+    let (journal, run_id) = kept.unzip();
     let definitions = tools.definitions().cloned().collect();
     let conditions: Vec<Box<dyn StopCondition>> =
         stop_on_tool.into_iter().map(has_tool_call).collect();
@@ -117,6 +126,9 @@ async fn start(
         max_steps: limits.max_steps,
         limits: limits.usage,
         at_limit: limits.at_limit,
+        journal,
+        run_id,
+        decisions,
         on_tool_approval: Some(Arc::new(move |name, arguments| approver.decide(name, arguments))),
         ..Default::default()
     };
@@ -139,6 +151,7 @@ fn show<W: io::Write>(
 impl Ended {
     fn finished(output: RunOutput) -> Self {
         Self {
+            run_id: None,
             how: How::Finished(output.stopped_by),
             steps: output.steps,
             messages: output.messages,
@@ -165,11 +178,12 @@ impl Ended {
         let added = steps.iter().flat_map(|step| step.messages.iter().cloned());
         let messages = initial.into_iter().chain(added).collect();
         let usage = StepResult::merge_usage(&steps);
-        Self { how, steps, messages, usage, partial_reply: None }
+        Self { run_id: None, how, steps, messages, usage, partial_reply: None }
     }
 
     fn broken_off(how: How, failed: &RunError) -> Self {
         Self {
+            run_id: None,
             how,
             steps: failed.steps().to_vec(),
             messages: failed.messages().to_vec(),
@@ -184,10 +198,23 @@ impl Ended {
         self.partial_reply.as_ref().and_then(ChatMessage::text).or_else(last)
     }
 
+    /// The calls that wait for somebody to approve them.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &ToolCall> {
+        let is_waiting = |step: &StepResult, call: &ToolCall| {
+            let mut results = step.tool_results.iter();
+            results.any(|it| it.call_id == call.id && it.status == ToolStatus::Pending)
+        };
+        self.steps.last().into_iter().flat_map(move |step| {
+            let calls = step.tool_calls.iter().map(AsRef::as_ref);
+            calls.filter(move |call| is_waiting(step, call))
+        })
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         match &self.how {
             How::Stopped(cause) => cause.exit(),
             How::Failed(_) => Exit::Failed,
+            How::Finished(StoppedBy::ApprovalPending) => Exit::Waiting,
             How::Finished(_) if self.was_denied() => Exit::Denied,
             How::Finished(
                 StoppedBy::MaxSteps

@@ -7,6 +7,7 @@
 //! | [tools] | define tools, execute them, and know what becomes of a call |
 //! | [`stop_conditions`] | end a run where you want it to end |
 //! | [approval] | let somebody decide before a tool executes |
+//! | [durability] | keep a run, resume it after a crash, let it wait for approval |
 //! | [streaming] | watch a run while it happens, or cancel it |
 //! | [errors] | keep what was done when something fails |
 //! | [recording] | play a run again without a model |
@@ -31,6 +32,9 @@ pub mod stop_conditions {}
 
 #[doc = include_str!("guide/approval.md")]
 pub mod approval {}
+
+#[doc = include_str!("guide/durability.md")]
+pub mod durability {}
 
 #[doc = include_str!("guide/streaming.md")]
 pub mod streaming {}

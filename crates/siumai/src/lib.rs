@@ -65,6 +65,12 @@ pub mod stream {
     };
 }
 
+/// Runs that outlive their process, kept in a file. With the feature `sqlite`.
+#[cfg(feature = "sqlite")]
+pub mod durable {
+    pub use siumai_durable::*;
+}
+
 /// The language models themselves; [`Siumai::builder`] makes them.
 pub mod providers {
     pub use siumai_providers::*;

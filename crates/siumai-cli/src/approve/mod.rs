@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 use siumai::{orchestrator::ToolApproval, types::Tool};
 
-pub(crate) use self::terminal::Terminal;
+pub(crate) use self::terminal::{Terminal, show};
 use crate::{
     args::Approve,
     stop::{Cause, Stopper},
@@ -56,6 +56,7 @@ struct State {
 enum Rule {
     Run,
     Ask,
+    Pause,
     Refuse(&'static str),
 }
 
@@ -84,6 +85,7 @@ impl Approver {
             Rule::Run => ToolApproval::Approve(arguments.clone()),
             Rule::Refuse(reason) => deny(reason),
             Rule::Ask => self.ask(tool, arguments),
+            Rule::Pause => ToolApproval::Pause,
         }
     }
 
@@ -130,12 +132,13 @@ impl fmt::Debug for Approver {
 fn rule(mode: Approve, tool: &Tool) -> Rule {
     match mode {
         Approve::None => Rule::Refuse("no tool may run (--approve none)"),
-        Approve::ReadOnly | Approve::Ask if tool.is_read_only() => Rule::Run,
+        Approve::ReadOnly | Approve::Ask | Approve::Pause if tool.is_read_only() => Rule::Run,
         Approve::ReadOnly => {
             Rule::Refuse("only tools that change nothing may run (--approve read-only)")
         }
         Approve::All if !tool.is_destructive() => Rule::Run,
         Approve::Ask | Approve::All => Rule::Ask,
+        Approve::Pause => Rule::Pause,
     }
 }
 

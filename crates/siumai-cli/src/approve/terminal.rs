@@ -109,7 +109,7 @@ impl Ask for Terminal {
 }
 
 /// Writes each argument on lines of its own, nothing left out: who approves must see it all.
-pub(super) fn show(out: &mut impl Write, arguments: &Value) -> io::Result<()> {
+pub(crate) fn show(out: &mut impl Write, arguments: &Value) -> io::Result<()> {
     let Value::Object(arguments) = arguments else {
         return writeln!(out, "  {}", printable(&arguments.to_string()));
     };

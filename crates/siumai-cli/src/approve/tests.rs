@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{terminal::show, *};
+use super::*;
 use crate::stop::{Stopped, stopper};
 
 /// Says what it was told to say, in order; then it was not to be asked.
@@ -42,6 +42,7 @@ fn every_mode_has_a_rule_for_every_sort_of_tool() {
         (Approve::Ask, [Rule::Run, Rule::Ask, Rule::Ask]),
         (Approve::ReadOnly, [Rule::Run, reads_only, reads_only]),
         (Approve::All, [Rule::Run, Rule::Run, Rule::Ask]),
+        (Approve::Pause, [Rule::Run, Rule::Pause, Rule::Pause]),
         (Approve::None, [no_tool, no_tool, no_tool]),
     ] {
         assert_eq!(tools().map(|tool| rule(mode, &tool)), expected, "{mode:?}");

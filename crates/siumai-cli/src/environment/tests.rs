@@ -8,6 +8,7 @@ fn ollama_at(host: Option<&str>) -> String {
         ollama_host: host.map(str::to_owned),
         editor: None,
         keys: Vec::new(),
+        state_folder: None,
     }
     .ollama_url()
 }

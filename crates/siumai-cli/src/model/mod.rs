@@ -13,7 +13,7 @@ use siumai::{ErrorKind, LlmError, Siumai};
 pub(crate) use self::server::{Http, Models, Servers};
 use crate::{
     args::ModelArgs, environment::Environment, environment::OPENAI_API_KEY, failure::Failure,
-    tools::nearest,
+    saved::without_secrets, tools::nearest,
 };
 
 /// The model of OpenAI that is taken if none is named.
@@ -84,6 +84,17 @@ impl Choice {
 }
 
 impl Choice {
+    /// As `--model` and `--base-url` would name it another time, without a key.
+    pub(crate) fn named(&self) -> (Option<String>, Option<String>) {
+        let (name, base_url) = match self {
+            Self::Offline => ("offline".to_owned(), None),
+            Self::OpenAi { model, base_url, .. } => (format!("openai:{model}"), base_url.as_ref()),
+            Self::Ollama { model, base_url } => (format!("ollama:{model}"), Some(base_url)),
+            Self::Known { name, base_url } => (name.clone(), base_url.as_ref()),
+        };
+        (Some(name), base_url.and_then(|it| without_secrets(it)))
+    }
+
     fn refused(&self, error: &LlmError) -> Failure {
         let variable = match self {
             Self::Known { name, .. } => name.split(':').next().and_then(siumai::key_variable),

@@ -47,6 +47,7 @@ impl Given {
             ollama_host: None,
             editor: None,
             keys: Vec::new(),
+            state_folder: None,
         };
         match choose(&args, &environment, &self.world).await {
             Ok(Chosen { choice, why }) => Ok((choice.to_string(), why)),

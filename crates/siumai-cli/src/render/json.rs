@@ -29,6 +29,13 @@ impl<W: Write> Answer for Json<W> {
             "usage": ended.usage,
             "messages": ended.messages,
         });
+        if let Some(run_id) = &ended.run_id {
+            object["run_id"] = json!(run_id);
+        }
+        let waiting: Vec<_> = ended.waiting().collect();
+        if !waiting.is_empty() {
+            object["waiting"] = json!(waiting);
+        }
         if let Some(error) = error(&ended.how) {
             object["error"] = error;
         }

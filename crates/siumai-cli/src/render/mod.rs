@@ -10,7 +10,7 @@ use siumai::orchestrator::StreamEvent;
 
 pub(crate) use self::{
     json::{Json, JsonLines},
-    progress::{Detail, Progress},
+    progress::{Detail, Progress, one_line},
     text::Text,
 };
 use crate::run::Ended;
@@ -30,7 +30,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// `text` as a terminal may show it: with its lines, and nothing that moves the cursor elsewhere.
-fn printable_lines(text: &str) -> Cow<'_, str> {
+pub(crate) fn printable_lines(text: &str) -> Cow<'_, str> {
     escape(text, |it| is_control(it) && !matches!(it, '\n' | '\t'))
 }
 

@@ -18,6 +18,7 @@ use super::{paint, printable};
 use crate::{
     clock,
     run::{Durations, Ended, How, Limits},
+    saved::short,
     stop::Cause,
 };
 
@@ -116,6 +117,7 @@ impl<W: Write> Progress<W> {
         let summary = summary(&ended.steps, &ended.usage, self.began.elapsed());
         match &ended.how {
             How::Finished(StoppedBy::Answer) => {}
+            How::Finished(StoppedBy::ApprovalPending) => self.waiting(ended),
             How::Finished(stopped_by) => {
                 let why = reason(stopped_by, limits, ended.steps.last());
                 self.line(paint::WARNING, "stopped:", &why);
@@ -127,6 +129,7 @@ impl<W: Write> Progress<W> {
                     Cause::Quit => "quit:",
                 };
                 self.always(paint::WARNING, word, &summary);
+                self.way_on(ended);
                 return;
             }
             How::Failed(error) => {
@@ -134,15 +137,40 @@ impl<W: Write> Progress<W> {
                 if let Some(hint) = hint(error.kind()) {
                     self.always(paint::WARNING, "hint:", hint);
                 }
+                if error.kind() != ErrorKind::Journal {
+                    self.way_on(ended);
+                }
             }
         }
         self.line(paint::FAINT, "done:", &summary);
     }
 
     fn call(&mut self, call: &ToolCall) {
-        let name = printable(&call.name).into_owned();
-        let arguments = arguments(&call.arguments);
-        self.line(paint::CALL, "->", &format!("{name}({arguments})"));
+        self.line(paint::CALL, "->", &one_line(call));
+    }
+
+    /// Which calls wait, and how the run goes on; whatever else is left out.
+    fn waiting(&mut self, ended: &Ended) {
+        for call in ended.waiting() {
+            self.always(paint::WARNING, "waiting:", &one_line(call));
+        }
+        let Some(id) = ended.run_id.as_deref().map(short) else { return };
+        let way_out = format!(
+            "`siumai runs approve {id}` lets it run, `siumai runs deny {id}` does not; \
+             `siumai runs show {id}` shows all of it"
+        );
+        self.always(paint::WARNING, "hint:", &way_out);
+    }
+
+    /// How a run that was cut short goes on.
+    fn way_on(&mut self, ended: &Ended) {
+        if let Some(id) = ended.run_id.as_deref().map(short) {
+            self.line(
+                paint::FAINT,
+                "hint:",
+                &format!("`siumai runs resume {id}` goes on from here"),
+            );
+        }
     }
 
     fn result(&mut self, result: &ToolResult) {
@@ -201,6 +229,11 @@ impl<W: Write> Progress<W> {
         // Whoever does not read the course of the run still gets its answer.
         writeln!(self.out, "{on}{head}{off}{gap}{}", truncate_str(rest, room, "…")).ok();
     }
+}
+
+/// `tool(name: value, name: value)`.
+pub(crate) fn one_line(call: &ToolCall) -> String {
+    format!("{}({})", printable(&call.name), arguments(&call.arguments))
 }
 
 /// `name: value, name: value`.

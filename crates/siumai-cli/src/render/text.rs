@@ -1,10 +1,10 @@
 //! The answer as text, as it comes.
 use std::io::{self, Write};
 
-use siumai::orchestrator::StreamEvent;
+use siumai::orchestrator::{StoppedBy, StreamEvent};
 
 use super::{Answer, printable_lines};
-use crate::run::Ended;
+use crate::run::{Ended, How};
 
 /// Writes the model's words; those of each step begin on a line of their own.
 #[derive(Debug)]
@@ -12,18 +12,20 @@ pub(crate) struct Text<W> {
     out: W,
     is_terminal: bool,
     is_in_line: bool,
+    has_spoken: bool,
 }
 
 impl<W: Write> Text<W> {
     /// Writes to `out`; on a terminal, nothing the model says can do more than be read.
     pub(crate) fn new(out: W, is_terminal: bool) -> Self {
-        Self { out, is_terminal, is_in_line: false }
+        Self { out, is_terminal, is_in_line: false, has_spoken: false }
     }
 
     fn say(&mut self, words: &str) -> io::Result<()> {
         if words.is_empty() {
             return Ok(());
         }
+        self.has_spoken = true;
         self.is_in_line = !words.ends_with('\n');
         if self.is_terminal {
             self.out.write_all(printable_lines(words).as_bytes())?;
@@ -50,7 +52,11 @@ impl<W: Write> Answer for Text<W> {
         }
     }
 
-    fn end(&mut self, _: &Ended) -> io::Result<()> {
+    fn end(&mut self, ended: &Ended) -> io::Result<()> {
+        if let (How::Finished(StoppedBy::Answer), false) = (&ended.how, self.has_spoken) {
+            // It had answered before it was resumed.
+            self.say(ended.text().unwrap_or_default())?;
+        }
         self.end_line()
     }
 }

@@ -55,6 +55,8 @@ impl Scene {
         let durations = Durations::default();
         let task = Task {
             messages: vec![user!("go")],
+            kept: None,
+            decisions: Vec::new(),
             tools,
             durations: durations.clone(),
             stop_on_tool: self.stop_on_tool,

@@ -8,7 +8,7 @@ mod dates;
 mod files;
 mod root;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -29,7 +29,10 @@ trait BuiltIn: Send + Sync {
 
 /// The tools the program offers to the model.
 #[derive(Clone)]
-pub(crate) struct BuiltIns(Arc<[Offer]>);
+pub(crate) struct BuiltIns {
+    offers: Arc<[Offer]>,
+    root: Root,
+}
 
 #[derive(Clone)]
 struct Offer {
@@ -54,7 +57,8 @@ impl BuiltIns {
             Arc::new(files::WriteFile(root())),
             Arc::new(command::RunCommand(root())),
         ];
-        Self(tools.into_iter().map(|tool| Offer { definition: tool.definition(), tool }).collect())
+        let offers = tools.into_iter().map(|tool| Offer { definition: tool.definition(), tool });
+        Self { offers: offers.collect(), root: root() }
     }
 
     /// Those of `names`, in their own order.
@@ -67,7 +71,8 @@ impl BuiltIns {
             self.check(name)?;
         }
         let is_wanted = |offer: &&Offer| names.iter().any(|name| name == offer.definition.name());
-        Ok(Self(self.0.iter().filter(is_wanted).cloned().collect()))
+        let offers = self.offers.iter().filter(is_wanted).cloned().collect();
+        Ok(Self { offers, root: self.root.clone() })
     }
 
     /// Whether there is a tool of that name.
@@ -81,11 +86,16 @@ impl BuiltIns {
 
     /// What the model is told about them.
     pub(crate) fn definitions(&self) -> impl Iterator<Item = &Tool> {
-        self.0.iter().map(|offer| &offer.definition)
+        self.offers.iter().map(|offer| &offer.definition)
+    }
+
+    /// The folder that they stay in.
+    pub(crate) fn root(&self) -> &Path {
+        self.root.path()
     }
 
     fn find(&self, name: &str) -> Option<&Offer> {
-        self.0.iter().find(|offer| offer.definition.name() == name)
+        self.offers.iter().find(|offer| offer.definition.name() == name)
     }
 
     fn unknown(&self, name: &str) -> LlmError {

@@ -12,6 +12,8 @@ mod output;
 #[cfg(test)]
 mod recording;
 #[cfg(test)]
+mod runs;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod usage;

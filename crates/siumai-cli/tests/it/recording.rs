@@ -46,7 +46,7 @@ fn error(seen: &Seen) -> &str {
 #[test]
 fn a_recorded_run_is_replayed_without_the_server() {
     for format in ["text", "json", "jsonl"] {
-        let arguments = ["-o", format, "6*7?"];
+        let arguments = ["--no-save", "-o", format, "6*7?"];
         let server = calculating();
         let (place, elsewhere) = (Place::with(&server), Place::new());
         let first = record(&place, &arguments);

@@ -39,7 +39,7 @@ fn bad_flags_are_named() {
     for (arguments, named) in [
         (&["--no-such-option", "hi"][..], "'--no-such-option'"),
         (&["--max-steps", "0", "hi"], "'--max-steps <N>'"),
-        (&["--approve", "maybe", "hi"], "[possible values: ask, read-only, all, none]"),
+        (&["--approve", "maybe", "hi"], "[possible values: ask, read-only, all, pause, none]"),
         (&["-q", "-v", "hi"], "cannot be used with"),
         (&["--root", "no/such/folder", "hi"], "the folder no/such/folder can't be opened"),
         (&["-T", "calculater", "hi"], "no tool named `calculater`; did you mean `calculator`?"),

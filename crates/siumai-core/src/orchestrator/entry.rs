@@ -1,7 +1,7 @@
 //! What can happen to a run, and how a journal keeps it.
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::{StoppedBy, open_step::Decision, prepare_step::StepPlan, run::Run};
 use crate::{
@@ -65,10 +65,13 @@ enum Body<R, E> {
 }
 
 /// How a run ended, for those who read journals: it may be resumed all the same.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Ending {
+#[non_exhaustive]
+pub enum Ending {
+    /// It came to an end.
     StoppedBy(StoppedBy),
+    /// It failed with this.
     Failed(LlmError),
 }
 
@@ -160,6 +163,17 @@ pub(super) fn replay(records: &[Record]) -> Result<Option<(Run, Run)>, LlmError>
     Ok(Some((begun, run)))
 }
 
+/// How the run ended, if that is what `record` says.
+pub(super) fn ended_with(record: &Record) -> Result<Option<Ending>, LlmError> {
+    if record.kind() != RecordKind::Ended {
+        return Ok(None);
+    }
+    match read::<IgnoredAny, IgnoredAny>("at the end", record)? {
+        Body::Ended(ending) => Ok(Some(ending)),
+        Body::Begun(_) | Body::Entry { .. } => Err(damaged("at the end", "it is no end")),
+    }
+}
+
 fn record<R: Serialize, E: Serialize>(
     kind: RecordKind,
     effect: Option<String>,
@@ -172,7 +186,7 @@ fn record<R: Serialize, E: Serialize>(
 }
 
 fn read<'a, R: Deserialize<'a>, E: Deserialize<'a>>(
-    place: usize,
+    place: impl fmt::Display,
     record: &'a Record,
 ) -> Result<Body<R, E>, LlmError> {
     if record.version() > Record::VERSION {
@@ -189,7 +203,7 @@ fn read<'a, R: Deserialize<'a>, E: Deserialize<'a>>(
     serde_json::from_str(record.body()).map_err(|error| damaged(place, &error.to_string()))
 }
 
-fn damaged(place: usize, why: &str) -> LlmError {
+fn damaged(place: impl fmt::Display, why: &str) -> LlmError {
     let message = format!("record {place} of the run is damaged, and it can't be resumed: {why}");
     LlmError::new(ErrorKind::Journal, message).with_code("damaged")
 }

@@ -27,6 +27,7 @@ mod open_step;
 mod outcome;
 mod perform;
 mod prepare_step;
+mod recorded;
 mod repair;
 mod resume;
 mod run;
@@ -43,12 +44,14 @@ mod watch;
 pub use self::{
     agent::ToolLoopAgent,
     approver::{ApprovalDecision, ApprovalRequest, Approver},
+    entry::Ending,
     event::StreamEvent,
     generate::{generate, run},
     limits::{AtLimit, UsageLimit, UsageLimits},
     loop_guard::LoopGuard,
     perform::perform,
     prepare_step::{PrepareStepContext, PrepareStepResult},
+    recorded::RecordedRun,
     repair::{InvalidCall, RepairToolCall},
     run_error::RunError,
     stop_condition::{

@@ -211,6 +211,29 @@ impl Reply {
         self
     }
 
+    /// Says it.
+    pub(super) async fn play(self) -> Result<ModelStream<'static>, LlmError> {
+        pause(self.delay).await;
+        if let Some(error) = self.refusal {
+            return Err(error);
+        }
+        let end = match self.end {
+            End::Finish(reason, usage) => Some(Ok(ModelEvent::finish(reason, usage))),
+            End::Cut => None,
+            End::Fail(error) => Some(Err(error)),
+        };
+        let acts = stream::iter(self.acts).filter_map(|act| async {
+            match act {
+                Act::Event(event) => Some(Ok(event)),
+                Act::Wait(duration) => {
+                    pause(duration).await;
+                    None
+                }
+            }
+        });
+        Ok(acts.chain(stream::iter(end)).boxed())
+    }
+
     fn act(mut self, act: Act) -> Self {
         self.acts.push(act);
         self
@@ -240,25 +263,7 @@ impl LanguageModel for ScriptedModel {
                 format!("the script has no reply to request {number}; add one with `.reply(…)`"),
             )
         })?;
-        pause(reply.delay).await;
-        if let Some(error) = reply.refusal {
-            return Err(error);
-        }
-        let end = match reply.end {
-            End::Finish(reason, usage) => Some(Ok(ModelEvent::finish(reason, usage))),
-            End::Cut => None,
-            End::Fail(error) => Some(Err(error)),
-        };
-        let acts = stream::iter(reply.acts).filter_map(|act| async {
-            match act {
-                Act::Event(event) => Some(Ok(event)),
-                Act::Wait(duration) => {
-                    pause(duration).await;
-                    None
-                }
-            }
-        });
-        Ok(acts.chain(stream::iter(end)).boxed())
+        reply.play().await
     }
 }
 

@@ -20,6 +20,8 @@ mod fixtures;
 #[cfg(test)]
 mod history_rules;
 #[cfg(test)]
+mod journal_conformance;
+#[cfg(test)]
 mod journal_rules;
 #[cfg(test)]
 mod laws;

@@ -19,6 +19,7 @@ pub(crate) use self::{
 /// A folder to run in, without keys, settings or a model server.
 pub(crate) struct Place {
     folder: TempDir,
+    state: TempDir,
     settings: Vec<(&'static str, String)>,
 }
 
@@ -32,7 +33,11 @@ pub(crate) struct Seen {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self { folder: TempDir::new().unwrap(), settings: Vec::new() }
+        Self {
+            folder: TempDir::new().unwrap(),
+            state: TempDir::new().unwrap(),
+            settings: Vec::new(),
+        }
     }
 
     /// A place where `OPENAI_BASE_URL` and a key lead to `server`.
@@ -47,6 +52,11 @@ impl Place {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Where runs are kept.
+    pub(crate) fn runs_file(&self) -> PathBuf {
+        self.state.path().join("siumai/runs.db")
     }
 
     pub(crate) fn write(&self, name: &str, content: &str) {
@@ -64,6 +74,7 @@ impl Place {
         }
         // Nothing listens there.
         command.env("OLLAMA_HOST", "127.0.0.1:9").env("TZ", "UTC");
+        command.env("XDG_STATE_HOME", self.state.path());
         command.envs(self.settings.iter().map(|(name, value)| (*name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

@@ -69,12 +69,16 @@ pub(crate) fn says(text: &str) -> Value {
     json!({ "choices": [{ "index": 0, "delta": { "content": text } }] })
 }
 
-/// The events of a reply that calls a tool.
-fn calls(name: &str, arguments: &Value) -> Vec<Value> {
-    let function = json!({ "name": name, "arguments": arguments.to_string() });
-    let call = json!({ "index": 0, "id": "call_1", "type": "function", "function": function });
+/// The events of a reply that calls tools, with ids from `call_1`.
+fn calls(calls: &[(&str, Value)]) -> Vec<Value> {
+    let call = |(index, (name, arguments)): (usize, &(&str, Value))| {
+        let function = json!({ "name": name, "arguments": arguments.to_string() });
+        let id = format!("call_{}", index + 1);
+        json!({ "index": index, "id": id, "type": "function", "function": function })
+    };
+    let calls: Vec<_> = calls.iter().enumerate().map(call).collect();
     vec![
-        json!({ "choices": [{ "index": 0, "delta": { "tool_calls": [call] } }] }),
+        json!({ "choices": [{ "index": 0, "delta": { "tool_calls": calls } }] }),
         finish("tool_calls"),
     ]
 }
@@ -89,7 +93,12 @@ impl Answer {
 
     /// A reply that calls a tool.
     pub(crate) fn call(name: &str, arguments: &Value) -> Self {
-        Self::Stream(calls(name, arguments))
+        Self::calls(&[(name, arguments.clone())])
+    }
+
+    /// A reply that calls several.
+    pub(crate) fn calls(wanted: &[(&str, Value)]) -> Self {
+        Self::Stream(calls(wanted))
     }
 
     pub(crate) fn json(status: u16, body: &Value) -> Self {
