@@ -9,7 +9,10 @@ use siumai_core::{
         run,
     },
     testing::{Reply, ScriptedModel},
-    types::{ToolCall, ToolStatus},
+    types::{
+        ToolCall,
+        ToolStatus::{Invalid, Skipped},
+    },
     user,
 };
 
@@ -93,7 +96,6 @@ async fn j2_a_batch_that_was_held_back_stays_so_in_a_run_that_is_resumed() {
     let output = from_anywhere(greedy).await;
     let StoppedBy::UsageLimit { limit, .. } = output.stopped_by else { panic!("{output:#?}") };
     assert_eq!(limit, UsageLimit::ToolCalls);
-    use ToolStatus::{Invalid, Skipped};
     let statuses: Vec<_> = output.steps[1].tool_results.iter().map(|it| it.status).collect();
     assert_eq!(statuses, [Skipped, Skipped, Invalid, Skipped]);
 }
