@@ -29,9 +29,6 @@ pub(super) async fn execute(
     // Dropped with this future, it stops what the tool may have left to somebody else.
     let guard = context.cancellation.clone().drop_guard();
     let arguments = modified_arguments.clone().unwrap_or_else(|| call.arguments.clone());
-    // Which has been checked as such.
-    let arguments =
-        if crate::tool::is_nothing(&arguments) { serde_json::Map::new().into() } else { arguments };
     // The call itself stands inside the block too: a tool may panic before its first await.
     let outcome = async { resolver.call_tool_with(&call.name, arguments, &context).await };
     let outcome = within(limit, AssertUnwindSafe(outcome).catch_unwind()).await;
