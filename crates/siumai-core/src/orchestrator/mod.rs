@@ -16,7 +16,6 @@ mod emitter;
 mod event;
 mod execute;
 mod generate;
-mod history;
 mod open_step;
 mod outcome;
 mod prepare_step;

@@ -9,13 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     OnContextTooLong, PrepareStepContext, PrepareStepResult, StepResult, StopCondition, StoppedBy,
     asking::Asking,
-    history,
     open_step::{Decision, OpenStep, ReadyCall, out_of_order},
     prepare_step::StepPlan,
     types::PrepareStep,
 };
 use crate::{
-    LlmError,
+    LlmError, history,
     model::Assembler,
     tool::Toolbox,
     types::{
@@ -97,11 +96,12 @@ impl Run {
     ///
     /// If there is nothing to answer.
     pub(super) fn new(messages: Vec<ChatMessage>) -> Result<Self, LlmError> {
-        if messages.is_empty() {
-            return Err(LlmError::invalid_input("there are no messages; pass at least one"));
-        }
         let (system, messages) = split_system(messages);
         let (messages, warnings) = history::mend(messages);
+        // Mended, it may have come to nothing.
+        if system.is_empty() && messages.is_empty() {
+            return Err(LlmError::invalid_input("there are no messages; pass at least one"));
+        }
         Ok(Self {
             system: Arc::new(system),
             messages: Arc::new(messages),
@@ -189,7 +189,8 @@ impl Run {
         }
         let hook = rules.on_context_too_long.filter(|_| asking.may_shorten(error))?;
         let sent = asking.plan.messages.as_ref().unwrap_or(&self.messages);
-        hook(sent).filter(|it| !it.is_empty()).map(Entry::HistoryShortened)
+        let shorter = hook(sent).filter(|it| !history::mend(it.clone()).0.is_empty())?;
+        Some(Entry::HistoryShortened(shorter))
     }
 
     /// Ends what is under way: every call that is not finished gets a result that says `status`.

@@ -3,6 +3,7 @@
 //! Nothing here knows a provider, a run or a runtime.
 mod media;
 mod message;
+mod output;
 mod request;
 mod response;
 mod settings;

@@ -33,6 +33,8 @@ struct Definition {
     exclusive: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     time_limit: Option<Duration>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    result_limit: Option<usize>,
 }
 
 impl Tool {
@@ -59,6 +61,7 @@ impl Tool {
             destructive: false,
             exclusive: false,
             time_limit: None,
+            result_limit: None,
         }))
     }
 
@@ -123,6 +126,21 @@ impl Tool {
         self.with(|it| it.time_limit = Some(limit))
     }
 
+    /// Cuts off a result of the tool that has more bytes, and tells the model. It counts instead of
+    /// the run's own [limit](crate::orchestrator::OrchestratorOptions::max_result_bytes);
+    /// `usize::MAX` lifts that.
+    ///
+    /// ```
+    /// use siumai_core::types::Tool;
+    ///
+    /// let tool = Tool::function("read", "Reads a page").max_result_bytes(20_000);
+    /// assert_eq!(tool.result_limit(), Some(20_000));
+    /// ```
+    #[must_use]
+    pub fn max_result_bytes(self, limit: usize) -> Self {
+        self.with(|it| it.result_limit = Some(limit))
+    }
+
     /// The name a model calls it by: 1 to 64 of `a-z A-Z 0-9 _ -`.
     pub fn name(&self) -> &str {
         &self.0.name
@@ -156,6 +174,11 @@ impl Tool {
     /// How long a call of it may take, if [`timeout`](Self::timeout) was set.
     pub fn time_limit(&self) -> Option<Duration> {
         self.0.time_limit
+    }
+
+    /// How many bytes a result of it may have, if [`max_result_bytes`](Self::max_result_bytes) was set.
+    pub fn result_limit(&self) -> Option<usize> {
+        self.0.result_limit
     }
 
     fn with(mut self, change: impl FnOnce(&mut Definition)) -> Self {
@@ -208,6 +231,9 @@ pub struct ToolResult {
     /// The arguments it was executed with, where approval changed them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified_arguments: Option<Value>,
+    /// How many bytes the output had, where it was too large and is not all here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truncated_from: Option<u64>,
 }
 
 /// What really happened to a call.
@@ -256,14 +282,6 @@ impl ToolResult {
         self.status != ToolStatus::Executed
     }
 
-    /// The output as a model reads it: a string as it is, anything else as JSON.
-    pub fn output_text(&self) -> std::borrow::Cow<'_, str> {
-        match &self.output {
-            Value::String(text) => text.into(),
-            other => other.to_string().into(),
-        }
-    }
-
     fn new(call: &ToolCall, status: ToolStatus, output: Value) -> Self {
         Self {
             call_id: call.id.clone(),
@@ -271,6 +289,7 @@ impl ToolResult {
             output,
             status,
             modified_arguments: None,
+            truncated_from: None,
         }
     }
 }
