@@ -10,7 +10,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
@@ -19,9 +18,10 @@ use super::{
     OrchestratorOptions, RunError, RunOutput, StoppedBy, StreamEvent,
     approval::Judge,
     emitter::Emitter,
-    execute::{Executed, execute, panic_text},
+    execute::{Executed, Limits, execute, panic_text},
     open_step::{Decision, ReadyCall},
     outcome::Outcome,
+    progress::{Heard, Report, Reports},
     run::{Action, Entry, Rules, Run},
     watch::Watch,
 };
@@ -186,6 +186,7 @@ impl Driver<'_> {
     async fn execute_tools(&self, run: &mut Run, batch: Vec<ReadyCall>) -> Result<(), LlmError> {
         let Some(resolver) = self.resolver else { return Ok(()) };
         let step_number = run.step_number();
+        let reports = Reports::new(self.delivery);
         let mut waiting = VecDeque::from(batch);
         let mut running = FuturesUnordered::new();
         let mut is_alone = false;
@@ -199,16 +200,31 @@ impl Driver<'_> {
                 }
                 is_alone = is_exclusive;
                 let context = self.tool_context(&ready.call, step_number);
-                let limit = self.time_limit(&ready.call);
-                running.push(execute(resolver, ready, context, limit));
+                let context = reports.of(&ready.call, context);
+                let limits = self.limits(&ready.call);
+                running.push(execute(resolver, ready, context, limits));
             }
-            let next = self.watch.over(None, running.next()).await?;
-            let Some(Executed { result, fatal }) = next else { return Ok(()) };
+            let next = reports.or_finished(&mut running, &self.events);
+            let finished = match self.watch.over(None, next).await? {
+                Heard::Reports(reports) => {
+                    self.tell_progress(step_number, reports).await;
+                    continue;
+                }
+                Heard::Finished(finished) => finished,
+            };
+            let Some(Executed { result, fatal }) = finished else { return Ok(()) };
             is_alone = false;
-            self.record(run, Entry::CallFinished(Arc::new(result))).await?;
+            self.tell_progress(step_number, reports.close(&result.call_id, &self.events)).await;
+            self.record(run, Entry::CallFinished(result)).await?;
             if let Some(error) = fatal {
                 return Err(error);
             }
+        }
+    }
+
+    async fn tell_progress(&self, step_number: usize, reports: Vec<Report>) {
+        for report in reports {
+            self.events.emit(report.event(step_number)).await;
         }
     }
 
@@ -220,9 +236,13 @@ impl Driver<'_> {
         }
     }
 
-    fn time_limit(&self, call: &ToolCall) -> Option<Duration> {
-        let own = self.rules.tools.find(&call.name).and_then(Tool::time_limit);
-        own.or(self.options.timeouts.tool)
+    fn limits(&self, call: &ToolCall) -> Limits {
+        let tool = self.rules.tools.find(&call.name);
+        let own_size = tool.and_then(Tool::result_limit);
+        Limits {
+            time: tool.and_then(Tool::time_limit).or(self.options.timeouts.tool),
+            result_bytes: own_size.unwrap_or(self.options.max_result_bytes),
+        }
     }
 
     fn is_exclusive(&self, call: &ToolCall) -> bool {

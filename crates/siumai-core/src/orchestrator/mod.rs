@@ -11,6 +11,7 @@
 mod agent;
 mod approval;
 mod asking;
+mod contained;
 mod driver;
 mod emitter;
 mod event;
@@ -19,6 +20,7 @@ mod generate;
 mod open_step;
 mod outcome;
 mod prepare_step;
+mod progress;
 mod run;
 mod stop_condition;
 mod stream;
