@@ -25,7 +25,8 @@ impl ToolResult {
     /// Cuts off what goes beyond `limit` bytes of the output, and adds a note to the model that says so.
     ///
     /// What is left is text: no character is cut in two, and of a JSON value it is the beginning
-    /// of its JSON. The size it had is in [`truncated_from`](Self::truncated_from).
+    /// of its JSON. The size it had is in [`truncated_from`](Self::truncated_from). What was cut off
+    /// once stays as it is.
     ///
     /// ```
     /// use serde_json::json;
@@ -40,6 +41,9 @@ impl ToolResult {
     /// assert_eq!(result.truncated_from, Some(13));
     /// ```
     pub fn truncate(&mut self, limit: usize) {
+        if self.truncated_from.is_some() {
+            return;
+        }
         let (beginning, size) = match &self.output {
             Value::String(text) if text.len() <= limit => return,
             Value::String(text) => {
@@ -54,14 +58,13 @@ impl ToolResult {
                 (Cow::from(whole_characters(&bytes, limit).to_owned()), size)
             }
         };
-        let size = self.truncated_from.unwrap_or(size as u64);
         let (name, kept) = (&self.name, beginning.len());
         let told = format!(
             "{beginning}\n\n[The output of `{name}` is too large: these are the first {kept} of its {size} bytes. \
              If the rest matters, call the tool again in a way that gives less, or another part.]"
         );
         self.output = Value::String(told);
-        self.truncated_from = Some(size);
+        self.truncated_from = Some(size as u64);
     }
 }
 

@@ -12,6 +12,8 @@ mod execution_rules;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod history_rules;
 #[cfg(test)]
 mod laws;
@@ -28,7 +30,13 @@ mod loop_rules;
 #[cfg(test)]
 mod model_rules;
 #[cfg(test)]
+mod output_rules;
+#[cfg(test)]
+mod progress_rules;
+#[cfg(test)]
 mod retry_rules;
+#[cfg(test)]
+mod saved_rules;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
@@ -41,5 +49,7 @@ mod streaming_rules;
 mod timeout_rules;
 #[cfg(test)]
 mod tool_rules;
+#[cfg(test)]
+mod trim_rules;
 #[cfg(test)]
 mod usage_rules;
