@@ -101,6 +101,13 @@ pub enum ErrorKind {
     Cancelled,
     /// What happened to a run is not something that can happen to it then.
     OutOfOrder,
+    /// A run's journal can't be read or written, or another process drives the run.
+    Journal,
+    /// A decision on a call is not one on a call that waits for it: of another run, another call,
+    /// other arguments, or used before.
+    DecisionRefused,
+    /// A run's state was changed since it was signed, or signed with another key.
+    BadSignature,
     /// Something that the caller gave to a run panicked: its model, a stop condition, `prepare_step`.
     Panicked,
 }

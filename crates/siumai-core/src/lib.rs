@@ -4,6 +4,7 @@
 //! providers. This crate has no HTTP, no TLS and spawns nothing.
 mod error;
 pub mod history;
+pub mod journal;
 pub mod model;
 pub mod orchestrator;
 pub mod testing;

@@ -156,6 +156,8 @@ impl<W: Write> Progress<W> {
             ToolStatus::Executed => (paint::GOOD, ""),
             ToolStatus::Denied => (paint::WARNING, " denied"),
             ToolStatus::Cancelled | ToolStatus::Interrupted => (paint::WARNING, " cut short"),
+            ToolStatus::Indeterminate => (paint::WARNING, " came to an unknown end"),
+            ToolStatus::Pending => (paint::WARNING, " waits for approval"),
             _ => (paint::ERROR, " failed"),
         };
         self.line(style, "<-", &format!("{name}{word}{took}: {}", printable(&output)));

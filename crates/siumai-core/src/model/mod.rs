@@ -6,6 +6,7 @@ mod stream;
 
 use async_trait::async_trait;
 
+pub(crate) use self::stream::deltas;
 pub use self::{
     assembler::Assembler,
     event::{Delta, ModelEvent, ToolCallDelta},

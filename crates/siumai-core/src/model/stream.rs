@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use super::{Assembler, Delta, ModelEvent, ToolCallDelta};
 use crate::{
     LlmError,
-    types::{ChatResponse, ContentPart, ToolCall},
+    types::{ChatMessage, ChatResponse, ContentPart, ToolCall},
 };
 
 /// The events of one reply.
@@ -17,12 +17,11 @@ pub type ModelStream<'a> = BoxStream<'a, Result<ModelEvent, LlmError>>;
 pub fn one_reply(response: ChatResponse) -> ModelStream<'static> {
     let ChatResponse { id, model, message, finish_reason, usage, warnings, .. } = response;
     let start = (id.is_some() || model.is_some()).then(|| ModelEvent::start(id, model));
-    let deltas =
-        message.content().iter().enumerate().filter_map(|(index, part)| delta(index, part));
+    let deltas: Vec<_> = deltas(&message).collect();
     let events: Vec<_> = start
         .into_iter()
         .chain(warnings.into_iter().map(ModelEvent::Warning))
-        .chain(deltas.map(ModelEvent::Delta))
+        .chain(deltas.into_iter().map(ModelEvent::Delta))
         .chain(message.whole_origin().cloned().map(ModelEvent::Origin))
         .chain([ModelEvent::finish(finish_reason, usage)])
         .map(Ok)
@@ -58,6 +57,11 @@ pub async fn collect(
         assembler.push(event?)?;
     }
     assembler.finish()
+}
+
+/// The pieces of `message`, each part in one.
+pub(crate) fn deltas(message: &ChatMessage) -> impl Iterator<Item = Delta> {
+    message.content().iter().enumerate().filter_map(|(index, part)| delta(index, part))
 }
 
 fn delta(index: usize, part: &ContentPart) -> Option<Delta> {

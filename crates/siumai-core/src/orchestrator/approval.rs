@@ -4,9 +4,10 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::FutureExt;
 use serde_json::Value;
 
-use super::{OnToolApproval, ToolApproval, open_step::Decision};
+use super::{ApprovalRequest, OrchestratorOptions, ToolApproval, open_step::Decision};
 use crate::{
     tool::{ToolResolver, Toolbox},
     types::{ToolCall, ToolResult, ToolStatus},
@@ -18,57 +19,76 @@ pub(super) struct Judge<'a> {
     pub(super) tools: &'a Toolbox,
     pub(super) active_tools: Option<&'a [String]>,
     pub(super) resolver: Option<&'a dyn ToolResolver>,
-    pub(super) approver: Option<&'a OnToolApproval>,
+    pub(super) options: &'a OrchestratorOptions,
+    pub(super) run_id: &'a str,
+    pub(super) step_number: usize,
 }
 
 impl Judge<'_> {
     /// Decides on `call`, or refuses it with the result that the model is told.
     ///
     /// Whoever approves is asked only about calls that could be executed.
-    pub(super) fn decide(&self, call: &ToolCall) -> Result<Decision, Arc<ToolResult>> {
-        if let Err(told) = self.check(call, &call.arguments) {
-            return Err(Arc::new(ToolResult::unexecuted(call, ToolStatus::Invalid, told)));
-        }
+    pub(super) async fn decide(&self, call: &Arc<ToolCall>) -> Result<Decision, Arc<ToolResult>> {
+        self.check(call, &call.arguments)?;
         if !self.resolver.is_some_and(|it| it.has_tool(&call.name)) {
             return Ok(Decision::Leave);
         }
-        let Some(approver) = self.approver else {
-            return Ok(Decision::Execute { modified_arguments: None });
-        };
-        match ask(approver, call) {
-            ToolApproval::Approve(arguments) | ToolApproval::Modify(arguments) => {
+        match self.ask(call).await {
+            None => Ok(Decision::Execute { modified_arguments: None }),
+            Some(ToolApproval::Approve(arguments) | ToolApproval::Modify(arguments)) => {
                 self.approved(call, arguments)
             }
-            ToolApproval::Deny { reason } => Err(denied(call, &reason)),
+            Some(ToolApproval::Deny { reason }) => Err(denied(call, &reason)),
+            Some(ToolApproval::Pause) => Ok(Decision::Wait),
         }
+    }
+
+    /// Whether `call` could be executed with `arguments`; if not, the result that says so.
+    pub(super) fn check(&self, call: &ToolCall, arguments: &Value) -> Result<(), Arc<ToolResult>> {
+        let invalid = |told| Arc::new(ToolResult::unexecuted(call, ToolStatus::Invalid, told));
+        self.misfit(call, arguments).map_err(invalid)
+    }
+
+    /// Whether `arguments` could take the place of the model's; if not, why not.
+    pub(super) fn misfit(&self, call: &ToolCall, arguments: &Value) -> Result<(), String> {
+        self.tools.check(&call.name, arguments, self.active_tools)
+    }
+
+    /// What whoever approves says; nothing if nobody wants to be asked.
+    async fn ask(&self, call: &Arc<ToolCall>) -> Option<ToolApproval> {
+        let answer = match (&self.options.on_tool_approval, &self.options.approver) {
+            (Some(approve), _) => {
+                catch_unwind(AssertUnwindSafe(|| approve(&call.name, &call.arguments)))
+            }
+            (None, Some(approver)) => {
+                let request = ApprovalRequest::new(self.run_id, self.step_number, call);
+                let tool = self.tools.find(&call.name)?;
+                // Called inside the block: it may panic before its first await.
+                let decision = async { approver.decide(&request, tool).await };
+                AssertUnwindSafe(decision).catch_unwind().await
+            }
+            (None, None) => return None,
+        };
+        Some(answer.unwrap_or_else(|_| {
+            tracing::error!(tool = call.name, "whoever approves panicked; the call is denied");
+            ToolApproval::Deny { reason: "approval failed".to_owned() }
+        }))
     }
 
     fn approved(&self, call: &ToolCall, arguments: Value) -> Result<Decision, Arc<ToolResult>> {
         if arguments == call.arguments {
             return Ok(Decision::Execute { modified_arguments: None });
         }
-        match self.check(call, &arguments) {
+        match self.misfit(call, &arguments) {
             Ok(()) => Ok(Decision::Execute { modified_arguments: Some(arguments) }),
             Err(misfit) => {
                 Err(denied(call, &format!("its arguments were changed to unusable ones. {misfit}")))
             }
         }
     }
-
-    fn check(&self, call: &ToolCall, arguments: &Value) -> Result<(), String> {
-        self.tools.check(&call.name, arguments, self.active_tools)
-    }
 }
 
-fn ask(approver: &OnToolApproval, call: &ToolCall) -> ToolApproval {
-    let asked = catch_unwind(AssertUnwindSafe(|| approver(&call.name, &call.arguments)));
-    asked.unwrap_or_else(|_| {
-        tracing::error!(tool = call.name, "on_tool_approval panicked; the call is denied");
-        ToolApproval::Deny { reason: "approval failed".to_owned() }
-    })
-}
-
-fn denied(call: &ToolCall, reason: &str) -> Arc<ToolResult> {
+pub(super) fn denied(call: &ToolCall, reason: &str) -> Arc<ToolResult> {
     let name = &call.name;
     let told = format!(
         "The call of `{name}` was denied and not executed: {reason}. Go on without it, or say what you need it for."

@@ -11,14 +11,48 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Asking {
     pub(super) plan: StepPlan,
+    /// How often the model was asked.
+    requests: usize,
+    /// Whether what came of the last request is not known yet.
+    is_open: bool,
     /// What each reply that broke off cost, if it said so.
     broken: Vec<Option<Usage>>,
+    /// How many of those broke off because the process died.
+    lost: usize,
     is_shortened: bool,
 }
 
 impl Asking {
     pub(super) fn new(plan: StepPlan) -> Self {
-        Self { plan, broken: Vec::new(), is_shortened: false }
+        Self { plan, requests: 0, is_open: false, broken: Vec::new(), lost: 0, is_shortened: false }
+    }
+
+    /// Takes in that the model is about to be asked.
+    pub(super) fn ask(&mut self) -> Result<(), LlmError> {
+        if self.is_open {
+            return Err(out_of_order("a second request"));
+        }
+        self.requests += 1;
+        self.is_open = true;
+        Ok(())
+    }
+
+    /// Takes in that something came of the last request.
+    pub(super) fn close(&mut self) -> Result<(), LlmError> {
+        if !std::mem::take(&mut self.is_open) {
+            return Err(out_of_order("an answer that nobody asked for"));
+        }
+        Ok(())
+    }
+
+    /// Whether the model was asked, and what came of it is not known yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// The number of the request under way, or of the next, from 1.
+    pub(super) fn request_number(&self) -> usize {
+        if self.is_open { self.requests } else { self.requests + 1 }
     }
 
     /// Which attempt is under way, from 1.
@@ -32,7 +66,8 @@ impl Asking {
     /// first, and that is for a layer around the model.
     pub(super) fn begins_again(&self, error: &LlmError, has_begun: bool, retries: usize) -> bool {
         let is_cut = matches!(error.kind(), ErrorKind::IncompleteReply | ErrorKind::MalformedReply);
-        (is_cut || has_begun && error.is_retryable()) && self.broken.len() < retries
+        let tried = self.broken.len() - self.lost;
+        (is_cut || has_begun && error.is_retryable()) && tried < retries
     }
 
     /// Whether a shorter history may answer `error`.
@@ -48,7 +83,16 @@ impl Asking {
         if attempt != self.attempt() {
             return Err(out_of_order("the end of an attempt"));
         }
+        self.close()?;
         self.broken.push(usage);
+        Ok(())
+    }
+
+    /// Takes in that nobody knows what came of the last request: it may have been billed.
+    pub(super) fn lose(&mut self) -> Result<(), LlmError> {
+        self.close()?;
+        self.broken.push(None);
+        self.lost += 1;
         Ok(())
     }
 
@@ -56,6 +100,7 @@ impl Asking {
         if self.is_shortened {
             return Err(out_of_order("a second shorter history"));
         }
+        self.close()?;
         self.is_shortened = true;
         Ok(self.plan.send(messages))
     }

@@ -3,7 +3,6 @@
 //! [`Run`] decides, the driver performs, and everything that changes the run
 //! goes through [`Driver::record`].
 use std::{
-    any::Any,
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -12,24 +11,27 @@ use std::{
     },
 };
 
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, stream::FuturesUnordered};
 
 use super::{
-    OrchestratorOptions, RunError, RunOutput, StoppedBy, StreamEvent,
-    approval::Judge,
+    OrchestratorOptions, StoppedBy, StreamEvent,
     emitter::Emitter,
-    execute::{Executed, Limits, execute, panic_text},
-    open_step::{Decision, ReadyCall},
-    outcome::Outcome,
+    ending::{Broken, Guard, panicked},
+    entry::{Ending, Entry, ended},
+    event::announce,
+    execute::{Limits, execute},
+    open_step::{ReadyCall, out_of_order},
+    perform::{Listener, Question},
     progress::{Heard, Report, Reports},
-    run::{Action, Entry, Rules, Run},
+    run::{Action, Rules, Run},
     watch::Watch,
 };
 use crate::{
     ErrorKind, LlmError,
-    model::{Assembler, Delta, LanguageModel},
+    journal::{Effect, Outcome, RunJournal},
+    model::{Assembler, LanguageModel, deltas},
     tool::{ToolContext, ToolResolver},
-    types::{ChatMessage, ChatRequest, Tool, ToolCall, ToolStatus, Warning},
+    types::{ChatMessage, ChatRequest, ChatResponse, Tool, ToolCall},
 };
 
 /// Whether the model is asked for a stream of pieces or for its reply in one.
@@ -49,12 +51,10 @@ pub(super) struct Driver<'a> {
     pub(super) events: Emitter<StreamEvent>,
     pub(super) observers: Observers,
     pub(super) watch: Watch<'a>,
-}
-
-/// Why the loop broke off, and what the model had said of the reply it was in.
-struct Broken {
-    error: LlmError,
-    partial_reply: Option<ChatMessage>,
+    /// Where the run is kept, once it is open.
+    pub(super) journal: Option<Box<dyn RunJournal>>,
+    /// What is said to the run when its step is finished.
+    pub(super) news: Vec<ChatMessage>,
 }
 
 /// Drives the run to its end and leaves behind what came of it, even if this future is dropped.
@@ -75,21 +75,38 @@ pub(super) async fn drive(mut driver: Driver<'_>, mut guard: Guard) {
 impl Driver<'_> {
     async fn perform(&mut self, run: &mut Run) -> Result<StoppedBy, Broken> {
         self.watch.start_run();
-        self.events.emit(StreamEvent::Start { agent_id: self.options.agent_id.clone() }).await;
+        let (agent_id, run_id) = (self.options.agent_id.clone(), run.id().to_owned());
+        self.events.emit(StreamEvent::Start { agent_id, run_id }).await;
+        self.begin(run).await?;
         for warning in run.warnings() {
             tracing::warn!("{warning}");
             self.events.emit(StreamEvent::Warning { warning: warning.clone() }).await;
         }
+        let ended = self.run(run).await;
+        self.record_end(&ended).await?;
+        ended
+    }
+
+    async fn run(&mut self, run: &mut Run) -> Result<StoppedBy, Broken> {
+        if run.is_in_step() {
+            self.watch.start_step().await?;
+        }
         loop {
+            if !self.news.is_empty() && run.takes_messages() {
+                let news = std::mem::take(&mut self.news);
+                self.record(run, [Entry::MessagesAdded(news)]).await?;
+            }
             match run.next_action(&self.rules)? {
+                Action::Recover(effects) => {
+                    for effect in &effects {
+                        self.recover(run, effect).await?;
+                    }
+                }
                 Action::StartStep(plan) => {
                     self.watch.start_step().await?;
-                    self.record(run, Entry::StepStarted(plan)).await?;
+                    self.record(run, [Entry::StepStarted(plan)]).await?;
                 }
-                Action::CallModel(request) => {
-                    let entry = self.call_model(run, request).await?;
-                    self.record(run, entry).await?;
-                }
+                Action::CallModel(request) => self.call_model(run, request).await?,
                 Action::Decide(calls) => self.decide(run, calls).await?,
                 Action::ExecuteTools(batch) => self.execute_tools(run, batch).await?,
                 Action::Finish(stopped_by) => return Ok(stopped_by),
@@ -97,112 +114,139 @@ impl Driver<'_> {
         }
     }
 
-    /// The one door: the state takes `entry` in, then observers hear of it.
-    async fn record(&self, run: &mut Run, entry: Entry) -> Result<(), LlmError> {
-        let step_number = run.step_number();
-        let events = announce(step_number, &entry);
-        let finished = run.apply(entry)?.cloned();
-        for event in events {
-            self.events.emit(event).await;
+    /// The one door: the state takes `entries` in, then the journal has them, then observers hear.
+    ///
+    /// Nobody sees the state before the journal has it; and what can't be written
+    /// is still there to be given back with the error.
+    pub(super) async fn record(
+        &self,
+        run: &mut Run,
+        entries: impl IntoIterator<Item = Entry>,
+    ) -> Result<(), LlmError> {
+        let mut records = Vec::new();
+        let mut events = Vec::new();
+        for entry in entries {
+            if self.journal.is_some() {
+                records.push(entry.record(run)?);
+            }
+            events.extend(announce(run, &entry));
+            if let Some(step) = run.apply(entry)? {
+                events.push(StreamEvent::StepFinish { step: Box::new(step.clone()) });
+            }
         }
-        if let Some(step) = finished {
-            self.observers.tell("on_step_finish", self.options.on_step_finish.as_deref(), |it| {
-                it(&step);
-            });
-            self.events.emit(StreamEvent::StepFinish { step: Box::new(step) }).await;
+        if let (Some(journal), false) = (&self.journal, records.is_empty()) {
+            self.watch.over(None, journal.append(&records)).await??;
+        }
+        for event in events {
+            if let StreamEvent::StepFinish { step } = &event {
+                self.observers.tell(
+                    "on_step_finish",
+                    self.options.on_step_finish.as_deref(),
+                    |it| {
+                        it(step);
+                    },
+                );
+            }
+            self.events.emit(event).await;
         }
         Ok(())
     }
 
-    /// Asks the model; returns what came of it, if the run goes on with that.
-    async fn call_model(&self, run: &Run, request: ChatRequest) -> Result<Entry, Broken> {
+    async fn record_end(&self, ended_with: &Result<StoppedBy, Broken>) -> Result<(), LlmError> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let ending = match ended_with {
+            Ok(stopped_by) => Ending::StoppedBy(stopped_by.clone()),
+            Err(Broken { error, .. }) => Ending::Failed(error.clone()),
+        };
+        let written = journal.append(&[ended(ending)?]).await;
+        // What the run failed with says more than that this can't be written either.
+        if ended_with.is_ok() { written } else { Ok(()) }
+    }
+
+    /// Asks the model, and takes in what came of it, if the run goes on with that.
+    async fn call_model(&self, run: &mut Run, request: ChatRequest) -> Result<(), Broken> {
         let request = match self.delivery {
             Delivery::Streamed => request,
             Delivery::Whole => request.whole(),
         };
+        let effect = self.journal.is_some().then(|| run.model_effect(request.clone()));
+        self.record(run, [Entry::ModelAsked]).await?;
         let mut reply = Assembler::new(run.call_id_prefix());
-        let step_number = run.step_number();
-        let Err(error) = self.read_reply(step_number, request, &mut reply).await else {
-            return Ok(Entry::ModelReplied(reply.finish()?));
-        };
-        let Some(recovery) = run.recovery(&self.rules, &error, &reply) else {
-            return Err(Broken { error, partial_reply: reply.partial() });
-        };
-        let kind = error.kind();
-        if let Entry::ReplyBrokeOff { attempt, .. } = &recovery {
-            tracing::warn!(step_number, attempt, ?kind, "a reply broke off and is asked for again");
-        } else {
-            tracing::warn!(step_number, ?kind, "the history is too long and a shorter one is sent");
-        }
-        Ok(recovery)
-    }
-
-    async fn read_reply(
-        &self,
-        step_number: usize,
-        request: ChatRequest,
-        reply: &mut Assembler,
-    ) -> Result<(), LlmError> {
-        let mut limit = self.watch.first_event();
-        let request = request.with_deadline(self.watch.deadline(limit));
-        let mut events = self.watch.over(limit, self.model.stream(request)).await??;
-        while let Some(event) = self.watch.over(limit, events.next()).await? {
-            if let Some(delta) = reply.push(event?)? {
-                self.tell_delta(step_number, delta).await;
+        let mut is_heard = false;
+        let outcome = {
+            let here = async {
+                is_heard = true;
+                let listener = Some(self.listener(run));
+                let question = Question { model: self.model, watch: &self.watch, listener };
+                question.ask(request, &mut reply).await
+            };
+            match (&self.journal, effect) {
+                (Some(journal), Some(effect)) => {
+                    self.watch.over(None, journal.perform(effect, Box::pin(here))).await.flatten()
+                }
+                _ => Ok(here.await),
             }
-            // Begins when the reader has come back: its slowness is not the model's silence.
-            limit = self.watch.next_event();
+        };
+        match outcome {
+            Ok(Outcome::Replied { response }) => {
+                if !is_heard {
+                    self.tell_whole(run, &response).await;
+                }
+                Ok(self.record(run, [Entry::ModelReplied(*response)]).await?)
+            }
+            Ok(Outcome::ModelFailed(failure)) => {
+                let Some(recovery) = run.recovery(&self.rules, &failure) else {
+                    let (error, partial_reply) = (failure.error, failure.partial_reply);
+                    return Err(Broken { error, partial_reply });
+                };
+                warn_of(&recovery, run.step_number(), failure.error.kind());
+                Ok(self.record(run, [recovery]).await?)
+            }
+            Ok(Outcome::ToolFinished { .. }) => Err(out_of_order("a tool's outcome").into()),
+            Err(error) => Err(Broken { error, partial_reply: reply.partial() }),
         }
-        reply.check_finished()
     }
 
-    async fn tell_delta(&self, step_number: usize, delta: Delta) {
-        if let Some(text) = &delta.content {
-            self.observers.tell("on_chunk", self.options.on_chunk.as_deref(), |it| it(text));
+    /// Tells of a reply that was not heard as it came.
+    pub(super) async fn tell_whole(&self, run: &Run, response: &ChatResponse) {
+        let listener = self.listener(run);
+        for delta in deltas(&response.message) {
+            listener.tell(delta).await;
         }
-        self.events.emit(StreamEvent::Delta { step_number, delta }).await;
+    }
+
+    fn listener(&self, run: &Run) -> Listener<'_> {
+        let Self { events, observers, options, .. } = self;
+        Listener { step_number: run.step_number(), events, observers, options }
     }
 
     /// Decides on the whole batch before any of it executes.
     async fn decide(&self, run: &mut Run, calls: Vec<Arc<ToolCall>>) -> Result<(), LlmError> {
-        let judge = Judge {
-            tools: self.rules.tools,
-            active_tools: run.active_tools(),
-            resolver: self.resolver,
-            approver: self.options.on_tool_approval.as_ref(),
-        };
-        let verdicts: Vec<_> = calls.iter().map(|call| judge.decide(call)).collect();
-        for (call, verdict) in calls.iter().zip(verdicts) {
+        for call in calls {
+            let verdict = self.watch.over(None, self.judge(run).decide(&call)).await?;
             let entry = match verdict {
                 Ok(decision) => Entry::CallDecided { call_id: call.id.clone(), decision },
                 Err(refusal) => Entry::CallFinished(refusal),
             };
-            self.record(run, entry).await?;
+            self.record(run, [entry]).await?;
         }
         Ok(())
     }
 
     /// Executes the batch concurrently, in call order as far as places are free.
     async fn execute_tools(&self, run: &mut Run, batch: Vec<ReadyCall>) -> Result<(), LlmError> {
-        let Some(resolver) = self.resolver else { return Ok(()) };
         let step_number = run.step_number();
         let reports = Reports::new(self.delivery);
         let mut waiting = VecDeque::from(batch);
         let mut running = FuturesUnordered::new();
-        let mut is_alone = false;
         loop {
-            while let Some(ready) = waiting.pop_front() {
-                let is_exclusive = self.is_exclusive(&ready.call);
-                let is_full = running.len() >= self.options.max_parallel_tools;
-                if is_full || is_alone || (is_exclusive && !running.is_empty()) {
-                    waiting.push_front(ready);
-                    break;
-                }
-                is_alone = is_exclusive;
-                let context = self.tool_context(&ready.call, step_number);
-                let context = reports.of(&ready.call, context);
-                let limits = self.limits(&ready.call);
-                running.push(execute(resolver, ready, context, limits));
+            let starting = self.next_to_start(&mut waiting, &run.started().collect::<Vec<_>>());
+            let started =
+                starting.iter().map(|it| Entry::CallStarted { call_id: it.call.id.clone() });
+            self.record(run, started).await?;
+            for ready in starting {
+                let effect = run.tool_effect(ready.clone(), self.limits(&ready.call));
+                running.push(self.execute(effect, ready, step_number, &reports));
             }
             let next = reports.or_finished(&mut running, &self.events);
             let finished = match self.watch.over(None, next).await? {
@@ -212,13 +256,61 @@ impl Driver<'_> {
                 }
                 Heard::Finished(finished) => finished,
             };
-            let Some(Executed { result, fatal }) = finished else { return Ok(()) };
-            is_alone = false;
+            let Some(outcome) = finished else { return Ok(()) };
+            let Outcome::ToolFinished { result, fatal } = outcome? else {
+                return Err(out_of_order("a reply"));
+            };
             self.tell_progress(step_number, reports.close(&result.call_id, &self.events)).await;
-            self.record(run, Entry::CallFinished(result)).await?;
+            self.record(run, [Entry::CallFinished(result)]).await?;
             if let Some(error) = fatal {
                 return Err(error);
             }
+        }
+    }
+
+    /// Takes the calls that may start beside those that `run` already.
+    fn next_to_start(
+        &self,
+        waiting: &mut VecDeque<ReadyCall>,
+        running: &[ReadyCall],
+    ) -> Vec<ReadyCall> {
+        let mut is_alone = running.iter().any(|it| self.is_exclusive(&it.call));
+        let mut places = self.options.max_parallel_tools.saturating_sub(running.len());
+        let mut is_first = running.is_empty();
+        let mut starting = Vec::new();
+        while let Some(next) = waiting.front() {
+            let is_exclusive = self.is_exclusive(&next.call);
+            if places == 0 || is_alone || (is_exclusive && !is_first) {
+                break;
+            }
+            (is_alone, is_first) = (is_exclusive, false);
+            places -= 1;
+            starting.extend(waiting.pop_front());
+        }
+        starting
+    }
+
+    /// Executes a call that has been let through, here or wherever the journal has it done.
+    async fn execute(
+        &self,
+        effect: Effect,
+        ready: ReadyCall,
+        step_number: usize,
+        reports: &Reports,
+    ) -> Result<Outcome, LlmError> {
+        // Calls that nobody here executes are left to the caller, and never get here.
+        let Some(resolver) = self.resolver else { return Err(out_of_order("a tool")) };
+        let mut context = ToolContext::new(ready.call.id.as_str(), step_number)
+            .with_idempotency_key(effect.idempotency_key());
+        if let Some(run) = &self.options.cancellation {
+            context = context.cancelled_with(run);
+        }
+        let context = reports.of(&ready.call, context);
+        let limits = self.limits(&ready.call);
+        let here = execute(resolver, ready, context, limits);
+        match &self.journal {
+            Some(journal) => journal.perform(effect, Box::pin(here)).await,
+            None => Ok(here.await),
         }
     }
 
@@ -228,60 +320,17 @@ impl Driver<'_> {
         }
     }
 
-    fn tool_context(&self, call: &ToolCall, step_number: usize) -> ToolContext {
-        let context = ToolContext::new(call.id.as_str(), step_number);
-        match &self.options.cancellation {
-            Some(run) => context.cancelled_with(run),
-            None => context,
-        }
-    }
-
     fn limits(&self, call: &ToolCall) -> Limits {
         let tool = self.rules.tools.find(&call.name);
         let own_size = tool.and_then(Tool::result_limit);
         Limits {
             time: tool.and_then(Tool::time_limit).or(self.options.timeouts.tool),
-            result_bytes: own_size.unwrap_or(self.options.max_result_bytes),
+            result_bytes: own_size.or(Some(self.options.max_result_bytes)),
         }
     }
 
     fn is_exclusive(&self, call: &ToolCall) -> bool {
         self.rules.tools.find(&call.name).is_some_and(Tool::is_exclusive)
-    }
-}
-
-/// The events that tell of `entry`.
-fn announce(step_number: usize, entry: &Entry) -> Vec<StreamEvent> {
-    match entry {
-        Entry::StepStarted(plan) => {
-            let warnings = plan.warnings.iter().cloned();
-            let mut events: Vec<_> =
-                warnings.map(|warning| StreamEvent::Warning { warning }).collect();
-            events.push(StreamEvent::StepStart { step_number });
-            events
-        }
-        Entry::ReplyBrokeOff { attempt, error, .. } => {
-            let (attempt, error) = (*attempt, error.clone());
-            vec![
-                StreamEvent::Warning { warning: Warning::Retried { attempt, error } },
-                StreamEvent::StepReset { step_number, attempt: attempt + 1 },
-            ]
-        }
-        Entry::HistoryShortened(_) => Vec::new(),
-        Entry::ModelReplied(response) => {
-            let warnings = response.warnings.iter().cloned();
-            let calls = response.tool_calls.iter().cloned();
-            warnings
-                .map(|warning| StreamEvent::Warning { warning })
-                .chain(calls.map(|call| StreamEvent::ToolCall { step_number, call }))
-                .collect()
-        }
-        Entry::CallDecided { decision: Decision::Execute { .. } | Decision::Leave, .. } => {
-            Vec::new()
-        }
-        Entry::CallFinished(result) => {
-            vec![StreamEvent::ToolResult { step_number, result: Arc::clone(result) }]
-        }
     }
 }
 
@@ -292,7 +341,7 @@ pub(super) struct Observers {
 }
 
 impl Observers {
-    fn tell<F: ?Sized>(&self, name: &str, observer: Option<&F>, call: impl FnOnce(&F)) {
+    pub(super) fn tell<F: ?Sized>(&self, name: &str, observer: Option<&F>, call: impl FnOnce(&F)) {
         let Some(observer) = observer else { return };
         let told = catch_unwind(AssertUnwindSafe(|| call(observer)));
         if told.is_err() && !self.has_panicked.swap(true, Ordering::Relaxed) {
@@ -301,76 +350,10 @@ impl Observers {
     }
 }
 
-/// Holds a run from its making to its end. If it is dropped before, the run ends as cancelled.
-pub(super) struct Guard {
-    run: Option<Run>,
-    outcome: Arc<Outcome>,
-}
-
-impl Guard {
-    /// Holds `run`, and leaves in `outcome` what comes of it.
-    pub(super) fn new(run: Run, outcome: Arc<Outcome>) -> Self {
-        Self { run: Some(run), outcome }
-    }
-
-    fn end(mut self, ended: Result<StoppedBy, Broken>) {
-        let Some(run) = self.run.take() else { return };
-        self.outcome.set(match ended {
-            Ok(stopped_by) => output(run, stopped_by),
-            Err(Broken { error, partial_reply }) => {
-                let status = match error.kind() {
-                    ErrorKind::Cancelled => ToolStatus::Cancelled,
-                    _ => ToolStatus::Interrupted,
-                };
-                Err(failure(run, status, error, partial_reply))
-            }
-        });
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let Some(run) = self.run.take() else { return };
-        let error = LlmError::new(
-            ErrorKind::Cancelled,
-            "the run was cancelled: its stream was dropped before the end",
-        );
-        self.outcome.set(Err(failure(run, ToolStatus::Cancelled, error, None)));
-    }
-}
-
-fn output(run: Run, stopped_by: StoppedBy) -> Result<RunOutput, RunError> {
-    let (Some(response), pending) = run.outcome() else {
-        let error = super::open_step::out_of_order("an end before the first reply");
-        return Err(failure(run, ToolStatus::Interrupted, error, None));
-    };
-    let usage = run.usage();
-    let (steps, messages, warnings) = run.into_parts();
-    Ok(RunOutput { response, steps, messages, usage, stopped_by, pending, warnings })
-}
-
-fn failure(
-    mut run: Run,
-    status: ToolStatus,
-    error: LlmError,
-    partial_reply: Option<ChatMessage>,
-) -> RunError {
-    run.break_off(status);
-    let (steps, messages, warnings) = run.into_parts();
-    RunError::new(error, steps, messages, partial_reply, warnings)
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> LlmError {
-    let what = panic_text(panic);
-    tracing::error!("a panic ended the run: {what}");
-    let message = format!(
-        "a panic ended the run: {what}; look for it in the model, the stop conditions and prepare_step"
-    );
-    LlmError::new(ErrorKind::Panicked, message)
-}
-
-impl From<LlmError> for Broken {
-    fn from(error: LlmError) -> Self {
-        Self { error, partial_reply: None }
+fn warn_of(recovery: &Entry, step_number: usize, kind: ErrorKind) {
+    if let Entry::ReplyBrokeOff { attempt, .. } = recovery {
+        tracing::warn!(step_number, attempt, ?kind, "a reply broke off and is asked for again");
+    } else {
+        tracing::warn!(step_number, ?kind, "the history is too long and a shorter one is sent");
     }
 }

@@ -4,7 +4,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{StepResult, StoppedBy};
+use super::{
+    ApprovalRequest, StepResult, StoppedBy,
+    entry::{Entry, REPLY_LOST},
+    open_step::Decision,
+    run::Run,
+};
 use crate::{
     model::Delta,
     types::{ChatResponse, ToolCall, ToolResult, Usage, Warning},
@@ -29,6 +34,8 @@ pub enum StreamEvent {
         /// The name of the agent that runs, if it has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent_id: Option<String>,
+        /// The id of the run.
+        run_id: String,
     },
     /// Something is not as it should be, and the run goes on.
     #[non_exhaustive]
@@ -87,6 +94,12 @@ pub enum StreamEvent {
         /// What came of it.
         result: Arc<ToolResult>,
     },
+    /// A call waits for somebody to decide. What can be done without it is done, then the run ends.
+    #[non_exhaustive]
+    ApprovalPending {
+        /// What is to be decided.
+        request: ApprovalRequest,
+    },
     /// A step is finished.
     #[non_exhaustive]
     StepFinish {
@@ -103,4 +116,50 @@ pub enum StreamEvent {
         /// What the whole run cost.
         usage: Usage,
     },
+}
+
+/// The events that tell of `entry`.
+/// `run` has not taken it in yet.
+pub(super) fn announce(run: &Run, entry: &Entry) -> Vec<StreamEvent> {
+    let step_number = run.step_number();
+    match entry {
+        Entry::StepStarted(plan) => {
+            let warnings = plan.warnings.iter().cloned();
+            let mut events: Vec<_> =
+                warnings.map(|warning| StreamEvent::Warning { warning }).collect();
+            events.push(StreamEvent::StepStart { step_number });
+            events
+        }
+        Entry::ReplyBrokeOff { attempt, error, .. } => reset(step_number, *attempt, error),
+        Entry::ReplyLost => reset(step_number, run.attempt(), REPLY_LOST),
+        Entry::ModelReplied(response) => {
+            let warnings = response.warnings.iter().cloned();
+            let calls = response.tool_calls.iter().cloned();
+            warnings
+                .map(|warning| StreamEvent::Warning { warning })
+                .chain(calls.map(|call| StreamEvent::ToolCall { step_number, call }))
+                .collect()
+        }
+        Entry::CallDecided { call_id, decision: Decision::Wait } => {
+            let request = run.request_for(call_id);
+            request.map(|request| StreamEvent::ApprovalPending { request }).into_iter().collect()
+        }
+        Entry::CallFinished(result) => {
+            vec![StreamEvent::ToolResult { step_number, result: Arc::clone(result) }]
+        }
+        Entry::ModelAsked
+        | Entry::HistoryShortened(_)
+        | Entry::CallDecided { .. }
+        | Entry::CallStarted { .. }
+        | Entry::CallReopened { .. }
+        | Entry::MessagesAdded(_) => Vec::new(),
+    }
+}
+
+fn reset(step_number: usize, attempt: usize, error: &str) -> Vec<StreamEvent> {
+    let error = error.to_owned();
+    vec![
+        StreamEvent::Warning { warning: Warning::Retried { attempt, error } },
+        StreamEvent::StepReset { step_number, attempt: attempt + 1 },
+    ]
 }

@@ -3,24 +3,17 @@ use std::{any::Any, sync::Arc, time::Duration};
 
 use super::{contained::Contained, open_step::ReadyCall};
 use crate::{
-    ErrorKind, LlmError,
+    ErrorKind,
+    journal::Outcome,
     tool::{ToolContext, ToolResolver},
     types::{ToolResult, ToolStatus},
 };
 
-/// What came of an execution.
-#[derive(Debug)]
-pub(super) struct Executed {
-    pub(super) result: Arc<ToolResult>,
-    /// Set if the tool wants the run to end.
-    pub(super) fatal: Option<LlmError>,
-}
-
-/// How much a call may take.
-#[derive(Clone, Copy, Debug)]
+/// How much a call may take, as far as there are limits.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Limits {
     pub(super) time: Option<Duration>,
-    pub(super) result_bytes: usize,
+    pub(super) result_bytes: Option<usize>,
 }
 
 /// Executes `ready` within `limits`: what takes too long is dropped, what is too large cut off.
@@ -30,7 +23,7 @@ pub(super) async fn execute(
     ready: ReadyCall,
     context: ToolContext,
     limits: Limits,
-) -> Executed {
+) -> Outcome {
     let ReadyCall { call, modified_arguments } = ready;
     // Dropped with this future, it stops what the tool may have left to somebody else.
     let guard = context.cancellation.clone().drop_guard();
@@ -69,8 +62,10 @@ pub(super) async fn execute(
         }
     };
     result.modified_arguments = modified_arguments;
-    result.truncate(limits.result_bytes);
-    Executed { result: Arc::new(result), fatal }
+    if let Some(limit) = limits.result_bytes {
+        result.truncate(limit);
+    }
+    Outcome::ToolFinished { result: Arc::new(result), fatal }
 }
 
 /// A tool was dropped after this time.

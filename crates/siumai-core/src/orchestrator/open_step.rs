@@ -27,19 +27,34 @@ struct OpenCall {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum CallState {
     Undecided,
-    Decided(Decision),
+    /// Somebody is to decide, and can't do so now.
+    Waiting,
+    /// It may be executed.
+    Ready {
+        modified_arguments: Option<Value>,
+    },
+    /// Its tool runs, or ran when the process died.
+    Started {
+        modified_arguments: Option<Value>,
+    },
+    /// It is the caller's.
+    Left,
     Finished(Arc<ToolResult>),
 }
 
 /// What is done with a call that may be executed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Decision {
     /// Execute it, with these arguments if approval changed them.
     Execute { modified_arguments: Option<Value> },
     /// Leave it to the caller of the run.
     Leave,
+    /// Wait until somebody decides.
+    Wait,
 }
 
 /// A call that may be executed.
@@ -59,64 +74,89 @@ impl OpenStep {
     }
 
     pub(super) fn decide(&mut self, call_id: &str, decision: Decision) -> Result<(), LlmError> {
-        let call = self.calls.iter_mut().find(|it| it.call.id == call_id);
-        match call {
-            Some(call) if call.state == CallState::Undecided => {
-                call.state = CallState::Decided(decision);
-                Ok(())
-            }
-            _ => Err(out_of_order("a decision")),
-        }
+        let state = self.state_mut(call_id, "a decision")?;
+        *state = match (&*state, decision) {
+            (
+                CallState::Undecided | CallState::Waiting,
+                Decision::Execute { modified_arguments },
+            ) => CallState::Ready { modified_arguments },
+            (CallState::Undecided, Decision::Leave) => CallState::Left,
+            (CallState::Undecided, Decision::Wait) => CallState::Waiting,
+            _ => return Err(out_of_order("a decision")),
+        };
+        Ok(())
+    }
+
+    pub(super) fn start(&mut self, call_id: &str) -> Result<(), LlmError> {
+        let state = self.state_mut(call_id, "the start of a tool")?;
+        let CallState::Ready { modified_arguments } = state else {
+            return Err(out_of_order("the start of a tool"));
+        };
+        *state = CallState::Started { modified_arguments: modified_arguments.take() };
+        Ok(())
+    }
+
+    pub(super) fn reopen(&mut self, call_id: &str) -> Result<(), LlmError> {
+        let state = self.state_mut(call_id, "another start of a tool")?;
+        let CallState::Started { modified_arguments } = state else {
+            return Err(out_of_order("another start of a tool"));
+        };
+        *state = CallState::Ready { modified_arguments: modified_arguments.take() };
+        Ok(())
     }
 
     pub(super) fn finish(&mut self, result: Arc<ToolResult>) -> Result<(), LlmError> {
-        let call = self.calls.iter_mut().find(|it| it.call.id == result.call_id);
-        match call {
-            Some(call) if !matches!(call.state, CallState::Finished(_)) => {
-                call.state = CallState::Finished(result);
-                Ok(())
-            }
-            _ => Err(out_of_order("a tool result")),
+        let state = self.state_mut(&result.call_id, "a tool result")?;
+        if matches!(state, CallState::Finished(_)) {
+            return Err(out_of_order("a tool result"));
         }
+        *state = CallState::Finished(result);
+        Ok(())
     }
 
+    /// Gives every call that is not finished a result that says `status`, and what is known of it.
     pub(super) fn break_off(&mut self, status: ToolStatus) {
         for open in &mut self.calls {
-            if matches!(open.state, CallState::Finished(_)) {
-                continue;
-            }
-            let told =
-                "The run ended before this call was finished. It may have been executed in part.";
+            let told = match open.state {
+                CallState::Finished(_) => continue,
+                CallState::Started { .. } => STARTED,
+                CallState::Waiting => WAITING,
+                CallState::Undecided | CallState::Ready { .. } | CallState::Left => NOT_STARTED,
+            };
             let result = ToolResult::unexecuted(&open.call, status, told);
             open.state = CallState::Finished(Arc::new(result));
         }
     }
 
     pub(super) fn is_finished(&self) -> bool {
-        let is_done = |it: &CallState| {
-            matches!(it, CallState::Finished(_) | CallState::Decided(Decision::Leave))
-        };
+        let is_done = |it: &CallState| matches!(it, CallState::Finished(_) | CallState::Left);
         self.calls.iter().all(|it| is_done(&it.state))
     }
 
     pub(super) fn undecided(&self) -> impl Iterator<Item = &Arc<ToolCall>> {
-        let is_open = |it: &&OpenCall| it.state == CallState::Undecided;
-        self.calls.iter().filter(is_open).map(|it| &it.call)
+        self.in_state(|it| *it == CallState::Undecided)
+    }
+
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Arc<ToolCall>> {
+        self.in_state(|it| *it == CallState::Waiting)
+    }
+
+    pub(super) fn left(&self) -> impl Iterator<Item = &Arc<ToolCall>> {
+        self.in_state(|it| *it == CallState::Left)
     }
 
     pub(super) fn ready(&self) -> impl Iterator<Item = ReadyCall> {
         self.calls.iter().filter_map(|it| match &it.state {
-            CallState::Decided(Decision::Execute { modified_arguments }) => Some(ReadyCall {
-                call: Arc::clone(&it.call),
-                modified_arguments: modified_arguments.clone(),
-            }),
+            CallState::Ready { modified_arguments } => Some(it.with(modified_arguments.as_ref())),
             _ => None,
         })
     }
 
-    pub(super) fn left(&self) -> impl Iterator<Item = &Arc<ToolCall>> {
-        let is_left = |it: &&OpenCall| it.state == CallState::Decided(Decision::Leave);
-        self.calls.iter().filter(is_left).map(|it| &it.call)
+    pub(super) fn started(&self) -> impl Iterator<Item = ReadyCall> {
+        self.calls.iter().filter_map(|it| match &it.state {
+            CallState::Started { modified_arguments } => Some(it.with(modified_arguments.as_ref())),
+            _ => None,
+        })
     }
 
     pub(super) fn results(&self) -> impl Iterator<Item = &Arc<ToolResult>> {
@@ -125,7 +165,28 @@ impl OpenStep {
             _ => None,
         })
     }
+
+    fn in_state(&self, is_in: impl Fn(&CallState) -> bool) -> impl Iterator<Item = &Arc<ToolCall>> {
+        self.calls.iter().filter(move |it| is_in(&it.state)).map(|it| &it.call)
+    }
+
+    fn state_mut(&mut self, call_id: &str, what: &str) -> Result<&mut CallState, LlmError> {
+        let call = self.calls.iter_mut().find(|it| it.call.id == call_id);
+        call.map(|it| &mut it.state).ok_or_else(|| out_of_order(what))
+    }
 }
+
+impl OpenCall {
+    fn with(&self, modified_arguments: Option<&Value>) -> ReadyCall {
+        let modified_arguments = modified_arguments.cloned();
+        ReadyCall { call: Arc::clone(&self.call), modified_arguments }
+    }
+}
+
+const STARTED: &str =
+    "The run ended before this call was finished. It may have been executed in part.";
+const NOT_STARTED: &str = "The run ended before this call was executed. It did not run.";
+const WAITING: &str = "This call waits for somebody to approve it. It did not run yet.";
 
 pub(super) fn out_of_order(what: &str) -> LlmError {
     LlmError::new(ErrorKind::OutOfOrder, format!("{what} can't come here in a run"))

@@ -13,8 +13,8 @@ use std::{
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use serde_json::Value;
 
-use super::{StreamEvent, driver::Delivery, emitter::Emitter, execute::Executed};
-use crate::{tool::ToolContext, types::ToolCall};
+use super::{StreamEvent, driver::Delivery, emitter::Emitter};
+use crate::{LlmError, journal::Outcome, tool::ToolContext, types::ToolCall};
 
 /// How many reports of a call wait to be read.
 const MOST_WAITING: usize = 64;
@@ -26,7 +26,7 @@ pub(super) struct Reports(Option<Arc<Inbox>>);
 pub(super) enum Heard {
     Reports(Vec<Report>),
     /// A call is finished, or all are.
-    Finished(Option<Executed>),
+    Finished(Option<Result<Outcome, LlmError>>),
 }
 
 pub(super) struct Report {
@@ -65,7 +65,7 @@ impl Reports {
     }
 
     /// What happens next: one of `running` is finished, or there are reports and the stream is read.
-    pub(super) async fn or_finished<F: Future<Output = Executed>>(
+    pub(super) async fn or_finished<F: Future<Output = Result<Outcome, LlmError>>>(
         &self,
         running: &mut FuturesUnordered<F>,
         events: &Emitter<StreamEvent>,

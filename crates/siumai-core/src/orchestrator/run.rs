@@ -7,34 +7,41 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    OnContextTooLong, PrepareStepContext, PrepareStepResult, StepResult, StopCondition, StoppedBy,
+    ApprovalRequest, OnContextTooLong, PrepareStepContext, PrepareStepResult, StepResult,
+    StopCondition, StoppedBy,
     asking::Asking,
-    open_step::{Decision, OpenStep, ReadyCall, out_of_order},
+    entry::{Entry, REPLY_LOST},
+    execute::Limits,
+    open_step::{OpenStep, ReadyCall, out_of_order},
     prepare_step::StepPlan,
     types::PrepareStep,
 };
 use crate::{
     LlmError, history,
-    model::Assembler,
+    journal::{Effect, ModelFailure},
     tool::Toolbox,
     types::{
         ChatMessage, ChatRequest, ChatResponse, FinishReason, Settings, ToolCall, ToolChoice,
-        ToolResult, ToolStatus, Usage, Warning, split_system,
+        ToolStatus, Usage, Warning, split_system,
     },
 };
 
 /// All state of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Run {
+    id: String,
     system: Arc<Vec<ChatMessage>>,
     messages: Arc<Vec<ChatMessage>>,
     warnings: Vec<Warning>,
     steps: Vec<StepResult>,
     response: Option<ChatResponse>,
+    /// Whether somebody said more after the last step.
+    is_prompted: bool,
     state: State,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum State {
     /// Every step so far is finished.
     Between,
@@ -46,29 +53,11 @@ enum State {
     Left(Box<OpenStep>),
 }
 
-/// Something that happened to a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) enum Entry {
-    StepStarted(StepPlan),
-    /// A reply broke off, and the step begins again.
-    ReplyBrokeOff {
-        attempt: usize,
-        error: String,
-        usage: Option<Usage>,
-    },
-    /// The history is too long for the model, and this one is sent instead.
-    HistoryShortened(Vec<ChatMessage>),
-    ModelReplied(ChatResponse),
-    CallDecided {
-        call_id: String,
-        decision: Decision,
-    },
-    CallFinished(Arc<ToolResult>),
-}
-
 /// What the driver does next.
 #[derive(Debug)]
 pub(super) enum Action {
+    /// See what came of what was under way when the process died.
+    Recover(Vec<Effect>),
     StartStep(StepPlan),
     CallModel(ChatRequest),
     Decide(Vec<Arc<ToolCall>>),
@@ -91,25 +80,19 @@ pub(super) struct Rules<'a> {
 
 impl Run {
     /// A run that begins with `messages`, mended where calls and results don't match.
-    ///
-    /// # Errors
-    ///
-    /// If there is nothing to answer.
-    pub(super) fn new(messages: Vec<ChatMessage>) -> Result<Self, LlmError> {
+    pub(super) fn new(id: String, messages: Vec<ChatMessage>) -> Self {
         let (system, messages) = split_system(messages);
         let (messages, warnings) = history::mend(messages);
-        // Mended, it may have come to nothing.
-        if system.is_empty() && messages.is_empty() {
-            return Err(LlmError::invalid_input("there are no messages; pass at least one"));
-        }
-        Ok(Self {
+        Self {
+            id,
             system: Arc::new(system),
             messages: Arc::new(messages),
             warnings,
             steps: Vec::new(),
             response: None,
+            is_prompted: false,
             state: State::Between,
-        })
+        }
     }
 
     /// Says what comes next. After a step it asks every stop condition, so it is called once there.
@@ -123,11 +106,22 @@ impl Run {
                 Some(stopped_by) => Ok(Action::Finish(stopped_by)),
                 None => self.plan(rules).map(Action::StartStep),
             },
+            State::Asking(asking) if asking.is_open() => {
+                let request = self.request(&asking.plan, rules);
+                Ok(Action::Recover(vec![self.model_effect(request)]))
+            }
             State::Asking(asking) => Ok(Action::CallModel(self.request(&asking.plan, rules))),
+            State::Answering(step) if step.started().next().is_some() => {
+                let effect = |call| self.tool_effect(call, Limits::default());
+                Ok(Action::Recover(step.started().map(effect).collect()))
+            }
             State::Answering(step) if step.undecided().next().is_some() => {
                 Ok(Action::Decide(step.undecided().cloned().collect()))
             }
-            State::Answering(step) => Ok(Action::ExecuteTools(step.ready().collect())),
+            State::Answering(step) if step.ready().next().is_some() => {
+                Ok(Action::ExecuteTools(step.ready().collect()))
+            }
+            State::Answering(_) => Ok(Action::Finish(StoppedBy::ApprovalPending)),
             State::Left(_) => {
                 ask(rules.stop, &self.steps);
                 Ok(Action::Finish(StoppedBy::ToolCallsPending))
@@ -147,6 +141,16 @@ impl Run {
                 self.state = State::Asking(Asking::new(plan));
                 Ok(None)
             }
+            (Entry::ModelAsked, State::Asking(asking)) => {
+                asking.ask()?;
+                Ok(None)
+            }
+            (Entry::ReplyLost, State::Asking(asking)) => {
+                let (attempt, error) = (asking.attempt(), REPLY_LOST.to_owned());
+                asking.lose()?;
+                self.warnings.push(Warning::Retried { attempt, error });
+                Ok(None)
+            }
             (Entry::ReplyBrokeOff { attempt, error, usage }, State::Asking(asking)) => {
                 asking.break_off(attempt, usage)?;
                 self.warnings.push(Warning::Retried { attempt, error });
@@ -157,6 +161,8 @@ impl Run {
                 Ok(None)
             }
             (Entry::ModelReplied(response), State::Asking(asking)) => {
+                asking.close()?;
+                self.is_prompted = false;
                 self.warnings.extend(response.warnings.iter().cloned());
                 let step = OpenStep::new(asking, response);
                 Arc::make_mut(&mut self.messages).push(step.response.message.clone());
@@ -167,25 +173,33 @@ impl Run {
                 step.decide(&call_id, decision)?;
                 Ok(self.finish_step())
             }
+            (Entry::CallStarted { call_id }, State::Answering(step)) => {
+                step.start(&call_id)?;
+                Ok(None)
+            }
+            (Entry::CallReopened { call_id }, State::Answering(step)) => {
+                step.reopen(&call_id)?;
+                Ok(None)
+            }
             (Entry::CallFinished(result), State::Answering(step)) => {
                 step.finish(result)?;
                 Ok(self.finish_step())
+            }
+            (Entry::MessagesAdded(messages), State::Between | State::Left(_)) => {
+                self.add(messages);
+                Ok(None)
             }
             (entry, _) => Err(out_of_order(entry.name())),
         }
     }
 
     /// What lets the step go on although its model call failed; nothing if the run ends with that.
-    pub(super) fn recovery(
-        &self,
-        rules: &Rules<'_>,
-        error: &LlmError,
-        reply: &Assembler,
-    ) -> Option<Entry> {
+    pub(super) fn recovery(&self, rules: &Rules<'_>, failure: &ModelFailure) -> Option<Entry> {
+        let ModelFailure { error, has_begun, usage, .. } = failure;
         let State::Asking(asking) = &self.state else { return None };
-        if asking.begins_again(error, reply.has_begun(), rules.step_retries) {
-            let (attempt, usage) = (asking.attempt(), reply.usage().cloned());
-            return Some(Entry::ReplyBrokeOff { attempt, error: error.to_string(), usage });
+        if asking.begins_again(error, *has_begun, rules.step_retries) {
+            let (attempt, error) = (asking.attempt(), error.to_string());
+            return Some(Entry::ReplyBrokeOff { attempt, error, usage: usage.clone() });
         }
         let hook = rules.on_context_too_long.filter(|_| asking.may_shorten(error))?;
         let sent = asking.plan.messages.as_ref().unwrap_or(&self.messages);
@@ -209,6 +223,70 @@ impl Run {
             State::Answering(step) => step.active_tools.as_deref(),
             _ => None,
         }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether there is nothing to answer.
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// Whether it began, or would begin, with what `other` would begin with.
+    pub(super) fn begins_like(&self, other: &Self) -> bool {
+        self.system == other.system && self.messages == other.messages
+    }
+
+    /// Whether more may be said to it now: no step is under way.
+    pub(super) fn takes_messages(&self) -> bool {
+        matches!(self.state, State::Between | State::Left(_))
+    }
+
+    /// Whether a step is under way.
+    pub(super) fn is_in_step(&self) -> bool {
+        matches!(self.state, State::Asking(_) | State::Answering(_))
+    }
+
+    /// What somebody is to decide on.
+    pub(super) fn requests(&self) -> Vec<ApprovalRequest> {
+        let step_number = self.steps.len();
+        self.waiting().map(|call| ApprovalRequest::new(&self.id, step_number, call)).collect()
+    }
+
+    /// What somebody is to decide on a call of the step under way.
+    pub(super) fn request_for(&self, call_id: &str) -> Option<ApprovalRequest> {
+        let call = self.open_step()?.response.tool_calls.iter().find(|it| it.id == call_id)?;
+        Some(ApprovalRequest::new(&self.id, self.steps.len(), call))
+    }
+
+    /// Which attempt at the model's reply is under way, from 1.
+    pub(super) fn attempt(&self) -> usize {
+        match &self.state {
+            State::Asking(asking) => asking.attempt(),
+            _ => 1,
+        }
+    }
+
+    /// The history without its leading system messages.
+    pub(super) fn messages(&self) -> &[ChatMessage] {
+        &self.messages
+    }
+
+    /// The calls that wait for somebody to decide.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Arc<ToolCall>> {
+        self.open_step().into_iter().flat_map(OpenStep::waiting)
+    }
+
+    /// The calls that may be executed and have not begun.
+    pub(super) fn ready(&self) -> impl Iterator<Item = ReadyCall> {
+        self.open_step().into_iter().flat_map(OpenStep::ready)
+    }
+
+    /// The calls that have begun and are not finished.
+    pub(super) fn started(&self) -> impl Iterator<Item = ReadyCall> {
+        self.open_step().into_iter().flat_map(OpenStep::started)
     }
 
     /// The number of the step under way, or of the next.
@@ -249,15 +327,35 @@ impl Run {
         (self.steps, history, self.warnings)
     }
 
+    fn open_step(&self) -> Option<&OpenStep> {
+        match &self.state {
+            State::Answering(step) => Some(step),
+            _ => None,
+        }
+    }
+
+    fn add(&mut self, messages: Vec<ChatMessage>) {
+        let mut history = std::mem::take(Arc::make_mut(&mut self.messages));
+        history.extend(messages);
+        // Calls that were left to the caller are answered by now, or never.
+        let (history, warnings) = history::mend(history);
+        self.messages = Arc::new(history);
+        self.warnings.extend(warnings);
+        self.is_prompted = true;
+        self.state = State::Between;
+    }
+
     fn stopped_by(&self, rules: &Rules<'_>) -> Option<StoppedBy> {
         let last = self.steps.last()?;
-        let held = ask(rules.stop, &self.steps);
-        // A paused turn is not an answer: the provider goes on when it gets it back.
-        if last.tool_calls.is_empty() && last.finish_reason != FinishReason::Paused {
-            return Some(StoppedBy::Answer);
-        }
-        if let Some(index) = held {
-            return Some(StoppedBy::Condition { index });
+        if !self.is_prompted {
+            let held = ask(rules.stop, &self.steps);
+            // A paused turn is not an answer: the provider goes on when it gets it back.
+            if last.tool_calls.is_empty() && last.finish_reason != FinishReason::Paused {
+                return Some(StoppedBy::Answer);
+            }
+            if let Some(index) = held {
+                return Some(StoppedBy::Condition { index });
+            }
         }
         (self.steps.len() >= rules.max_steps).then_some(StoppedBy::MaxSteps)
     }
@@ -350,18 +448,6 @@ fn ask(conditions: &[&dyn StopCondition], steps: &[StepResult]) -> Option<usize>
     held.into_iter().position(|held| held)
 }
 
-impl Entry {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::StepStarted(_) => "the start of a step",
-            Self::ReplyBrokeOff { .. } => "the end of an attempt",
-            Self::HistoryShortened(_) => "a shorter history",
-            Self::ModelReplied(_) => "a reply",
-            Self::CallDecided { .. } => "a decision",
-            Self::CallFinished(_) => "a tool result",
-        }
-    }
-}
-
+mod effects;
 #[cfg(test)]
 mod tests;

@@ -13,17 +13,18 @@ use futures_util::StreamExt;
 pub(super) use super::driver::Delivery;
 use super::{
     OrchestratorOptions, RunError, RunOutput, StepResult, StopCondition, StreamEvent,
-    driver::{Driver, Guard, Observers, drive},
+    driver::{Driver, Observers, drive},
     emitter::Emitter,
+    ending::Guard,
     outcome::{Outcome, Waiter, Waiters},
-    run::{Rules, Run},
+    setup::{Prepared, prepare, rules},
     watch::Watch,
 };
 use crate::{
     ErrorKind, LlmError,
     model::LanguageModel,
-    tool::{ToolResolver, Toolbox},
-    types::{ChatMessage, Settings, Tool},
+    tool::ToolResolver,
+    types::{ChatMessage, Tool},
 };
 
 /// Runs as a stream that borrows what it works with.
@@ -85,7 +86,7 @@ pub async fn generate_stream_owned(
     stop_conditions: Vec<Box<dyn StopCondition>>,
     options: OrchestratorOptions,
 ) -> Result<StreamOrchestration, RunError> {
-    let Prepared { run, toolbox, settings } = prepare(messages, tools, &options)?;
+    let Prepared { run, news, toolbox, settings } = prepare(messages, tools, &options)?;
     let stream = RunStream::new(move |events, outcome| {
         // Made before the first poll: a run that is dropped unpolled has been cancelled, too.
         let guard = Guard::new(run, outcome);
@@ -100,6 +101,8 @@ pub async fn generate_stream_owned(
                 events,
                 observers: Observers::default(),
                 watch: Watch::new(&options),
+                journal: None,
+                news,
             };
             drive(driver, guard).await;
         })
@@ -118,7 +121,7 @@ pub(super) fn start<'a>(
     options: OrchestratorOptions,
     delivery: Delivery,
 ) -> Result<RunStream<'a>, RunError> {
-    let Prepared { run, toolbox, settings } = prepare(messages, tools, &options)?;
+    let Prepared { run, news, toolbox, settings } = prepare(messages, tools, &options)?;
     Ok(RunStream::new(move |events, outcome| {
         let guard = Guard::new(run, outcome);
         Box::pin(async move {
@@ -131,6 +134,8 @@ pub(super) fn start<'a>(
                 events,
                 observers: Observers::default(),
                 watch: Watch::new(&options),
+                journal: None,
+                news,
             };
             drive(driver, guard).await;
         })
@@ -340,57 +345,6 @@ fn last_event(ended: &Result<RunOutput, RunError>) -> Result<StreamEvent, RunErr
         response: Box::new(output.response.clone()),
         usage: output.usage.clone(),
     })
-}
-
-/// A run that may begin.
-struct Prepared {
-    run: Run,
-    toolbox: Toolbox,
-    settings: Arc<Settings>,
-}
-
-/// Checks all that can be wrong before a run begins.
-fn prepare(
-    messages: Vec<ChatMessage>,
-    tools: Option<Vec<Tool>>,
-    options: &OrchestratorOptions,
-) -> Result<Prepared, RunError> {
-    let given = messages.clone();
-    let prepared = || {
-        check_limit("max_steps", options.max_steps)?;
-        check_limit("max_parallel_tools", options.max_parallel_tools)?;
-        let run = Run::new(messages)?;
-        let toolbox = Toolbox::new(tools.unwrap_or_default())?;
-        Ok(Prepared { run, toolbox, settings: Arc::new(options.settings.clone()) })
-    };
-    prepared().map_err(|error| RunError::unbegun(error, given))
-}
-
-fn check_limit(name: &str, limit: usize) -> Result<(), LlmError> {
-    if limit > 0 {
-        return Ok(());
-    }
-    Err(LlmError::invalid_input(format!(
-        "{name} is 0, so nothing could ever run; give it at least 1"
-    )))
-}
-
-fn rules<'a>(
-    options: &'a OrchestratorOptions,
-    settings: &'a Arc<Settings>,
-    stop: &'a [&'a dyn StopCondition],
-    tools: &'a Toolbox,
-) -> Rules<'a> {
-    Rules {
-        max_steps: options.max_steps,
-        stop,
-        tool_choice: options.tool_choice.as_ref(),
-        settings,
-        prepare_step: options.prepare_step.as_ref(),
-        step_retries: options.step_retries,
-        on_context_too_long: options.on_context_too_long.as_ref(),
-        tools,
-    }
 }
 
 fn never_ended() -> LlmError {

@@ -4,9 +4,10 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{PrepareStepContext, PrepareStepResult};
+use super::{ApprovalDecision, Approver, PrepareStepContext, PrepareStepResult, SuspendedRun};
 use crate::{
     CancellationToken, ErrorKind, LlmError,
+    journal::Journal,
     types::{
         ChatMessage, ChatResponse, FinishReason, Settings, ToolCall, ToolChoice, ToolResult,
         ToolStatus, Usage, Warning,
@@ -78,6 +79,9 @@ pub enum ToolApproval {
         /// Why not, for the model.
         reason: String,
     },
+    /// Nobody can decide now. Calls that need no decision execute, then the run ends with
+    /// [`StoppedBy::ApprovalPending`] and waits to be [resumed](OrchestratorOptions::resume).
+    Pause,
 }
 
 /// Why a run ended, when it did not fail.
@@ -97,12 +101,16 @@ pub enum StoppedBy {
     MaxSteps,
     /// The model called tools that nobody here executes; [`RunOutput::pending`] lists the calls.
     ToolCallsPending,
+    /// Calls wait for somebody to approve them: [`RunOutput::suspended`] is the run to be resumed.
+    ApprovalPending,
 }
 
 /// All that came of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunOutput {
+    /// The id of the run.
+    pub run_id: String,
     /// The model's last reply.
     pub response: ChatResponse,
     /// The steps, in order.
@@ -115,6 +123,9 @@ pub struct RunOutput {
     pub stopped_by: StoppedBy,
     /// Calls that are left to the caller: answer each with [`ChatMessage::tool`] and run again.
     pub pending: Vec<Arc<ToolCall>>,
+    /// The run itself, if it waits for decisions. In `steps` and `messages`, the calls that wait
+    /// have a result that says so.
+    pub suspended: Option<SuspendedRun>,
     /// What was not as it should be, and did not stop the run.
     pub warnings: Vec<Warning>,
 }
@@ -401,6 +412,23 @@ pub struct OrchestratorOptions {
     pub prepare_step: Option<PrepareStep>,
     /// Asked before each tool executes. A panic in it is a denial.
     pub on_tool_approval: Option<OnToolApproval>,
+    /// Asked instead of `on_tool_approval`, where the answer takes its time.
+    pub approver: Option<Arc<dyn Approver>>,
+    /// The name of the run; without one it gets a random name. What a [journal](crate::journal)
+    /// knows by that name is resumed.
+    pub run_id: Option<String>,
+    /// Where the run is kept, so that it can be resumed after its process has died.
+    ///
+    /// The same call again resumes it, and so does one without messages. Other messages are said
+    /// to it when its step is finished; system messages stay those it began with.
+    pub journal: Option<Arc<dyn Journal>>,
+    /// The run to go on with, in place of a new one. Messages are then said to it as news.
+    pub resume: Option<SuspendedRun>,
+    /// What was decided on the calls that a resumed run waits for: any of them, in any order. The
+    /// others go on waiting. If one of them is refused, nothing happens.
+    pub decisions: Vec<ApprovalDecision>,
+    /// Denies what a resumed run waits for if it is given messages. Otherwise those are refused.
+    pub deny_pending: bool,
     /// Asked for a shorter history when the model finds it too long, once a step at most. It is
     /// given the messages without the leading system messages, and what it returns is sent in
     /// their place for this step alone; `None`, or nothing, lets the run fail.
@@ -430,6 +458,12 @@ impl Default for OrchestratorOptions {
             agent_id: None,
             prepare_step: None,
             on_tool_approval: None,
+            approver: None,
+            run_id: None,
+            journal: None,
+            resume: None,
+            decisions: Vec::new(),
+            deny_pending: false,
             on_context_too_long: None,
             on_chunk: None,
             on_step_finish: None,
@@ -452,6 +486,12 @@ impl fmt::Debug for OrchestratorOptions {
             .field("agent_id", &self.agent_id)
             .field("prepare_step", &self.prepare_step.is_some())
             .field("on_tool_approval", &self.on_tool_approval.is_some())
+            .field("approver", &self.approver.is_some())
+            .field("run_id", &self.run_id)
+            .field("journal", &self.journal.is_some())
+            .field("resume", &self.resume)
+            .field("decisions", &self.decisions.len())
+            .field("deny_pending", &self.deny_pending)
             .field("on_context_too_long", &self.on_context_too_long.is_some())
             .field("on_chunk", &self.on_chunk.is_some())
             .field("on_step_finish", &self.on_step_finish.is_some())

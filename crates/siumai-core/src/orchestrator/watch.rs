@@ -43,6 +43,11 @@ impl<'a> Watch<'a> {
         Self { timeouts: options.timeouts, cancellation, run: None, step: None }
     }
 
+    /// A watch over nothing.
+    pub(super) fn unlimited() -> Self {
+        Self { timeouts: Timeouts::default(), cancellation: None, run: None, step: None }
+    }
+
     pub(super) fn start_run(&mut self) {
         self.run = Limit::from_now(Part::Run, self.timeouts.run);
     }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::{CancellationToken, LlmError};
+use crate::{CancellationToken, LlmError, journal::tool_effect};
 
 /// Executes tools by name.
 ///
@@ -90,6 +90,9 @@ pub struct ToolContext {
     pub call_id: String,
     /// The number of the step, from 0.
     pub step_number: usize,
+    /// What tells this call from every other of all runs, and stays the same when the run is
+    /// resumed: pass it on to what must not do the same thing twice.
+    pub idempotency_key: String,
     /// Cancelled when the run is, or when nobody waits for the call any more. A tool's future is
     /// dropped then; this is for work that it left to somebody else, such as a thread.
     pub cancellation: CancellationToken,
@@ -109,8 +112,10 @@ impl fmt::Debug for Progress {
 impl ToolContext {
     /// The context of a call.
     pub fn new(call_id: impl Into<String>, step_number: usize) -> Self {
-        let (call_id, cancellation) = (call_id.into(), CancellationToken::new());
-        Self { call_id, step_number, cancellation, progress: None }
+        let call_id = call_id.into();
+        let idempotency_key = tool_effect(step_number, &call_id);
+        let cancellation = CancellationToken::new();
+        Self { call_id, step_number, idempotency_key, cancellation, progress: None }
     }
 
     /// Tells whoever watches the run how far the call is, as
@@ -191,6 +196,13 @@ impl ToolContext {
     #[must_use]
     pub fn reporting_to(mut self, report: impl Fn(Value) + Send + Sync + 'static) -> Self {
         self.progress = Some(Progress(Arc::new(report)));
+        self
+    }
+
+    /// Gives the call another key.
+    #[must_use]
+    pub fn with_idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = key.into();
         self
     }
 

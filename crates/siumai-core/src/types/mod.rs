@@ -1,6 +1,7 @@
 //! The words of a conversation: messages, tools, requests, replies, usage.
 //!
 //! Nothing here knows a provider, a run or a runtime.
+mod canonical;
 mod media;
 mod message;
 mod output;
@@ -12,6 +13,7 @@ mod usage;
 
 pub(crate) use self::request::split_system;
 pub use self::{
+    canonical::canonical_json,
     media::{Media, Source},
     message::{ChatMessage, ContentPart, Origin, Role},
     request::ChatRequest,

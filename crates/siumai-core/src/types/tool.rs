@@ -21,6 +21,7 @@ use serde_json::{Map, Value, json};
 pub struct Tool(Arc<Definition>);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a mark of its own, in JSON too")]
 struct Definition {
     name: String,
     description: String,
@@ -31,6 +32,8 @@ struct Definition {
     destructive: bool,
     #[serde(default)]
     exclusive: bool,
+    #[serde(default)]
+    idempotent: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     time_limit: Option<Duration>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,6 +63,7 @@ impl Tool {
             read_only: false,
             destructive: false,
             exclusive: false,
+            idempotent: false,
             time_limit: None,
             result_limit: None,
         }))
@@ -109,6 +113,15 @@ impl Tool {
     #[must_use]
     pub fn exclusive(self) -> Self {
         self.with(|it| it.exclusive = true)
+    }
+
+    /// Marks the tool as one that may run twice for one call without harm, such as one that heeds
+    /// the call's [key](crate::tool::ToolContext::idempotency_key). When a process dies while such a
+    /// tool runs, it runs again as the run is resumed; of any other the model is told that nobody
+    /// knows what came of it.
+    #[must_use]
+    pub fn idempotent(self) -> Self {
+        self.with(|it| it.idempotent = true)
     }
 
     /// Stops the tool when a call of it takes longer, and tells the model. It counts instead of
@@ -169,6 +182,11 @@ impl Tool {
     /// Whether it never runs beside another.
     pub fn is_exclusive(&self) -> bool {
         self.0.exclusive
+    }
+
+    /// Whether it may run twice for one call: marked so, or one that changes nothing.
+    pub fn is_idempotent(&self) -> bool {
+        self.0.idempotent || self.0.read_only
     }
 
     /// How long a call of it may take, if [`timeout`](Self::timeout) was set.
@@ -255,6 +273,10 @@ pub enum ToolStatus {
     Cancelled,
     /// The run ended for another reason before it finished.
     Interrupted,
+    /// The process died while it ran: nobody knows what came of it.
+    Indeterminate,
+    /// It waits for somebody to approve it; it did not run yet.
+    Pending,
 }
 
 impl ToolResult {

@@ -203,7 +203,7 @@ async fn e2_a_call_left_to_the_caller_is_answered_too_if_the_run_is_dropped_befo
     let mut dropped = scene.stream().await;
     while event_type(&dropped.stream.next().await.unwrap().unwrap()) != "step_finish" {}
     let failed = drop_and_wait(dropped, &Notes::default()).await;
-    let cut = "The run ended before this call was finished. It may have been executed in part.";
+    let cut = "The run ended before this call was executed. It did not run.";
     let expected = [("cancelled", cut.to_owned()), ("executed", "seen".to_owned())];
     assert_eq!(told(&failed.steps[0]), expected);
     assert_eq!(failed.messages, [&[user!("go")], &failed.steps[0].messages[..]].concat());

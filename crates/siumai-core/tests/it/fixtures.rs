@@ -65,7 +65,7 @@ impl Scene {
             tools: None,
             resolver: None,
             stop: Vec::new(),
-            options: OrchestratorOptions::default(),
+            options: named(OrchestratorOptions::default()),
         }
     }
 
@@ -95,7 +95,7 @@ impl Scene {
     }
 
     pub(crate) fn options(mut self, options: OrchestratorOptions) -> Self {
-        self.options = options;
+        self.options = named(options);
         self
     }
 
@@ -109,6 +109,12 @@ impl Scene {
         let Self { messages, model, tools, stop, options, .. } = Self { resolver: None, ..self };
         generate_stream_owned(model, messages, tools, resolver, stop, options).await
     }
+}
+
+/// With a name for the run: a random one would tell runs of the same scene apart.
+fn named(options: OrchestratorOptions) -> OrchestratorOptions {
+    let run_id = options.run_id.or_else(|| Some("run-1".to_owned()));
+    OrchestratorOptions { run_id, ..options }
 }
 
 /// What a tool is once it is called.

@@ -86,12 +86,15 @@ async fn s1_events_carry_what_the_steps_hold() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s1_the_start_names_the_agent() {
+async fn s1_the_start_names_the_agent_and_the_run() {
     let agent = ToolLoopAgent::new(script().reply("Hello."), vec![], vec![step_count_is(3)]);
-    let agent = agent.with_id("greeter").with_options(OrchestratorOptions::default());
+    let agent = agent.with_id("greeter").with_options(OrchestratorOptions {
+        run_id: Some("run-1".to_owned()),
+        ..Default::default()
+    });
     let mut stream = agent.stream(vec![user!("go")], echo(&[])).await.unwrap().stream;
     let start = serde_json::to_value(stream.next().await.unwrap().unwrap()).unwrap();
-    assert_eq!(start, json!({ "type": "start", "agent_id": "greeter" }));
+    assert_eq!(start, json!({ "type": "start", "agent_id": "greeter", "run_id": "run-1" }));
 }
 
 #[tokio::test(start_paused = true)]

@@ -161,6 +161,10 @@ fn result(made: &Made<'_>) -> Option<String> {
         ToolStatus::Cancelled | ToolStatus::Interrupted => {
             Some(format!("{title}: `{name}` did not finish. {told}"))
         }
+        ToolStatus::Indeterminate => {
+            Some(format!("{title}: nobody knows what came of `{name}`. {told}"))
+        }
+        ToolStatus::Pending => Some(format!("{title}: `{name}` waits for approval. {told}")),
         _ => Some(format!("{title}: `{name}` failed: {told}")),
     }
 }

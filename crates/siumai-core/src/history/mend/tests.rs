@@ -75,7 +75,7 @@ fn check_accepted(messages: &[ChatMessage]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2048, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn whatever_comes_in_is_made_acceptable_and_nothing_but_stray_results_is_lost(

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     ErrorKind,
-    orchestrator::step_count_is,
-    types::{ContentPart, FinishReason, Role, Tool},
+    orchestrator::{open_step::Decision, step_count_is},
+    types::{ContentPart, FinishReason, Role, Tool, ToolResult},
 };
 
 fn toolbox() -> Toolbox {
@@ -35,7 +35,8 @@ fn rules(tools: &Toolbox) -> Rules<'_> {
 }
 
 fn begun() -> Run {
-    Run::new(vec![ChatMessage::system("Be brief."), ChatMessage::user("go")]).unwrap()
+    let messages = vec![ChatMessage::system("Be brief."), ChatMessage::user("go")];
+    Run::new("run-1".to_owned(), messages)
 }
 
 fn reply(text: &str, calls: &[(&str, Value)]) -> ChatResponse {
@@ -47,6 +48,10 @@ fn reply(text: &str, calls: &[(&str, Value)]) -> ChatResponse {
     ChatResponse::new(ChatMessage::new(Role::Assistant, parts), FinishReason::Stop)
 }
 
+fn started(call: &ToolCall) -> Entry {
+    Entry::CallStarted { call_id: call.id.clone() }
+}
+
 fn executed(call: &ToolCall) -> Entry {
     Entry::CallFinished(Arc::new(ToolResult::executed(call, json!("seen"))))
 }
@@ -56,18 +61,24 @@ fn execute(call: &ToolCall) -> Entry {
     Entry::CallDecided { call_id: call.id.clone(), decision }
 }
 
-/// A run in each of its states: between steps, asking, deciding, executing, and left.
-fn in_every_state() -> [Run; 5] {
+/// A run in each of its states: between steps, asking, asked, deciding, waiting, ready,
+/// executing, and left.
+fn in_every_state() -> [Run; 8] {
     let call = reply("", &[("a", json!({}))]).tool_calls.remove(0);
-    let mut asking = begun();
-    asking.apply(Entry::StepStarted(StepPlan::default())).unwrap();
-    let mut deciding = asking.clone();
-    deciding.apply(Entry::ModelReplied(reply("Hm.", &[("a", json!({}))]))).unwrap();
-    let mut executing = deciding.clone();
-    executing.apply(execute(&call)).unwrap();
-    let mut left = deciding.clone();
-    left.apply(Entry::CallDecided { call_id: "a".into(), decision: Decision::Leave }).unwrap();
-    [begun(), asking, deciding, executing, left]
+    let after = |run: &Run, entry| {
+        let mut after = run.clone();
+        after.apply(entry).unwrap();
+        after
+    };
+    let decided = |decision| Entry::CallDecided { call_id: "a".into(), decision };
+    let asking = after(&begun(), Entry::StepStarted(StepPlan::default()));
+    let asked = after(&asking, Entry::ModelAsked);
+    let deciding = after(&asked, Entry::ModelReplied(reply("Hm.", &[("a", json!({}))])));
+    let waiting = after(&deciding, decided(Decision::Wait));
+    let ready = after(&deciding, execute(&call));
+    let executing = after(&ready, started(&call));
+    let left = after(&deciding, decided(Decision::Leave));
+    [begun(), asking, asked, deciding, waiting, ready, executing, left]
 }
 
 #[test]
@@ -76,32 +87,44 @@ fn an_entry_out_of_order_is_an_error_and_changes_nothing() {
     let other = ToolCall { id: "b".into(), ..(*call).clone() };
     let entries = [
         Entry::StepStarted(StepPlan::default()),
+        Entry::ModelAsked,
+        Entry::ReplyLost,
         Entry::ModelReplied(reply("Hm.", &[])),
+        Entry::CallDecided { call_id: "a".into(), decision: Decision::Wait },
         execute(&call),
+        started(&call),
+        Entry::CallReopened { call_id: "a".into() },
         executed(&call),
         execute(&other),
+        started(&other),
         executed(&other),
+        Entry::MessagesAdded(vec![ChatMessage::user("And?")]),
     ];
     let accepted = in_every_state().map(|run| {
-        entries.clone().map(|entry| {
+        let accepted = entries.clone().map(|entry| {
             let mut after = run.clone();
+            let name = entry.name();
             match after.apply(entry) {
-                Ok(_) => true,
+                Ok(_) => Some(name),
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::OutOfOrder);
                     assert_eq!(after, run, "it changes nothing");
-                    false
+                    None
                 }
             }
-        })
+        });
+        accepted.into_iter().flatten().collect::<Vec<_>>()
     });
-    let (yes, no) = (true, false);
-    let expected = [
-        [yes, no, no, no, no, no],
-        [no, yes, no, no, no, no],
-        [no, no, yes, yes, no, no],
-        [no, no, no, yes, no, no],
-        [no, no, no, no, no, no],
+    let expected: [&[&str]; 8] = [
+        &["the start of a step", "another message"],
+        &["a request"],
+        &["the loss of a reply", "a reply"],
+        // To wait, or to execute.
+        &["a decision", "a decision", "a tool result"],
+        &["a decision", "a tool result"],
+        &["the start of a tool", "a tool result"],
+        &["another start of a tool", "a tool result"],
+        &["another message"],
     ];
     assert_eq!(accepted, expected);
 }
@@ -116,7 +139,17 @@ fn breaking_off_answers_what_is_open_and_leaves_the_rest_as_it_is() {
         (run.steps.len(), results.map(|it| it.status).collect::<Vec<_>>())
     });
     let answered = || (1, vec![ToolStatus::Interrupted]);
-    let expected = [(0, vec![]), (0, vec![]), answered(), answered(), answered()];
+    let unanswered = || (0, vec![]);
+    let expected = [
+        unanswered(),
+        unanswered(),
+        unanswered(),
+        answered(),
+        answered(),
+        answered(),
+        answered(),
+        answered(),
+    ];
     assert_eq!(broken, expected);
 }
 
@@ -165,9 +198,10 @@ fn perform(
             Action::Decide(calls) => calls.iter().map(|call| decided(call)).collect(),
             // The last of a batch finishes first.
             Action::ExecuteTools(batch) => {
-                batch.iter().rev().map(|it| executed(&it.call)).collect()
+                let starts = batch.iter().map(|it| started(&it.call));
+                starts.chain(batch.iter().rev().map(|it| executed(&it.call))).collect()
             }
-            Action::Finish(_) => return actions,
+            Action::Recover(_) | Action::Finish(_) => return actions,
         };
         for entry in entries {
             between(run);
@@ -187,7 +221,8 @@ fn answered(response: ChatResponse) -> Vec<Entry> {
         2 => vec![Entry::HistoryShortened(vec![ChatMessage::user("in short")])],
         _ => vec![],
     };
-    before.into_iter().chain([Entry::ModelReplied(response)]).collect()
+    let asked = before.into_iter().chain([Entry::ModelReplied(response)]);
+    asked.flat_map(|outcome| [Entry::ModelAsked, outcome]).collect()
 }
 
 /// By its id: a call is denied, left to the caller, executed with other arguments, or as it is.

@@ -1,0 +1,176 @@
+//! What can happen to a run, and how a journal keeps it.
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{StoppedBy, open_step::Decision, prepare_step::StepPlan, run::Run};
+use crate::{
+    ErrorKind, LlmError,
+    journal::{Record, RecordKind, tool_effect},
+    types::{ChatMessage, ChatResponse, ToolResult, Usage},
+};
+
+/// Something that happened to a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Entry {
+    StepStarted(StepPlan),
+    /// The model is about to be asked.
+    ModelAsked,
+    /// The model was asked, and nobody heard its reply to the end: the process died.
+    ReplyLost,
+    /// A reply broke off, and the step begins again.
+    ReplyBrokeOff {
+        attempt: usize,
+        error: String,
+        usage: Option<Usage>,
+    },
+    /// The history is too long for the model, and this one is sent instead.
+    HistoryShortened(Vec<ChatMessage>),
+    ModelReplied(ChatResponse),
+    CallDecided {
+        call_id: String,
+        decision: Decision,
+    },
+    /// The call's tool is about to run.
+    CallStarted {
+        call_id: String,
+    },
+    /// The call's tool had started when the process died, and may run again.
+    CallReopened {
+        call_id: String,
+    },
+    CallFinished(Arc<ToolResult>),
+    /// Somebody said more to a run that had come to an end.
+    MessagesAdded(Vec<ChatMessage>),
+}
+
+/// What a reply is said to have failed with that nobody heard to its end.
+pub(super) const REPLY_LOST: &str = "the process ended before the reply did";
+
+/// What the records of a run say.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Body<R, E> {
+    Begun(R),
+    Entry(E),
+    Ended(Ending),
+}
+
+/// How a run ended, for those who read journals: it may be resumed all the same.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Ending {
+    StoppedBy(StoppedBy),
+    Failed(LlmError),
+}
+
+impl Entry {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::StepStarted(_) => "the start of a step",
+            Self::ModelAsked => "a request",
+            Self::ReplyLost => "the loss of a reply",
+            Self::ReplyBrokeOff { .. } => "the end of an attempt",
+            Self::HistoryShortened(_) => "a shorter history",
+            Self::ModelReplied(_) => "a reply",
+            Self::CallDecided { .. } => "a decision",
+            Self::CallStarted { .. } => "the start of a tool",
+            Self::CallReopened { .. } => "another start of a tool",
+            Self::CallFinished(_) => "a tool result",
+            Self::MessagesAdded(_) => "another message",
+        }
+    }
+
+    /// The record of this entry of `run`, which has not taken it in yet.
+    pub(super) fn record(&self, run: &Run) -> Result<Record, LlmError> {
+        let (kind, effect) = match self {
+            Self::StepStarted(_) | Self::MessagesAdded(_) => (RecordKind::Decision, None),
+            Self::ModelAsked => (RecordKind::Intent, Some(run.model_effect_name())),
+            Self::ReplyLost
+            | Self::ReplyBrokeOff { .. }
+            | Self::HistoryShortened(_)
+            | Self::ModelReplied(_) => (RecordKind::Outcome, Some(run.model_effect_name())),
+            Self::CallDecided { call_id, .. } | Self::CallReopened { call_id } => {
+                (RecordKind::Decision, Some(tool_effect(run.step_number(), call_id)))
+            }
+            Self::CallStarted { call_id } => {
+                (RecordKind::Intent, Some(tool_effect(run.step_number(), call_id)))
+            }
+            Self::CallFinished(result) => {
+                // A call that never started was refused.
+                let has_started = run.started().any(|it| it.call.id == result.call_id);
+                let kind = if has_started { RecordKind::Outcome } else { RecordKind::Decision };
+                (kind, Some(tool_effect(run.step_number(), &result.call_id)))
+            }
+        };
+        record(kind, effect, &Body::<(), _>::Entry(self))
+    }
+}
+
+/// The first record of `run`.
+pub(super) fn begun(run: &Run) -> Result<Record, LlmError> {
+    record(RecordKind::Begun, None, &Body::<_, ()>::Begun(run))
+}
+
+/// The record of a run's end.
+pub(super) fn ended(ending: Ending) -> Result<Record, LlmError> {
+    record(RecordKind::Ended, None, &Body::<(), ()>::Ended(ending))
+}
+
+/// The run as `records` say it began, and the run that they led to; nothing if there are none.
+///
+/// # Errors
+///
+/// If they are not what a run could have written, or come from a newer version.
+pub(super) fn replay(records: &[Record]) -> Result<Option<(Run, Run)>, LlmError> {
+    let Some((first, rest)) = records.split_first() else { return Ok(None) };
+    let Body::Begun(begun) = read::<Run, Entry>(0, first)? else {
+        return Err(damaged(0, "a journal begins with the run's beginning"));
+    };
+    let mut run = begun.clone();
+    for (place, record) in (1..).zip(rest) {
+        match read::<(), Entry>(place, record)? {
+            Body::Begun(()) => return Err(damaged(place, "a run begins once")),
+            Body::Entry(entry) => {
+                run.apply(entry).map_err(|error| damaged(place, &error.to_string()))?;
+            }
+            Body::Ended(_) => {}
+        }
+    }
+    Ok(Some((begun, run)))
+}
+
+fn record<R: Serialize, E: Serialize>(
+    kind: RecordKind,
+    effect: Option<String>,
+    body: &Body<R, E>,
+) -> Result<Record, LlmError> {
+    let body = serde_json::to_string(body).map_err(|error| {
+        LlmError::new(ErrorKind::Journal, format!("a record can't be written as JSON: {error}"))
+    })?;
+    Ok(Record::new(kind, effect, body))
+}
+
+fn read<'a, R: Deserialize<'a>, E: Deserialize<'a>>(
+    place: usize,
+    record: &'a Record,
+) -> Result<Body<R, E>, LlmError> {
+    if record.version() > Record::VERSION {
+        let (theirs, ours) = (record.version(), Record::VERSION);
+        return Err(LlmError::new(
+            ErrorKind::Journal,
+            format!(
+                "record {place} of the run is of version {theirs}, and this library reads up to {ours}; \
+                 update it to resume the run"
+            ),
+        )
+        .with_code("newer_version"));
+    }
+    serde_json::from_str(record.body()).map_err(|error| damaged(place, &error.to_string()))
+}
+
+fn damaged(place: usize, why: &str) -> LlmError {
+    let message = format!("record {place} of the run is damaged, and it can't be resumed: {why}");
+    LlmError::new(ErrorKind::Journal, message).with_code("damaged")
+}

@@ -1,0 +1,115 @@
+//! Effects being performed, whether by the loop or wherever else a journal sends them.
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+
+use super::{
+    OrchestratorOptions, StreamEvent,
+    driver::Observers,
+    emitter::Emitter,
+    execute::{Limits, execute},
+    open_step::ReadyCall,
+    watch::Watch,
+};
+use crate::{
+    LlmError,
+    journal::{Effect, ModelFailure, Outcome, Work},
+    model::{Assembler, Delta, LanguageModel},
+    tool::{ToolContext, ToolResolver},
+    types::ChatRequest,
+};
+
+/// Performs `effect` with a model and tools of this place, for a journal that
+/// [performs effects itself](crate::journal::RunJournal::perform).
+///
+/// It trusts that the effect comes from a run, which has checked the call. What fails is part of
+/// the outcome.
+///
+/// # Cancel safety
+///
+/// Dropping the future stops the model call or the tool at its next await.
+pub async fn perform(
+    effect: &Effect,
+    model: &dyn LanguageModel,
+    resolver: &dyn ToolResolver,
+) -> Outcome {
+    match &effect.work {
+        Work::CallModel { request, call_id_prefix } => {
+            let question = Question { model, watch: &Watch::unlimited(), listener: None };
+            question.ask(request.clone(), &mut Assembler::new(call_id_prefix)).await
+        }
+        Work::ExecuteTool {
+            step_number,
+            call,
+            modified_arguments,
+            time_limit,
+            max_result_bytes,
+        } => {
+            let context = ToolContext::new(call.id.as_str(), *step_number)
+                .with_idempotency_key(effect.idempotency_key());
+            let modified_arguments = modified_arguments.clone();
+            let limits = Limits { time: *time_limit, result_bytes: *max_result_bytes };
+            let ready = ReadyCall { call: Arc::clone(call), modified_arguments };
+            execute(resolver, ready, context, limits).await
+        }
+    }
+}
+
+/// A model to be asked, and whoever hears the reply as it comes.
+pub(super) struct Question<'a> {
+    pub(super) model: &'a dyn LanguageModel,
+    pub(super) watch: &'a Watch<'a>,
+    pub(super) listener: Option<Listener<'a>>,
+}
+
+/// Who is told of the pieces of a reply.
+#[derive(Clone, Copy)]
+pub(super) struct Listener<'a> {
+    pub(super) step_number: usize,
+    pub(super) events: &'a Emitter<StreamEvent>,
+    pub(super) observers: &'a Observers,
+    pub(super) options: &'a OrchestratorOptions,
+}
+
+impl Question<'_> {
+    /// Asks for a reply. What came of one that breaks off is left in `reply`.
+    pub(super) async fn ask(&self, request: ChatRequest, reply: &mut Assembler) -> Outcome {
+        let replied = match self.read(request, reply).await {
+            Ok(()) => std::mem::replace(reply, Assembler::new("")).finish(),
+            Err(error) => Err(error),
+        };
+        match replied {
+            Ok(response) => Outcome::Replied { response: Box::new(response) },
+            Err(error) => Outcome::ModelFailed(Box::new(ModelFailure {
+                error,
+                has_begun: reply.has_begun(),
+                partial_reply: reply.partial(),
+                usage: reply.usage().cloned(),
+            })),
+        }
+    }
+
+    async fn read(&self, request: ChatRequest, reply: &mut Assembler) -> Result<(), LlmError> {
+        let mut limit = self.watch.first_event();
+        let request = request.with_deadline(self.watch.deadline(limit));
+        let mut events = self.watch.over(limit, self.model.stream(request)).await??;
+        while let Some(event) = self.watch.over(limit, events.next()).await? {
+            let delta = reply.push(event?)?;
+            if let (Some(delta), Some(listener)) = (delta, &self.listener) {
+                listener.tell(delta).await;
+            }
+            // Begins when the reader has come back: its slowness is not the model's silence.
+            limit = self.watch.next_event();
+        }
+        reply.check_finished()
+    }
+}
+
+impl Listener<'_> {
+    pub(super) async fn tell(&self, delta: Delta) {
+        if let Some(text) = &delta.content {
+            self.observers.tell("on_chunk", self.options.on_chunk.as_deref(), |it| it(text));
+        }
+        self.events.emit(StreamEvent::Delta { step_number: self.step_number, delta }).await;
+    }
+}

@@ -1,0 +1,57 @@
+//! The effects that a run wants, and what becomes of those whose end nobody knows.
+use std::sync::Arc;
+
+use super::{super::execute::Limits, Entry, ReadyCall, Run, State};
+use crate::{
+    journal::{Effect, Work, model_effect, tool_effect},
+    tool::Toolbox,
+    types::{ChatRequest, Tool, ToolResult, ToolStatus},
+};
+
+impl Run {
+    /// The name of the model call under way, or of the next of this step.
+    pub(in super::super) fn model_effect_name(&self) -> String {
+        let nth = match &self.state {
+            State::Asking(asking) => asking.request_number(),
+            _ => 1,
+        };
+        model_effect(self.steps.len(), nth)
+    }
+
+    pub(in super::super) fn model_effect(&self, request: ChatRequest) -> Effect {
+        let work = Work::CallModel { request, call_id_prefix: self.call_id_prefix() };
+        Effect { run_id: self.id.clone(), name: self.model_effect_name(), work }
+    }
+
+    pub(in super::super) fn tool_effect(&self, ready: ReadyCall, limits: Limits) -> Effect {
+        let ReadyCall { call, modified_arguments } = ready;
+        let step_number = self.steps.len();
+        let name = tool_effect(step_number, &call.id);
+        let Limits { time: time_limit, result_bytes: max_result_bytes } = limits;
+        let work = Work::ExecuteTool {
+            step_number,
+            call,
+            modified_arguments,
+            time_limit,
+            max_result_bytes,
+        };
+        Effect { run_id: self.id.clone(), name, work }
+    }
+
+    /// What becomes of an effect that had begun when the process died, where nobody knows
+    /// what came of it.
+    pub(in super::super) fn forgotten(&self, effect: &Effect, tools: &Toolbox) -> Entry {
+        let Work::ExecuteTool { call, modified_arguments, .. } = &effect.work else {
+            return Entry::ReplyLost;
+        };
+        let arguments = modified_arguments.as_ref().unwrap_or(&call.arguments);
+        let fits = || tools.check(&call.name, arguments, self.active_tools()).is_ok();
+        if tools.find(&call.name).is_some_and(Tool::is_idempotent) && fits() {
+            return Entry::CallReopened { call_id: call.id.clone() };
+        }
+        let told = "The process ended while this tool ran. Nobody knows whether it did what it was \
+                    asked: see what came of it before you call it again.";
+        let result = ToolResult::unexecuted(call, ToolStatus::Indeterminate, told);
+        Entry::CallFinished(Arc::new(result))
+    }
+}
