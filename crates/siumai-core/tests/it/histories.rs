@@ -11,7 +11,7 @@ use siumai_core::types::{
     ChatMessage, ContentPart, Media, Origin, Role, Source, ToolCall, ToolResult, ToolStatus,
 };
 
-pub(crate) const STATUSES: [ToolStatus; 7] = [
+pub(crate) const STATUSES: [ToolStatus; 9] = [
     ToolStatus::Executed,
     ToolStatus::Failed,
     ToolStatus::Invalid,
@@ -19,6 +19,8 @@ pub(crate) const STATUSES: [ToolStatus; 7] = [
     ToolStatus::TimedOut,
     ToolStatus::Cancelled,
     ToolStatus::Interrupted,
+    ToolStatus::Indeterminate,
+    ToolStatus::Pending,
 ];
 
 /// Any history that a provider accepts.
