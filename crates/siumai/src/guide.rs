@@ -7,6 +7,7 @@
 //! | [tools] | define tools, execute them, and know what becomes of a call |
 //! | [`stop_conditions`] | end a run where you want it to end |
 //! | [approval] | let somebody decide before a tool executes |
+//! | [histories] | shorten a long conversation, or keep one for another day |
 //! | [streaming] | watch a run while it happens, or cancel it |
 //! | [errors] | keep what was done when something fails |
 //! | [migrating] | replace a loop that you wrote by hand |
@@ -30,6 +31,9 @@ pub mod stop_conditions {}
 
 #[doc = include_str!("guide/approval.md")]
 pub mod approval {}
+
+#[doc = include_str!("guide/histories.md")]
+pub mod histories {}
 
 #[doc = include_str!("guide/streaming.md")]
 pub mod streaming {}

@@ -332,28 +332,6 @@ pub struct OrchestratorOptions {
     /// The most bytes of a tool result that the model is shown, in UTF-8; 1 MiB by default, and a
     /// tool may have a [limit of its own](crate::types::Tool::max_result_bytes). What a tool
     /// returns beyond that is cut off and not kept, and the model is told. `usize::MAX` is no limit.
-    ///
-    /// ```
-    /// use serde_json::json;
-    /// use siumai_core::{
-    ///     orchestrator::{OrchestratorOptions, generate},
-    ///     testing::{RecordingResolver, ScriptedModel},
-    ///     types::Tool,
-    ///     user,
-    /// };
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), siumai_core::LlmError> {
-    /// let model = ScriptedModel::new().calls("read", json!({})).reply("It goes on like this.");
-    /// let tools = vec![Tool::function("read", "Reads the book")];
-    /// let book = RecordingResolver::new().returning("read", json!("and so on ".repeat(1_000)));
-    /// let options = OrchestratorOptions { max_result_bytes: 2_000, ..Default::default() };
-    /// let (_, steps) =
-    ///     generate(&model, vec![user!("Read")], Some(tools), Some(&book), &[], options).await?;
-    /// assert_eq!(steps[0].tool_results[0].truncated_from, Some(10_000));
-    /// # Ok(())
-    /// # }
-    /// ```
     pub max_result_bytes: usize,
     /// Which tools the model may or must call. A choice that forces a call
     /// holds until it was obeyed once, or the run would never end.
