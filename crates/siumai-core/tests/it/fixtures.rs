@@ -170,6 +170,8 @@ fn status_name(status: ToolStatus) -> &'static str {
         ToolStatus::TimedOut => "timed_out",
         ToolStatus::Cancelled => "cancelled",
         ToolStatus::Interrupted => "interrupted",
+        ToolStatus::Indeterminate => "indeterminate",
+        ToolStatus::Pending => "pending",
         other => panic!("no name for {other:?}"),
     }
 }

@@ -6,6 +6,8 @@ mod cancel_rules;
 #[cfg(test)]
 mod cost_rules;
 #[cfg(test)]
+mod crash_sweep;
+#[cfg(test)]
 mod ending_rules;
 #[cfg(test)]
 mod execution_rules;
@@ -15,6 +17,8 @@ mod fixtures;
 mod histories;
 #[cfg(test)]
 mod history_rules;
+#[cfg(test)]
+mod journal_rules;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
@@ -45,6 +49,8 @@ mod sharing_rules;
 mod step_rules;
 #[cfg(test)]
 mod streaming_rules;
+#[cfg(test)]
+mod suspension_rules;
 #[cfg(test)]
 mod timeout_rules;
 #[cfg(test)]
