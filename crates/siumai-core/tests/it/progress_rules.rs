@@ -13,11 +13,7 @@ use siumai_core::{
     testing::Reply,
     tool::{ToolContext, ToolResolver},
 };
-use tokio::{
-    sync::oneshot,
-    task::yield_now,
-    time::{sleep, timeout},
-};
+use tokio::{sync::oneshot, task::yield_now, time::sleep};
 
 use crate::fixtures::{Played, Scene, calls, event_type, play, script, soon, tool};
 
@@ -274,9 +270,14 @@ async fn t11_a_thread_of_the_tool_is_heard_while_the_tool_waits_for_it() {
     let scene = Scene::new(model).tools([tool("look")]).resolver(resolver);
     let StreamOrchestration { mut stream, .. } = scene.stream().await;
     let mut events = Vec::new();
-    // Nothing but the thread's report wakes the run; unwoken, it would wait for ever.
-    let patience = Duration::from_secs(20);
-    while let Some(event) = timeout(patience, stream.next()).await.expect("nobody is woken") {
+    loop {
+        let event = tokio::select! {
+            biased;
+            // Nothing but the thread's report wakes the run; unwoken, it would wait for ever.
+            () = sleep(Duration::from_secs(20)) => panic!("nobody is woken"),
+            event = stream.next() => event,
+        };
+        let Some(event) = event else { break };
         let event = event.unwrap();
         if said(std::slice::from_ref(&event)) == [report("call_1", "look", "begun")] {
             go.send(()).unwrap();
