@@ -1,8 +1,14 @@
 //! The command line.
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{
+    num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use siumai::orchestrator::{AtLimit, UsageLimits};
+
+use crate::run::Limits;
 
 /// Let a language model work in steps: it calls tools, reads their results and goes on until it is done.
 ///
@@ -27,7 +33,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Give the model a task; this is what happens without a command, too
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// List the tools that are offered to the model
     Tools(ToolsArgs),
     /// List the models that can be chosen, and which one `auto` takes
@@ -55,13 +61,11 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) tools: ToolArgs,
 
-    /// The most steps the run may take
-    #[arg(long, value_name = "N", default_value = "100", help_heading = "Limits")]
-    pub(crate) max_steps: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 
-    /// Stop after a step that calls this tool; may be given several times
-    #[arg(long, value_name = "NAME", help_heading = "Limits")]
-    pub(crate) stop_on_tool: Vec<String>,
+    #[command(flatten)]
+    pub(crate) recording: RecordingArgs,
 
     /// Who decides whether a tool may run
     #[arg(long, value_enum, default_value_t, value_name = "WHO", help_heading = "Tools")]
@@ -100,6 +104,63 @@ pub(crate) struct ModelArgs {
     /// Where the provider's API is, for a server that speaks the same
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = "Model")]
     pub(crate) base_url: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RecordingArgs {
+    /// Write what the model is asked and answers into this file, without keys
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Recording")]
+    pub(crate) record: Option<PathBuf>,
+
+    /// Replace the file of --record, if there is one
+    #[arg(long, requires = "record", help_heading = "Recording")]
+    pub(crate) overwrite: bool,
+
+    /// Let the recording in this file answer instead of a model; tools run as always
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["record", "overwrite", "model", "base_url"],
+        help_heading = "Recording"
+    )]
+    pub(crate) replay: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArgs {
+    /// The most steps the run may take
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub(crate) max_steps: NonZeroUsize,
+
+    /// The most tool calls the run may execute; a reply that would go beyond executes none
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tool_calls: Option<usize>,
+
+    /// The most tokens the run may use, read and written; checked before each reply is asked for
+    #[arg(long, value_name = "N")]
+    pub(crate) max_total_tokens: Option<NonZeroU64>,
+
+    /// At a limit, ask the model once more for an answer, without tools
+    #[arg(long)]
+    pub(crate) answer_at_limit: bool,
+
+    /// Stop after a step that calls this tool; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stop_on_tool: Vec<String>,
+}
+
+impl LimitArgs {
+    pub(crate) fn limits(&self) -> Limits {
+        let usage = UsageLimits {
+            total_tokens: self.max_total_tokens.map(NonZeroU64::get),
+            tool_calls: self.max_tool_calls,
+            ..Default::default()
+        };
+        let at_limit = if self.answer_at_limit { AtLimit::Answer } else { AtLimit::Stop };
+        Limits { max_steps: self.max_steps.get(), usage, at_limit }
+    }
 }
 
 #[derive(Args, Debug)]
@@ -171,6 +232,7 @@ Examples:
   siumai \"what is 12% of 250?\"
   siumai run -m ollama:qwen3 \"which files here mention tokio?\"
   git diff | siumai run \"write a commit message for this:\" -
+  siumai --replay run.jsonl \"what is 12% of 250?\"     (after the same with --record)
   siumai -o json -T calculator \"(3 + 4) * 12\" | jq .text
 
 Exit codes:

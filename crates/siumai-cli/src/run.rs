@@ -12,8 +12,9 @@ use siumai::{
     LlmError, async_trait,
     model::{LanguageModel, ModelStream},
     orchestrator::{
-        OrchestratorOptions, RunError, RunOutput, StepResult, StopCondition, StoppedBy,
-        StreamEvent, StreamOrchestration, ToolResolver, generate_stream_owned, has_tool_call,
+        AtLimit, OrchestratorOptions, RunError, RunOutput, StepResult, StopCondition, StoppedBy,
+        StreamEvent, StreamOrchestration, ToolResolver, UsageLimits, generate_stream_owned,
+        has_tool_call,
     },
     tool::ToolContext,
     types::{ChatMessage, ChatRequest, ToolStatus, Usage},
@@ -34,8 +35,16 @@ pub(crate) struct Task {
     pub(crate) tools: BuiltIns,
     pub(crate) durations: Durations,
     pub(crate) stop_on_tool: Vec<String>,
-    pub(crate) max_steps: usize,
+    pub(crate) limits: Limits,
     pub(crate) approver: Arc<Approver>,
+}
+
+/// How far a run may go, and what it does there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) max_steps: usize,
+    pub(crate) usage: UsageLimits,
+    pub(crate) at_limit: AtLimit,
 }
 
 /// All that came of a run, however it ended.
@@ -100,12 +109,14 @@ async fn start(
     model: impl LanguageModel + 'static,
     task: Task,
 ) -> Result<StreamOrchestration, RunError> {
-    let Task { messages, tools, durations, stop_on_tool, max_steps, approver } = task;
+    let Task { messages, tools, durations, stop_on_tool, limits, approver } = task;
     let definitions = tools.definitions().cloned().collect();
     let conditions: Vec<Box<dyn StopCondition>> =
         stop_on_tool.into_iter().map(has_tool_call).collect();
     let options = OrchestratorOptions {
-        max_steps,
+        max_steps: limits.max_steps,
+        limits: limits.usage,
+        at_limit: limits.at_limit,
         on_tool_approval: Some(Arc::new(move |name, arguments| approver.decide(name, arguments))),
         ..Default::default()
     };
@@ -178,7 +189,12 @@ impl Ended {
             How::Stopped(cause) => cause.exit(),
             How::Failed(_) => Exit::Failed,
             How::Finished(_) if self.was_denied() => Exit::Denied,
-            How::Finished(StoppedBy::MaxSteps) => Exit::Limit,
+            How::Finished(
+                StoppedBy::MaxSteps
+                | StoppedBy::UsageLimit { .. }
+                | StoppedBy::InvalidToolCalls
+                | StoppedBy::RepeatedToolCalls,
+            ) => Exit::Limit,
             How::Finished(_) => Exit::Done,
         }
     }

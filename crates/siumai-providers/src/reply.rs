@@ -11,6 +11,8 @@ use std::{
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use siumai_core::{
     LlmError,
     model::{ModelEvent, ModelStream},
@@ -24,6 +26,10 @@ use crate::{
 
 /// How large a reply in one piece may be, in bytes.
 const WHOLE_LIMIT: usize = 64 << 20;
+
+/// How much a reply that arrives as an event stream may be in all, in bytes. Whoever puts it
+/// together holds it whole.
+const STREAM_LIMIT: usize = 256 << 20;
 
 /// Reads the replies of one wire. One reader reads one reply.
 pub(crate) trait ReplyReader: Default + Send + Unpin {
@@ -49,6 +55,34 @@ pub(crate) struct Question {
     pub(crate) body: Bytes,
     /// What could not be put into it.
     pub(crate) warnings: Vec<Warning>,
+}
+
+impl Question {
+    /// The question that is `request`, with the fields of `extra` over its own.
+    ///
+    /// # Errors
+    ///
+    /// If a part of it can't be told.
+    pub(crate) fn new(
+        request: &impl Serialize,
+        extra: &Map<String, Value>,
+        warnings: Vec<Warning>,
+    ) -> Result<Self, LlmError> {
+        let body = written(request, extra);
+        let body = body.map_err(|error| LlmError::invalid_input(error.to_string()))?;
+        Ok(Self { body, warnings })
+    }
+}
+
+fn written(request: &impl Serialize, extra: &Map<String, Value>) -> serde_json::Result<Bytes> {
+    if extra.is_empty() {
+        return serde_json::to_vec(request).map(Bytes::from);
+    }
+    let mut body = serde_json::to_value(request)?;
+    if let Value::Object(fields) = &mut body {
+        fields.extend(extra.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+    serde_json::to_vec(&body).map(Bytes::from)
 }
 
 /// What has been read and not yet been taken.
@@ -97,7 +131,7 @@ async fn read_whole<'a, R: ReplyReader + 'a>(
 ) -> Result<ModelStream<'a>, LlmError> {
     let status = response.status;
     let read = response.body.read_whole(WHOLE_LIMIT).await;
-    let body = match read.map_err(|error| call.identified(error))? {
+    let body = match read.map_err(|error| call.lost(error))? {
         Whole::Complete(body) => body,
         Whole::TooLarge(_) => {
             return Err(call.error(Fault::TooLarge { what: "the reply", limit: WHOLE_LIMIT }));
@@ -112,8 +146,15 @@ async fn read_whole<'a, R: ReplyReader + 'a>(
     }
     let mut events = Events::new();
     reader.read_whole(&body, &mut events).map_err(|fault| call.error(fault))?;
+    identify(&mut events, call.request_id());
     warn(&mut events, warnings);
     Ok(stream::iter(events.into_iter().map(Ok)).boxed())
+}
+
+/// Tells the id of the request with the start, if the reply has one.
+fn identify(events: &mut Events, request_id: Option<&str>) {
+    let (Some(start), Some(id)) = (events.front_mut(), request_id) else { return };
+    *start = start.clone().with_request_id(id);
 }
 
 /// Puts `warnings` before anything but a start.
@@ -134,10 +175,13 @@ struct ReplyStream<'a, R> {
     call: Call<'a>,
     body: Body,
     framer: Framer,
+    /// How much has arrived, in bytes.
+    arrived: usize,
     reader: R,
     events: Events,
     /// What is yet to be told about the question.
     warnings: Vec<Warning>,
+    has_begun: bool,
     state: State,
 }
 
@@ -156,9 +200,11 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
             call,
             body,
             framer: Framer::default(),
+            arrived: 0,
             reader,
             events: Events::new(),
             warnings,
+            has_begun: false,
             state: State::Reading,
         }
     }
@@ -169,8 +215,8 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
             match self.read_buffered() {
                 Ok(Buffered::Event(progress)) => self.go_on(progress),
                 Ok(Buffered::Nothing) => match ready!(self.body.poll_piece(cx)) {
-                    Some(Ok(piece)) => self.framer.push(piece),
-                    Some(Err(error)) => self.state = State::Failed(self.call.identified(error)),
+                    Some(Ok(piece)) => self.take(piece),
+                    Some(Err(error)) => self.state = State::Failed(self.call.lost(error)),
                     None => match self.read_unended() {
                         Ok(progress) => self.go_on(progress),
                         Err(fault) => self.fail(fault),
@@ -180,6 +226,14 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
             }
         }
         Poll::Ready(())
+    }
+
+    fn take(&mut self, piece: Bytes) {
+        self.arrived = self.arrived.saturating_add(piece.len());
+        if self.arrived > STREAM_LIMIT {
+            return self.fail(Fault::TooLarge { what: "the reply", limit: STREAM_LIMIT });
+        }
+        self.framer.push(piece);
     }
 
     /// Reads the next event of those that have arrived.
@@ -228,6 +282,9 @@ impl<R: ReplyReader> Stream for ReplyStream<'_, R> {
         let this = &mut *self;
         if this.events.is_empty() {
             ready!(this.poll_read(cx));
+            if !this.events.is_empty() && !std::mem::replace(&mut this.has_begun, true) {
+                identify(&mut this.events, this.call.request_id());
+            }
             warn(&mut this.events, std::mem::take(&mut this.warnings));
         }
         if let Some(event) = this.events.pop_front() {
@@ -243,3 +300,6 @@ impl<R: ReplyReader> Stream for ReplyStream<'_, R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

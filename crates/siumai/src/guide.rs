@@ -10,6 +10,7 @@
 //! | [histories] | shorten a long conversation, or keep one for another day |
 //! | [streaming] | watch a run while it happens, or cancel it |
 //! | [errors] | keep what was done when something fails |
+//! | [recording] | play a run again without a model |
 //! | [migrating] | replace a loop that you wrote by hand |
 //!
 //! The examples use a [`ScriptedModel`](crate::testing::ScriptedModel), which says what it is told to say.
@@ -40,6 +41,9 @@ pub mod streaming {}
 
 #[doc = include_str!("guide/errors.md")]
 pub mod errors {}
+
+#[doc = include_str!("guide/recording.md")]
+pub mod recording {}
 
 #[doc = include_str!("guide/migrating.md")]
 pub mod migrating {}

@@ -21,7 +21,8 @@ pub(super) fn check(file: &SourceFile, findings: &mut Vec<Finding>) {
         ["types", ..] => types(file, code, findings),
         [
             "orchestrator",
-            "run" | "asking" | "open_step" | "prepare_step" | "stop_condition",
+            "run" | "asking" | "clock" | "limits" | "loop_guard" | "open_step" | "prepare_step"
+            | "stop_condition",
             ..,
         ]
         | ["history", ..] => {

@@ -10,15 +10,14 @@ use dialoguer::console::truncate_str;
 use serde_json::Value;
 use siumai::{
     ErrorKind,
-    orchestrator::{StepResult, StoppedBy, StreamEvent},
+    orchestrator::{StepResult, StoppedBy, StreamEvent, UsageLimit},
     types::{ToolCall, ToolResult, ToolStatus, Usage},
 };
 
 use super::{paint, printable};
 use crate::{
     clock,
-    model::Chosen,
-    run::{Durations, Ended, How},
+    run::{Durations, Ended, How, Limits},
     stop::Cause,
 };
 
@@ -57,11 +56,15 @@ impl<W: Write> Progress<W> {
         Self { out, detail, durations, began: now, step_began: now, is_reasoning, reported }
     }
 
-    /// Says which model is used.
-    pub(crate) fn model(&mut self, chosen: &Chosen) {
-        let why = chosen.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-        let model = chosen.choice.to_string();
-        self.line(paint::FAINT, "model:", &format!("{}{}", printable(&model), printable(&why)));
+    /// Says which model is used, and why.
+    pub(crate) fn model(&mut self, model: &str, why: Option<&str>) {
+        let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+        self.line(paint::FAINT, "model:", &format!("{}{}", printable(model), printable(&why)));
+    }
+
+    /// Says what is not as it should be, and does not stop the run.
+    pub(crate) fn warning(&mut self, warning: &str) {
+        self.line(paint::WARNING, "warning:", &printable(warning));
     }
 
     /// Makes room for an answer that goes on with `event`.
@@ -83,7 +86,7 @@ impl<W: Write> Progress<W> {
                 return;
             }
             StreamEvent::Warning { warning, .. } => {
-                self.line(paint::WARNING, "warning:", &warning.to_string());
+                self.warning(&warning.to_string());
             }
             StreamEvent::StepStart { step_number, .. } => {
                 self.step_began = clock::instant();
@@ -106,7 +109,7 @@ impl<W: Write> Progress<W> {
     }
 
     /// Says how it ended, and what was done.
-    pub(crate) fn end(&mut self, ended: &Ended, max_steps: usize) {
+    pub(crate) fn end(&mut self, ended: &Ended, limits: &Limits) {
         self.end_reasoning();
         if let How::Failed(_) | How::Stopped(_) = ended.how
             && let Some(step) = ended.steps.last()
@@ -121,7 +124,7 @@ impl<W: Write> Progress<W> {
         match &ended.how {
             How::Finished(StoppedBy::Answer) => {}
             How::Finished(stopped_by) => {
-                let why = reason(stopped_by, max_steps, ended.steps.last());
+                let why = reason(stopped_by, limits, ended.steps.last());
                 self.line(paint::WARNING, "stopped:", &why);
             }
             How::Stopped(cause) => {
@@ -162,6 +165,7 @@ impl<W: Write> Progress<W> {
         let (style, word) = match result.status {
             ToolStatus::Executed => (paint::GOOD, ""),
             ToolStatus::Denied => (paint::WARNING, " denied"),
+            ToolStatus::Skipped => (paint::WARNING, " not run"),
             ToolStatus::Cancelled | ToolStatus::Interrupted => (paint::WARNING, " cut short"),
             ToolStatus::Indeterminate => (paint::WARNING, " came to an unknown end"),
             ToolStatus::Pending => (paint::WARNING, " waits for approval"),
@@ -232,11 +236,21 @@ fn arguments(arguments: &Value) -> String {
     }
 }
 
-fn reason(stopped_by: &StoppedBy, max_steps: usize, last: Option<&StepResult>) -> String {
+fn reason(stopped_by: &StoppedBy, limits: &Limits, last: Option<&StepResult>) -> String {
+    let reached = |limit, flag| format!("the limit of {limit} is reached; raise it with --{flag}");
     match stopped_by {
-        StoppedBy::MaxSteps => {
-            let limit = count(max_steps, "step");
-            format!("the limit of {limit} is reached; raise it with --max-steps")
+        StoppedBy::MaxSteps => reached(count(limits.max_steps, "step"), "max-steps"),
+        StoppedBy::UsageLimit { limit: UsageLimit::ToolCalls, .. } => {
+            let limit = limits.usage.tool_calls.unwrap_or_default();
+            reached(count(limit, "tool call"), "max-tool-calls")
+        }
+        StoppedBy::UsageLimit { .. } => {
+            let limit = limits.usage.total_tokens.unwrap_or_default();
+            reached(format!("{limit} tokens"), "max-total-tokens")
+        }
+        StoppedBy::InvalidToolCalls => {
+            "the model called tools wrongly too often in a row; another model may do better"
+                .to_owned()
         }
         StoppedBy::Condition { .. } => {
             let called = last.into_iter().flat_map(|step| &step.tool_calls);

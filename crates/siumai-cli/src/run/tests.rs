@@ -21,7 +21,7 @@ struct Scene {
     folder: TempDir,
     approve: Approve,
     stop_on_tool: Vec<String>,
-    max_steps: usize,
+    limits: Limits,
     stop: (Stopper, Stopped),
 }
 
@@ -32,10 +32,14 @@ struct Seen {
     err: String,
 }
 
+fn steps(max_steps: usize) -> Limits {
+    Limits { max_steps, usage: UsageLimits::default(), at_limit: AtLimit::Stop }
+}
+
 impl Scene {
     fn new(approve: Approve) -> Self {
         let folder = TempDir::new().unwrap();
-        Self { folder, approve, stop_on_tool: Vec::new(), max_steps: 10, stop: stopper() }
+        Self { folder, approve, stop_on_tool: Vec::new(), limits: steps(10), stop: stopper() }
     }
 
     async fn play<'a, A: Answer>(
@@ -54,7 +58,7 @@ impl Scene {
             tools,
             durations: durations.clone(),
             stop_on_tool: self.stop_on_tool,
-            max_steps: self.max_steps,
+            limits: self.limits,
             approver: Approver::new(self.approve, definitions, None, self.stop.0.clone()),
         };
         let mut err = Vec::new();
@@ -64,7 +68,7 @@ impl Scene {
         let ended = run(model, task, &mut answer, &mut progress, &mut self.stop.1).await;
         if let Some(ended) = &ended {
             answer.end(ended).unwrap();
-            progress.end(ended, self.max_steps);
+            progress.end(ended, &self.limits);
         }
         drop(progress);
         (ended, without_times(&String::from_utf8(err).unwrap()))
@@ -121,11 +125,43 @@ async fn a_denied_call_is_shown_and_decides_the_exit_code() {
 
 #[tokio::test]
 async fn the_limit_of_steps_is_named_with_its_way_out() {
-    let scene = Scene { max_steps: 1, ..Scene::new(Approve::Ask) };
+    let scene = Scene { limits: steps(1), ..Scene::new(Approve::Ask) };
     let seen = scene.text(calculates()).await;
     assert_eq!(seen.out, "Let me see.\n");
     let expected = "stopped: the limit of 1 step is reached; raise it with --max-steps\n";
     assert!(seen.err.contains(expected), "{}", seen.err);
+    assert_eq!(seen.ended.unwrap().exit(), Exit::Limit);
+}
+
+#[tokio::test]
+async fn every_limit_is_named_with_its_way_out() {
+    let usages = [
+        (
+            UsageLimits { tool_calls: Some(0), ..Default::default() },
+            "stopped: the limit of 0 tool calls is reached; raise it with --max-tool-calls\n",
+        ),
+        (
+            UsageLimits { total_tokens: Some(9), ..Default::default() },
+            "stopped: the limit of 9 tokens is reached; raise it with --max-total-tokens\n",
+        ),
+    ];
+    for (usage, expected) in usages {
+        let scene = Scene { limits: Limits { usage, ..steps(10) }, ..Scene::new(Approve::Ask) };
+        let call = Reply::empty().call("calculator", json!({ "expression": "6*7" }));
+        let model = ScriptedModel::new().then(call.usage(Usage::new(8, 2))).reply("Never.");
+        let seen = scene.text(model).await;
+        assert!(seen.err.contains(expected), "{}", seen.err);
+        assert_eq!(seen.ended.unwrap().exit(), Exit::Limit);
+    }
+}
+
+#[tokio::test]
+async fn at_a_limit_the_model_may_answer_and_the_limit_still_decides_the_exit_code() {
+    let limits = Limits { at_limit: AtLimit::Answer, ..steps(1) };
+    let scene = Scene { limits, ..Scene::new(Approve::Ask) };
+    let seen = scene.text(calculates()).await;
+    assert_eq!(seen.out, "Let me see.\nIt is 42.\n");
+    assert!(seen.err.contains("stopped: the limit of 1 step is reached"), "{}", seen.err);
     assert_eq!(seen.ended.unwrap().exit(), Exit::Limit);
 }
 

@@ -35,6 +35,28 @@ fn ollama_is_asked_where_its_own_variable_says() {
 }
 
 #[test]
+fn a_model_elsewhere_is_asked_through_the_proxy_that_the_environment_names() {
+    let proxy = Server::new([Answer::words(&["Hi."])]);
+    let place = Place::new()
+        .set("http_proxy", format!("http://{}", proxy.host()))
+        .set("no_proxy", "")
+        .set("OPENAI_BASE_URL", "http://model.invalid/v1")
+        .set("OPENAI_API_KEY", "sk-canary");
+    let seen = place.run(&["-m", "openai:tiny", "hello"]);
+    assert_eq!((seen.code, &*seen.out), (Some(0), "Hi.\n"), "{}", seen.err);
+    assert_eq!(proxy.requests()[0]["model"], "tiny");
+}
+
+#[test]
+fn a_model_on_this_machine_is_asked_through_no_proxy() {
+    let server = Server::new([Answer::words(&["Hi."])]);
+    // Nothing listens there.
+    let place = Place::with(&server).set("http_proxy", "http://127.0.0.1:9").set("no_proxy", "");
+    let seen = place.run(&["-m", "openai:tiny", "hello"]);
+    assert_eq!((seen.code, &*seen.out), (Some(0), "Hi.\n"), "{}", seen.err);
+}
+
+#[test]
 fn the_variable_of_the_model_counts_unless_one_is_given() {
     let place = || Place::new().set("SIUMAI_MODEL", "openia:x");
     let seen = place().run(&["hello"]);

@@ -146,7 +146,9 @@ pub fn rough_tokens(message: &ChatMessage) -> u64 {
         | ContentPart::Reasoning { text }
         | ContentPart::Refusal { text } => of_bytes(text.len()),
         ContentPart::ToolCall(call) => of_bytes(call.name.len()) + of_bytes(call.arguments_size()),
-        ContentPart::ToolResult(result) => of_bytes(result.output_size()),
+        ContentPart::ToolResult(result) => {
+            of_bytes(result.output_size()) + of_bytes(result.note.as_ref().map_or(0, String::len))
+        }
         ContentPart::Source(source) => {
             let texts = [&source.url, &source.title, &source.quote];
             texts.into_iter().flatten().map(|it| of_bytes(it.len())).sum()
@@ -251,6 +253,7 @@ fn is_droppable(result: &ToolResult) -> bool {
 fn without_output(result: &ToolResult) -> ToolResult {
     let size = result.truncated_from.unwrap_or(result.output_size() as u64);
     let mut shorter = result.clone();
-    (shorter.output, shorter.truncated_from) = (Value::from(NOTE), Some(size));
+    (shorter.output, shorter.note) = (Value::from(NOTE), None);
+    shorter.truncated_from = Some(size);
     shorter
 }

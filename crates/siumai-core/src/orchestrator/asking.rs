@@ -105,13 +105,17 @@ impl Asking {
         Ok(self.plan.send(messages))
     }
 
+    /// What the replies that broke off cost.
+    pub(super) fn broken_usage(&self) -> Usage {
+        self.broken.iter().cloned().map(Option::unwrap_or_default).sum()
+    }
+
     /// What the step's model calls cost together, the last of them included.
     pub(super) fn usage(&self, last: Option<Usage>) -> Option<Usage> {
         if self.broken.is_empty() {
             return last;
         }
-        let all = self.broken.iter().cloned().chain([last]);
-        Some(all.map(Option::unwrap_or_default).sum())
+        Some(self.broken_usage() + last.unwrap_or_default())
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
     ending::{Broken, Guard, panicked},
     entry::{Ending, Entry, ended},
     event::announce,
-    execute::{Limits, execute},
+    execute::{CallLimits, execute},
     open_step::{ReadyCall, out_of_order},
     perform::{Listener, Question},
     progress::{Heard, Report, Reports},
@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     ErrorKind, LlmError,
-    journal::{Effect, Outcome, RunJournal},
+    journal::{Effect, ModelFailure, Outcome, RunJournal},
     model::{Assembler, LanguageModel, deltas},
     tool::{ToolContext, ToolResolver},
     types::{ChatMessage, ChatRequest, ChatResponse, Tool, ToolCall},
@@ -78,6 +78,7 @@ impl Driver<'_> {
         let (agent_id, run_id) = (self.options.agent_id.clone(), run.id().to_owned());
         self.events.emit(StreamEvent::Start { agent_id, run_id }).await;
         self.begin(run).await?;
+        self.watch.go_on_from(run.elapsed());
         for warning in run.warnings() {
             tracing::warn!("{warning}");
             self.events.emit(StreamEvent::Warning { warning: warning.clone() }).await;
@@ -125,12 +126,14 @@ impl Driver<'_> {
     ) -> Result<(), LlmError> {
         let mut records = Vec::new();
         let mut events = Vec::new();
+        let at = self.watch.run_time();
         for entry in entries {
+            let entry = entry.into_called(run);
             if self.journal.is_some() {
-                records.push(entry.record(run)?);
+                records.push(entry.record(run, at)?);
             }
             events.extend(announce(run, &entry));
-            if let Some(step) = run.apply(entry)? {
+            if let Some(step) = run.apply_at(at, entry)? {
                 events.push(StreamEvent::StepFinish { step: Box::new(step.clone()) });
             }
         }
@@ -196,14 +199,18 @@ impl Driver<'_> {
             }
             Ok(Outcome::ModelFailed(failure)) => {
                 let Some(recovery) = run.recovery(&self.rules, &failure) else {
-                    let (error, partial_reply) = (failure.error, failure.partial_reply);
-                    return Err(Broken { error, partial_reply });
+                    return Err(Broken::reply(*failure));
                 };
                 warn_of(&recovery, run.step_number(), failure.error.kind());
                 Ok(self.record(run, [recovery]).await?)
             }
             Ok(Outcome::ToolFinished { .. }) => Err(out_of_order("a tool's outcome").into()),
-            Err(error) => Err(Broken { error, partial_reply: reply.partial() }),
+            Err(error) => Err(Broken::reply(ModelFailure {
+                error,
+                has_begun: reply.has_begun(),
+                partial_reply: reply.partial(),
+                usage: reply.usage().cloned(),
+            })),
         }
     }
 
@@ -222,10 +229,13 @@ impl Driver<'_> {
 
     /// Decides on the whole batch before any of it executes.
     async fn decide(&self, run: &mut Run, calls: Vec<Arc<ToolCall>>) -> Result<(), LlmError> {
-        for call in calls {
+        for call in self.screen(run, calls).await? {
             let verdict = self.watch.over(None, self.judge(run).decide(&call)).await?;
             let entry = match verdict {
-                Ok(decision) => Entry::CallDecided { call_id: call.id.clone(), decision },
+                Ok(decision) => {
+                    let decision = run.guarded(&self.rules, &call.id, decision);
+                    Entry::CallDecided { call_id: call.id.clone(), decision }
+                }
                 Err(refusal) => Entry::CallFinished(refusal),
             };
             self.record(run, [entry]).await?;
@@ -239,6 +249,7 @@ impl Driver<'_> {
         let reports = Reports::new(self.delivery);
         let mut waiting = VecDeque::from(batch);
         let mut running = FuturesUnordered::new();
+        let circle = run.circle(&self.rules);
         loop {
             let starting = self.next_to_start(&mut waiting, &run.started().collect::<Vec<_>>());
             let started =
@@ -261,6 +272,7 @@ impl Driver<'_> {
                 return Err(out_of_order("a reply"));
             };
             self.tell_progress(step_number, reports.close(&result.call_id, &self.events)).await;
+            let result = run.noted(circle, result);
             self.record(run, [Entry::CallFinished(result)]).await?;
             if let Some(error) = fatal {
                 return Err(error);
@@ -320,10 +332,10 @@ impl Driver<'_> {
         }
     }
 
-    fn limits(&self, call: &ToolCall) -> Limits {
+    fn limits(&self, call: &ToolCall) -> CallLimits {
         let tool = self.rules.tools.find(&call.name);
         let own_size = tool.and_then(Tool::result_limit);
-        Limits {
+        CallLimits {
             time: tool.and_then(Tool::time_limit).or(self.options.timeouts.tool),
             result_bytes: own_size.or(Some(self.options.max_result_bytes)),
         }

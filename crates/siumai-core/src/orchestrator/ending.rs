@@ -7,13 +7,26 @@ use super::{
 };
 use crate::{
     ErrorKind, LlmError,
-    types::{ChatMessage, ToolStatus},
+    journal::ModelFailure,
+    types::{ChatMessage, ToolStatus, Usage},
 };
 
 /// Why the loop broke off, and what the model had said of the reply it was in.
 pub(super) struct Broken {
     pub(super) error: LlmError,
     pub(super) partial_reply: Option<ChatMessage>,
+    /// What that reply cost.
+    pub(super) usage: Usage,
+}
+
+impl Broken {
+    /// A reply broke off. If nothing of it had come, it cost nothing.
+    pub(super) fn reply(failure: ModelFailure) -> Self {
+        let ModelFailure { error, has_begun, partial_reply, usage } = failure;
+        let is_cut = matches!(error.kind(), ErrorKind::IncompleteReply | ErrorKind::MalformedReply);
+        let usage = if is_cut || has_begun { usage.unwrap_or_default() } else { Usage::zero() };
+        Self { error, partial_reply, usage }
+    }
 }
 
 /// Holds a run from its making to its end. If it is dropped before, the run ends as cancelled.
@@ -32,12 +45,12 @@ impl Guard {
         let Some(run) = self.run.take() else { return };
         self.outcome.set(match ended {
             Ok(stopped_by) => output(run, stopped_by),
-            Err(Broken { error, partial_reply }) => {
+            Err(Broken { error, partial_reply, usage }) => {
                 let status = match error.kind() {
                     ErrorKind::Cancelled => ToolStatus::Cancelled,
                     _ => ToolStatus::Interrupted,
                 };
-                Err(failure(run, status, error, partial_reply))
+                Err(failure(run, status, error, partial_reply, usage))
             }
         });
     }
@@ -50,13 +63,13 @@ impl Drop for Guard {
             ErrorKind::Cancelled,
             "the run was cancelled: its stream was dropped before the end",
         );
-        self.outcome.set(Err(failure(run, ToolStatus::Cancelled, error, None)));
+        self.outcome.set(Err(failure(run, ToolStatus::Cancelled, error, None, Usage::zero())));
     }
 }
 
 impl From<LlmError> for Broken {
     fn from(error: LlmError) -> Self {
-        Self { error, partial_reply: None }
+        Self { error, partial_reply: None, usage: Usage::zero() }
     }
 }
 
@@ -68,7 +81,7 @@ fn output(mut run: Run, stopped_by: StoppedBy) -> Result<RunOutput, RunError> {
     }
     let (Some(response), pending) = run.outcome() else {
         let error = out_of_order("an end before the first reply");
-        return Err(failure(run, ToolStatus::Interrupted, error, None));
+        return Err(failure(run, ToolStatus::Interrupted, error, None, Usage::zero()));
     };
     let run_id = run.id().to_owned();
     let usage = run.usage();
@@ -91,10 +104,13 @@ fn failure(
     status: ToolStatus,
     error: LlmError,
     partial_reply: Option<ChatMessage>,
+    of_partial_reply: Usage,
 ) -> RunError {
+    let broken = run.broken_usage() + of_partial_reply;
     run.break_off(status);
+    let usage = run.usage() + broken;
     let (steps, messages, warnings) = run.into_parts();
-    RunError::new(error, steps, messages, partial_reply, warnings)
+    RunError::new(error, steps, messages, usage, partial_reply, warnings)
 }
 
 pub(super) fn panicked(panic: &(dyn Any + Send)) -> LlmError {

@@ -1,5 +1,5 @@
 //! What can happen to a run, and how a journal keeps it.
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use super::{StoppedBy, open_step::Decision, prepare_step::StepPlan, run::Run};
 use crate::{
     ErrorKind, LlmError,
     journal::{Record, RecordKind, tool_effect},
-    types::{ChatMessage, ChatResponse, ToolResult, Usage},
+    types::{ChatMessage, ChatResponse, ToolCall, ToolResult, Usage},
 };
 
 /// Something that happened to a run.
@@ -28,6 +28,8 @@ pub(super) enum Entry {
     /// The history is too long for the model, and this one is sent instead.
     HistoryShortened(Vec<ChatMessage>),
     ModelReplied(ChatResponse),
+    /// A call that was invalid is executed as this one.
+    CallMended(Arc<ToolCall>),
     CallDecided {
         call_id: String,
         decision: Decision,
@@ -53,7 +55,12 @@ pub(super) const REPLY_LOST: &str = "the process ended before the reply did";
 #[serde(rename_all = "snake_case")]
 enum Body<R, E> {
     Begun(R),
-    Entry(E),
+    Entry {
+        /// How long the run had been at work.
+        #[serde(default, skip_serializing_if = "Duration::is_zero")]
+        at: Duration,
+        entry: E,
+    },
     Ended(Ending),
 }
 
@@ -74,6 +81,7 @@ impl Entry {
             Self::ReplyBrokeOff { .. } => "the end of an attempt",
             Self::HistoryShortened(_) => "a shorter history",
             Self::ModelReplied(_) => "a reply",
+            Self::CallMended(_) => "a repair",
             Self::CallDecided { .. } => "a decision",
             Self::CallStarted { .. } => "the start of a tool",
             Self::CallReopened { .. } => "another start of a tool",
@@ -82,8 +90,16 @@ impl Entry {
         }
     }
 
-    /// The record of this entry of `run`, which has not taken it in yet.
-    pub(super) fn record(&self, run: &Run) -> Result<Record, LlmError> {
+    /// The entry as one of the calls that the model made, where a repair changed what is executed.
+    pub(super) fn into_called(self, run: &Run) -> Self {
+        match self {
+            Self::CallFinished(result) => Self::CallFinished(run.as_called(result)),
+            other => other,
+        }
+    }
+
+    /// The record of this entry of `run`, which has not taken it in yet and has been at work for `at`.
+    pub(super) fn record(&self, run: &Run, at: Duration) -> Result<Record, LlmError> {
         let (kind, effect) = match self {
             Self::StepStarted(_) | Self::MessagesAdded(_) => (RecordKind::Decision, None),
             Self::ModelAsked => (RecordKind::Intent, Some(run.model_effect_name())),
@@ -91,6 +107,9 @@ impl Entry {
             | Self::ReplyBrokeOff { .. }
             | Self::HistoryShortened(_)
             | Self::ModelReplied(_) => (RecordKind::Outcome, Some(run.model_effect_name())),
+            Self::CallMended(call) => {
+                (RecordKind::Decision, Some(tool_effect(run.step_number(), &call.id)))
+            }
             Self::CallDecided { call_id, .. } | Self::CallReopened { call_id } => {
                 (RecordKind::Decision, Some(tool_effect(run.step_number(), call_id)))
             }
@@ -104,7 +123,7 @@ impl Entry {
                 (kind, Some(tool_effect(run.step_number(), &result.call_id)))
             }
         };
-        record(kind, effect, &Body::<(), _>::Entry(self))
+        record(kind, effect, &Body::<(), _>::Entry { at, entry: self })
     }
 }
 
@@ -132,8 +151,8 @@ pub(super) fn replay(records: &[Record]) -> Result<Option<(Run, Run)>, LlmError>
     for (place, record) in (1..).zip(rest) {
         match read::<(), Entry>(place, record)? {
             Body::Begun(()) => return Err(damaged(place, "a run begins once")),
-            Body::Entry(entry) => {
-                run.apply(entry).map_err(|error| damaged(place, &error.to_string()))?;
+            Body::Entry { at, entry } => {
+                run.apply_at(at, entry).map_err(|error| damaged(place, &error.to_string()))?;
             }
             Body::Ended(_) => {}
         }

@@ -149,6 +149,7 @@ pub(super) fn announce(run: &Run, entry: &Entry) -> Vec<StreamEvent> {
         }
         Entry::ModelAsked
         | Entry::HistoryShortened(_)
+        | Entry::CallMended(_)
         | Entry::CallDecided { .. }
         | Entry::CallStarted { .. }
         | Entry::CallReopened { .. }

@@ -11,7 +11,7 @@ use crate::{
 
 /// How much a call may take, as far as there are limits.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Limits {
+pub(super) struct CallLimits {
     pub(super) time: Option<Duration>,
     pub(super) result_bytes: Option<usize>,
 }
@@ -22,7 +22,7 @@ pub(super) async fn execute(
     resolver: &dyn ToolResolver,
     ready: ReadyCall,
     context: ToolContext,
-    limits: Limits,
+    limits: CallLimits,
 ) -> Outcome {
     let ReadyCall { call, modified_arguments } = ready;
     // Dropped with this future, it stops what the tool may have left to somebody else.

@@ -12,6 +12,7 @@ mod agent;
 mod approval;
 mod approver;
 mod asking;
+mod clock;
 mod contained;
 mod driver;
 mod emitter;
@@ -20,17 +21,22 @@ mod entry;
 mod event;
 mod execute;
 mod generate;
+mod limits;
+mod loop_guard;
 mod open_step;
 mod outcome;
 mod perform;
 mod prepare_step;
 mod progress;
+mod repair;
 mod resume;
 mod run;
+mod screen;
 mod setup;
 mod stop_condition;
 mod stream;
 mod suspended;
+mod turns;
 mod types;
 mod watch;
 
@@ -39,11 +45,14 @@ pub use self::{
     approver::{ApprovalDecision, ApprovalRequest, Approver},
     event::StreamEvent,
     generate::{generate, run},
+    limits::{AtLimit, UsageLimit, UsageLimits},
+    loop_guard::LoopGuard,
     perform::perform,
     prepare_step::{PrepareStepContext, PrepareStepResult},
+    repair::{InvalidCall, RepairToolCall},
     stop_condition::{
-        StopCondition, all_of, any_of, custom_condition, has_text_response, has_tool_call,
-        step_count_is,
+        StopCondition, all_of, any_of, custom_condition, elapsed, has_text_response, has_tool_call,
+        no, same_call_repeated, step_count_is, tool_call_count_is, total_tokens_over,
     },
     stream::{RunStream, Steps, StreamOrchestration, generate_stream, generate_stream_owned},
     suspended::{SigningKey, SuspendedRun},

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::asking::Asking;
+use super::{asking::Asking, limits::was_executed, repair};
 use crate::{
     ErrorKind, LlmError,
     types::{ChatResponse, ToolCall, ToolResult, ToolStatus, Usage},
@@ -13,6 +13,7 @@ use crate::{
 /// A step whose model has answered but whose calls are not all finished.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct OpenStep {
+    /// The tools that may execute; `None` means all.
     pub(super) active_tools: Option<Vec<String>>,
     pub(super) response: ChatResponse,
     /// What the step cost, attempts that broke off included.
@@ -23,6 +24,9 @@ pub(super) struct OpenStep {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct OpenCall {
     call: Arc<ToolCall>,
+    /// The call as it is after a repair, if that mended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mended: Option<Arc<ToolCall>>,
     state: CallState,
 }
 
@@ -66,11 +70,25 @@ pub(super) struct ReadyCall {
 
 impl OpenStep {
     pub(super) fn new(asking: &mut Asking, response: ChatResponse) -> Self {
-        let open =
-            |call: &Arc<ToolCall>| OpenCall { call: Arc::clone(call), state: CallState::Undecided };
+        let open = |call: &Arc<ToolCall>| OpenCall {
+            call: Arc::clone(call),
+            mended: None,
+            state: CallState::Undecided,
+        };
         let calls = response.tool_calls.iter().map(open).collect();
         let usage = asking.usage(response.usage.clone());
-        Self { active_tools: asking.plan.active_tools.take(), response, usage, calls }
+        Self { active_tools: asking.plan.callable(), response, usage, calls }
+    }
+
+    pub(super) fn mend(&mut self, mended: Arc<ToolCall>) -> Result<(), LlmError> {
+        let call = self.calls.iter_mut().find(|it| it.call.id == mended.id);
+        match call {
+            Some(call) if call.state == CallState::Undecided && call.mended.is_none() => {
+                call.mended = Some(mended);
+                Ok(())
+            }
+            _ => Err(out_of_order("a repair")),
+        }
     }
 
     pub(super) fn decide(&mut self, call_id: &str, decision: Decision) -> Result<(), LlmError> {
@@ -159,6 +177,37 @@ impl OpenStep {
         })
     }
 
+    /// The call of that id, as it is executed.
+    pub(super) fn call(&self, call_id: &str) -> Option<&Arc<ToolCall>> {
+        self.calls.iter().find(|it| it.call.id == call_id).map(OpenCall::to_execute)
+    }
+
+    /// How many calls are executed or may be.
+    pub(super) fn executions(&self) -> usize {
+        let counts = |it: &&OpenCall| match &it.state {
+            CallState::Waiting | CallState::Ready { .. } | CallState::Started { .. } => true,
+            CallState::Finished(result) => was_executed(result.status),
+            CallState::Undecided | CallState::Left => false,
+        };
+        self.calls.iter().filter(counts).count()
+    }
+
+    /// How many calls a limit held back.
+    pub(super) fn skipped(&self) -> usize {
+        self.results().filter(|it| it.status == ToolStatus::Skipped).count()
+    }
+
+    /// Makes a result of a mended call one of the call that the model made.
+    pub(super) fn as_called(&self, result: Arc<ToolResult>) -> Arc<ToolResult> {
+        let open = self.calls.iter().find(|it| it.call.id == result.call_id);
+        match open.and_then(|it| Some((&it.call, it.mended.as_ref()?))) {
+            Some((call, mended)) => {
+                Arc::new(repair::as_called(Arc::unwrap_or_clone(result), call, mended))
+            }
+            None => result,
+        }
+    }
+
     pub(super) fn results(&self) -> impl Iterator<Item = &Arc<ToolResult>> {
         self.calls.iter().filter_map(|it| match &it.state {
             CallState::Finished(result) => Some(result),
@@ -167,7 +216,7 @@ impl OpenStep {
     }
 
     fn in_state(&self, is_in: impl Fn(&CallState) -> bool) -> impl Iterator<Item = &Arc<ToolCall>> {
-        self.calls.iter().filter(move |it| is_in(&it.state)).map(|it| &it.call)
+        self.calls.iter().filter(move |it| is_in(&it.state)).map(OpenCall::to_execute)
     }
 
     fn state_mut(&mut self, call_id: &str, what: &str) -> Result<&mut CallState, LlmError> {
@@ -179,7 +228,12 @@ impl OpenStep {
 impl OpenCall {
     fn with(&self, modified_arguments: Option<&Value>) -> ReadyCall {
         let modified_arguments = modified_arguments.cloned();
-        ReadyCall { call: Arc::clone(&self.call), modified_arguments }
+        ReadyCall { call: Arc::clone(self.to_execute()), modified_arguments }
+    }
+
+    /// What is executed for the call.
+    fn to_execute(&self) -> &Arc<ToolCall> {
+        self.mended.as_ref().unwrap_or(&self.call)
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     OrchestratorOptions, StreamEvent,
     driver::Observers,
     emitter::Emitter,
-    execute::{Limits, execute},
+    execute::{CallLimits, execute},
     open_step::ReadyCall,
     watch::Watch,
 };
@@ -48,7 +48,7 @@ pub async fn perform(
             let context = ToolContext::new(call.id.as_str(), *step_number)
                 .with_idempotency_key(effect.idempotency_key());
             let modified_arguments = modified_arguments.clone();
-            let limits = Limits { time: *time_limit, result_bytes: *max_result_bytes };
+            let limits = CallLimits { time: *time_limit, result_bytes: *max_result_bytes };
             let ready = ReadyCall { call: Arc::clone(call), modified_arguments };
             execute(resolver, ready, context, limits).await
         }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::StepResult;
+use super::{StepResult, StoppedBy};
 use crate::{
     LlmError, history,
     tool::{Toolbox, nearest},
@@ -53,6 +53,9 @@ pub(super) struct StepPlan {
     pub(super) system: Option<Arc<Vec<ChatMessage>>>,
     pub(super) messages: Option<Arc<Vec<ChatMessage>>>,
     pub(super) warnings: Vec<Warning>,
+    /// The limit that makes this step the run's last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ends_at: Option<StoppedBy>,
 }
 
 impl StepPlan {
@@ -67,6 +70,21 @@ impl StepPlan {
             plan.system = Some(Arc::new(vec![ChatMessage::system(text)]));
         }
         plan
+    }
+
+    /// The same as the last step of a run that came to `limit`: the model is to answer.
+    pub(super) fn last(self, limit: StoppedBy) -> Self {
+        Self { tool_choice: Some(ToolChoice::None), ends_at: Some(limit), ..self }
+    }
+
+    /// The names of the tools that may execute in this step; `None` means all. What a model calls
+    /// against the step's tool choice is not among them.
+    pub(super) fn callable(&mut self) -> Option<Vec<String>> {
+        match &self.tool_choice {
+            Some(ToolChoice::None) => Some(Vec::new()),
+            Some(ToolChoice::Specific { tool_name }) => Some(vec![tool_name.clone()]),
+            Some(ToolChoice::Auto | ToolChoice::Required) | None => self.active_tools.take(),
+        }
     }
 
     /// Sends `messages` in place of the history, mended; returns what was mended.

@@ -52,6 +52,7 @@ impl Driver<'_> {
                 Entry::ModelReplied(*response)
             }
             (Some(Outcome::ToolFinished { result, fatal }), Work::ExecuteTool { .. }) => {
+                let result = run.noted(run.circle(&self.rules), result);
                 self.record(run, [Entry::CallFinished(result)]).await?;
                 return fatal.map_or(Ok(()), Err);
             }

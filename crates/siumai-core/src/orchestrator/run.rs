@@ -2,7 +2,7 @@
 //!
 //! A [`Run`] is the fold of its entries: `next_action` says what to do,
 //! `apply` takes in what happened, and nothing else changes it.
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +10,10 @@ use super::{
     ApprovalRequest, OnContextTooLong, PrepareStepContext, PrepareStepResult, StepResult,
     StopCondition, StoppedBy,
     asking::Asking,
+    clock::Clock,
     entry::{Entry, REPLY_LOST},
-    execute::Limits,
+    execute::CallLimits,
+    limits::{Limits, Spent},
     open_step::{OpenStep, ReadyCall, out_of_order},
     prepare_step::StepPlan,
     types::PrepareStep,
@@ -38,6 +40,10 @@ pub(super) struct Run {
     /// Whether somebody said more after the last step.
     is_prompted: bool,
     state: State,
+    spent: Spent,
+    clock: Clock,
+    /// The limit that the run came to, once the step that is to answer there has begun.
+    ending: Option<StoppedBy>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,6 +75,7 @@ pub(super) enum Action {
 #[derive(Clone, Copy)]
 pub(super) struct Rules<'a> {
     pub(super) max_steps: usize,
+    pub(super) limits: Limits,
     pub(super) stop: &'a [&'a dyn StopCondition],
     pub(super) tool_choice: Option<&'a ToolChoice>,
     pub(super) settings: &'a Arc<Settings>,
@@ -92,6 +99,9 @@ impl Run {
             response: None,
             is_prompted: false,
             state: State::Between,
+            spent: Spent::default(),
+            clock: Clock::default(),
+            ending: None,
         }
     }
 
@@ -103,8 +113,11 @@ impl Run {
     pub(super) fn next_action(&self, rules: &Rules<'_>) -> Result<Action, LlmError> {
         match &self.state {
             State::Between => match self.stopped_by(rules) {
+                Some(limit) if self.answers_at(&limit, rules) => {
+                    self.plan(rules, Some(limit)).map(Action::StartStep)
+                }
                 Some(stopped_by) => Ok(Action::Finish(stopped_by)),
-                None => self.plan(rules).map(Action::StartStep),
+                None => self.plan(rules, None).map(Action::StartStep),
             },
             State::Asking(asking) if asking.is_open() => {
                 let request = self.request(&asking.plan, rules);
@@ -112,7 +125,7 @@ impl Run {
             }
             State::Asking(asking) => Ok(Action::CallModel(self.request(&asking.plan, rules))),
             State::Answering(step) if step.started().next().is_some() => {
-                let effect = |call| self.tool_effect(call, Limits::default());
+                let effect = |call| self.tool_effect(call, CallLimits::default());
                 Ok(Action::Recover(step.started().map(effect).collect()))
             }
             State::Answering(step) if step.undecided().next().is_some() => {
@@ -129,6 +142,27 @@ impl Run {
         }
     }
 
+    /// As [`apply`](Self::apply), of what happened when the run had been at work for `at`.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](Self::apply).
+    pub(super) fn apply_at(
+        &mut self,
+        at: Duration,
+        entry: Entry,
+    ) -> Result<Option<&StepResult>, LlmError> {
+        let is_start = matches!(entry, Entry::StepStarted(_));
+        let has_finished = self.apply(entry)?.is_some();
+        self.clock.tell(at);
+        if is_start {
+            self.clock.begin_step();
+        }
+        let Some(step) = self.steps.last_mut().filter(|_| has_finished) else { return Ok(None) };
+        step.duration = self.clock.step();
+        Ok(Some(step))
+    }
+
     /// Takes in what happened; returns the step it finished, if any.
     ///
     /// # Errors
@@ -138,11 +172,13 @@ impl Run {
         match (entry, &mut self.state) {
             (Entry::StepStarted(plan), State::Between) => {
                 self.warnings.extend(plan.warnings.iter().cloned());
+                self.ending.clone_from(&plan.ends_at);
                 self.state = State::Asking(Asking::new(plan));
                 Ok(None)
             }
             (Entry::ModelAsked, State::Asking(asking)) => {
                 asking.ask()?;
+                self.spent.ask();
                 Ok(None)
             }
             (Entry::ReplyLost, State::Asking(asking)) => {
@@ -152,7 +188,8 @@ impl Run {
                 Ok(None)
             }
             (Entry::ReplyBrokeOff { attempt, error, usage }, State::Asking(asking)) => {
-                asking.break_off(attempt, usage)?;
+                asking.break_off(attempt, usage.clone())?;
+                self.spent.pay(usage.as_ref());
                 self.warnings.push(Warning::Retried { attempt, error });
                 Ok(None)
             }
@@ -164,10 +201,15 @@ impl Run {
                 asking.close()?;
                 self.is_prompted = false;
                 self.warnings.extend(response.warnings.iter().cloned());
+                self.spent.pay(response.usage.as_ref());
                 let step = OpenStep::new(asking, response);
                 Arc::make_mut(&mut self.messages).push(step.response.message.clone());
                 self.state = State::Answering(Box::new(step));
                 Ok(self.finish_step())
+            }
+            (Entry::CallMended(mended), State::Answering(step)) => {
+                step.mend(mended)?;
+                Ok(None)
             }
             (Entry::CallDecided { call_id, decision }, State::Answering(step)) => {
                 step.decide(&call_id, decision)?;
@@ -197,6 +239,11 @@ impl Run {
     pub(super) fn recovery(&self, rules: &Rules<'_>, failure: &ModelFailure) -> Option<Entry> {
         let ModelFailure { error, has_begun, usage, .. } = failure;
         let State::Asking(asking) = &self.state else { return None };
+        let mut with_this = self.spent.clone();
+        with_this.pay(usage.as_ref());
+        if rules.limits.usage.reached(&with_this).is_some() {
+            return None;
+        }
         if asking.begins_again(error, *has_begun, rules.step_retries) {
             let (attempt, error) = (asking.attempt(), error.to_string());
             return Some(Entry::ReplyBrokeOff { attempt, error, usage: usage.clone() });
@@ -257,7 +304,7 @@ impl Run {
 
     /// What somebody is to decide on a call of the step under way.
     pub(super) fn request_for(&self, call_id: &str) -> Option<ApprovalRequest> {
-        let call = self.open_step()?.response.tool_calls.iter().find(|it| it.id == call_id)?;
+        let call = self.open_step()?.call(call_id)?;
         Some(ApprovalRequest::new(&self.id, self.steps.len(), call))
     }
 
@@ -307,8 +354,22 @@ impl Run {
         &self.warnings
     }
 
+    /// What the finished steps cost.
     pub(super) fn usage(&self) -> Usage {
         StepResult::merge_usage(&self.steps)
+    }
+
+    /// What the replies cost that broke off in a step whose model has not answered yet.
+    pub(super) fn broken_usage(&self) -> Usage {
+        match &self.state {
+            State::Asking(asking) => asking.broken_usage(),
+            _ => Usage::zero(),
+        }
+    }
+
+    /// How long the run had been at work when the last thing happened to it.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.clock.now()
     }
 
     /// The last reply, and the calls that are left to the caller.
@@ -342,6 +403,7 @@ impl Run {
         self.messages = Arc::new(history);
         self.warnings.extend(warnings);
         self.is_prompted = true;
+        self.ending = None;
         self.state = State::Between;
     }
 
@@ -349,6 +411,9 @@ impl Run {
         let last = self.steps.last()?;
         if !self.is_prompted {
             let held = ask(rules.stop, &self.steps);
+            if let Some(limit) = &self.ending {
+                return Some(limit.clone());
+            }
             // A paused turn is not an answer: the provider goes on when it gets it back.
             if last.tool_calls.is_empty() && last.finish_reason != FinishReason::Paused {
                 return Some(StoppedBy::Answer);
@@ -356,11 +421,19 @@ impl Run {
             if let Some(index) = held {
                 return Some(StoppedBy::Condition { index });
             }
+            if let Some(limit) = rules.limits.strayed(&self.steps) {
+                return Some(limit);
+            }
         }
-        (self.steps.len() >= rules.max_steps).then_some(StoppedBy::MaxSteps)
+        if self.steps.len() >= rules.max_steps {
+            return Some(StoppedBy::MaxSteps);
+        }
+        let limit = rules.limits.usage.reached(&self.spent)?;
+        Some(StoppedBy::UsageLimit { limit })
     }
 
-    fn plan(&self, rules: &Rules<'_>) -> Result<StepPlan, LlmError> {
+    /// How the next step goes; it is the last one if the run came to `limit`.
+    fn plan(&self, rules: &Rules<'_>, limit: Option<StoppedBy>) -> Result<StepPlan, LlmError> {
         let prepared = match rules.prepare_step {
             Some(prepare) => prepare(PrepareStepContext {
                 step_number: self.steps.len(),
@@ -369,7 +442,10 @@ impl Run {
             }),
             None => PrepareStepResult::default(),
         };
-        let plan = StepPlan::new(prepared, self.standing_choice(rules.tool_choice));
+        let mut plan = StepPlan::new(prepared, self.standing_choice(rules.tool_choice));
+        if let Some(limit) = limit {
+            plan = plan.last(limit);
+        }
         plan.check(rules.tools)?;
         Ok(plan)
     }
@@ -377,10 +453,10 @@ impl Run {
     /// The run's own choice; one that forces a call holds until it was obeyed.
     fn standing_choice(&self, choice: Option<&ToolChoice>) -> Option<ToolChoice> {
         let choice = choice?;
-        let mut called = self.steps.iter().flat_map(StepResult::valid_calls);
+        let mut steps = self.steps.iter();
         let is_obeyed = match choice {
-            ToolChoice::Required => called.next().is_some(),
-            ToolChoice::Specific { tool_name } => called.any(|call| call.name == *tool_name),
+            ToolChoice::Required => steps.any(|it| it.valid_calls().next().is_some()),
+            ToolChoice::Specific { tool_name } => steps.any(|it| it.has_called(tool_name)),
             ToolChoice::Auto | ToolChoice::None => false,
         };
         Some(if is_obeyed { ToolChoice::Auto } else { choice.clone() })
@@ -421,6 +497,7 @@ impl Run {
             usage: step.usage.clone(),
             tool_calls: step.response.tool_calls.clone(),
             tool_results: results,
+            duration: self.clock.step(),
         });
         self.response = Some(step.response.clone());
         if step.left().next().is_some() {
@@ -449,5 +526,6 @@ fn ask(conditions: &[&dyn StopCondition], steps: &[StepResult]) -> Option<usize>
 }
 
 mod effects;
+mod guarded;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use super::{
     OrchestratorOptions, RunError, StopCondition,
+    limits::Limits,
     resume::news,
     run::{Rules, Run},
 };
@@ -31,6 +32,8 @@ pub(super) fn prepare(
     let prepared = || {
         check_limit("max_steps", options.max_steps)?;
         check_limit("max_parallel_tools", options.max_parallel_tools)?;
+        options.limits.check()?;
+        options.loop_guard.check()?;
         check_approval(options)?;
         let (run, news) = first_state(messages, options)?;
         let toolbox = Toolbox::new(tools.unwrap_or_default())?;
@@ -89,6 +92,7 @@ pub(super) fn rules<'a>(
 ) -> Rules<'a> {
     Rules {
         max_steps: options.max_steps,
+        limits: Limits::of(options),
         stop,
         tool_choice: options.tool_choice.as_ref(),
         settings,

@@ -4,7 +4,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use futures_core::{Stream, future::BoxFuture};
@@ -18,6 +18,7 @@ use super::{
     ending::Guard,
     outcome::{Outcome, Waiter, Waiters},
     setup::{Prepared, prepare, rules},
+    turns::Turns,
     watch::Watch,
 };
 use crate::{
@@ -148,6 +149,7 @@ pub(super) fn start<'a>(
 /// the tools. After an `Err`, which carries all that was finished, it ends.
 pub struct RunStream<'a> {
     shared: Arc<Shared<'a>>,
+    turns: Turns,
     has_ended: bool,
 }
 
@@ -210,7 +212,7 @@ impl<'a> RunStream<'a> {
         let driver = driver(events.handle(), Arc::clone(&outcome));
         let driver = Mutex::new(Seat::Free(driver));
         let shared = Shared { driver, events, outcome, waiters, waker };
-        Self { shared: Arc::new(shared), has_ended: false }
+        Self { shared: Arc::new(shared), turns: Turns::default(), has_ended: false }
     }
 
     /// Reads the stream to its end and returns all that came of the run.
@@ -231,6 +233,7 @@ impl Stream for RunStream<'_> {
     type Item = Result<StreamEvent, RunError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        ready!(self.turns.take(cx));
         if let Some(event) = self.shared.events.take() {
             return Poll::Ready(Some(Ok(event)));
         }
@@ -244,7 +247,10 @@ impl Stream for RunStream<'_> {
         if let Some(event) = self.shared.events.take() {
             return Poll::Ready(Some(Ok(event)));
         }
-        let Some(last) = last else { return Poll::Pending };
+        let Some(last) = last else {
+            self.turns = Turns::default();
+            return Poll::Pending;
+        };
         self.has_ended = true;
         Poll::Ready(Some(last))
     }
@@ -265,7 +271,9 @@ impl Future for Steps {
             Err(failed) => Err(failed.clone()),
         };
         self.0.waiters.register(Waiter::Steps, cx.waker());
+        let mut turns = Turns::default();
         loop {
+            ready!(turns.take(cx));
             if let Some(ended) = self.0.outcome.read(steps) {
                 return Poll::Ready(ended);
             }

@@ -4,7 +4,10 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ApprovalDecision, Approver, PrepareStepContext, PrepareStepResult, SuspendedRun};
+use super::{
+    ApprovalDecision, Approver, AtLimit, LoopGuard, PrepareStepContext, PrepareStepResult,
+    RepairToolCall, SuspendedRun, UsageLimit, UsageLimits,
+};
 use crate::{
     CancellationToken, ErrorKind, LlmError,
     journal::Journal,
@@ -31,6 +34,10 @@ pub struct StepResult {
     pub tool_calls: Vec<Arc<ToolCall>>,
     /// What came of the calls, in call order.
     pub tool_results: Vec<Arc<ToolResult>>,
+    /// How long the step took: the model, its tools, and whoever was asked or read along. Time in
+    /// which the run was not driven does not count.
+    #[serde(default, skip_serializing_if = "Duration::is_zero")]
+    pub duration: Duration,
 }
 
 impl StepResult {
@@ -46,6 +53,14 @@ impl StepResult {
             results.any(|it| it.call_id == call.id && it.status == ToolStatus::Invalid)
         };
         self.tool_calls.iter().map(AsRef::as_ref).filter(move |call| !is_invalid(call))
+    }
+
+    /// Whether it called the tool `name` with arguments that fit, be it after a repair.
+    pub(super) fn has_called(&self, name: &str) -> bool {
+        self.valid_calls().any(|call| {
+            let result = self.tool_results.iter().find(|it| it.call_id == call.id);
+            result.map_or(&*call.name, |it| it.executed_name()) == name
+        })
     }
 
     /// The sum of what `steps` cost. What one of them does not say is unknown in the sum.
@@ -99,6 +114,17 @@ pub enum StoppedBy {
     },
     /// The run had as many steps as [`max_steps`](OrchestratorOptions::max_steps) allows.
     MaxSteps,
+    /// The run used up what one of its [`limits`](OrchestratorOptions::limits) allows.
+    #[non_exhaustive]
+    UsageLimit {
+        /// Which one.
+        limit: UsageLimit,
+    },
+    /// The model called tools wrongly more often in a row than
+    /// [`max_invalid_calls`](OrchestratorOptions::max_invalid_calls) allows.
+    InvalidToolCalls,
+    /// The model went round in a circle, which [`LoopGuard::Stop`] ends.
+    RepeatedToolCalls,
     /// The model called tools that nobody here executes; [`RunOutput::pending`] lists the calls.
     ToolCallsPending,
     /// Calls wait for somebody to approve them: [`RunOutput::suspended`] is the run to be resumed.
@@ -153,17 +179,17 @@ impl RunError {
         error: LlmError,
         steps: Vec<StepResult>,
         messages: Vec<ChatMessage>,
+        usage: Usage,
         partial_reply: Option<ChatMessage>,
         warnings: Vec<Warning>,
     ) -> Self {
-        let usage = StepResult::merge_usage(&steps);
         let done = Done { steps, messages, usage, partial_reply, warnings };
         Self { error, done: Arc::new(done) }
     }
 
     /// A run that failed before it began.
     pub(super) fn unbegun(error: LlmError, messages: Vec<ChatMessage>) -> Self {
-        Self::new(error, Vec::new(), messages, None, Vec::new())
+        Self::new(error, Vec::new(), messages, Usage::zero(), None, Vec::new())
     }
 
     /// The failure itself.
@@ -187,7 +213,8 @@ impl RunError {
         &self.done.messages
     }
 
-    /// What the finished steps cost.
+    /// What the run cost: the finished steps, and the replies of the one under way that broke off.
+    /// If one of those did not say what it cost, the sum is unknown.
     pub fn usage(&self) -> &Usage {
         &self.done.usage
     }
@@ -338,6 +365,18 @@ pub struct OrchestratorOptions {
     pub tool_choice: Option<ToolChoice>,
     /// How the model is to write.
     pub settings: Settings,
+    /// What the run may use up: tokens, requests, tool calls. Nothing is limited by default.
+    pub limits: UsageLimits,
+    /// What happens at a limit. By default the run just ends.
+    pub at_limit: AtLimit,
+    /// How often in a row the model may call tools wrongly: unknown, not on offer, or with
+    /// arguments that don't fit. 3 by default; the next time ends the run as
+    /// [`StoppedBy::InvalidToolCalls`]. A step counts once if all its calls are invalid, and one
+    /// with a valid call begins the count anew.
+    pub max_invalid_calls: usize,
+    /// What happens when the model makes the same calls again and again, to the same results. By
+    /// default it is told so.
+    pub loop_guard: LoopGuard,
     /// How long the parts of the run may take.
     pub timeouts: Timeouts,
     /// How often a step begins again when its reply breaks off; 0 by default. Those who watch are
@@ -388,6 +427,8 @@ pub struct OrchestratorOptions {
     pub agent_id: Option<String>,
     /// Asked before each step how it differs from the run.
     pub prepare_step: Option<PrepareStep>,
+    /// Mends a call that is invalid, if it can, before the model is told that it is.
+    pub repair_tool_call: Option<RepairToolCall>,
     /// Asked before each tool executes. A panic in it is a denial.
     pub on_tool_approval: Option<OnToolApproval>,
     /// Asked instead of `on_tool_approval`, where the answer takes its time.
@@ -430,11 +471,16 @@ impl Default for OrchestratorOptions {
             max_result_bytes: 1 << 20,
             tool_choice: None,
             settings: Settings::default(),
+            limits: UsageLimits::default(),
+            at_limit: AtLimit::default(),
+            max_invalid_calls: 3,
+            loop_guard: LoopGuard::default(),
             timeouts: Timeouts::default(),
             step_retries: 0,
             cancellation: None,
             agent_id: None,
             prepare_step: None,
+            repair_tool_call: None,
             on_tool_approval: None,
             approver: None,
             run_id: None,
@@ -458,11 +504,16 @@ impl fmt::Debug for OrchestratorOptions {
             .field("max_result_bytes", &self.max_result_bytes)
             .field("tool_choice", &self.tool_choice)
             .field("settings", &self.settings)
+            .field("limits", &self.limits)
+            .field("at_limit", &self.at_limit)
+            .field("max_invalid_calls", &self.max_invalid_calls)
+            .field("loop_guard", &self.loop_guard)
             .field("timeouts", &self.timeouts)
             .field("step_retries", &self.step_retries)
             .field("cancellation", &self.cancellation)
             .field("agent_id", &self.agent_id)
             .field("prepare_step", &self.prepare_step.is_some())
+            .field("repair_tool_call", &self.repair_tool_call.is_some())
             .field("on_tool_approval", &self.on_tool_approval.is_some())
             .field("approver", &self.approver.is_some())
             .field("run_id", &self.run_id)

@@ -16,6 +16,9 @@ use crate::{CancellationToken, ErrorKind, LlmError};
 pub(super) struct Watch<'a> {
     timeouts: Timeouts,
     cancellation: Option<&'a CancellationToken>,
+    began: Instant,
+    /// How long the run had been at work before.
+    before: Duration,
     run: Option<Limit>,
     step: Option<Limit>,
 }
@@ -39,17 +42,32 @@ enum Part {
 impl<'a> Watch<'a> {
     /// A watch whose time begins with [`start_run`](Self::start_run).
     pub(super) fn new(options: &'a OrchestratorOptions) -> Self {
-        let cancellation = options.cancellation.as_ref();
-        Self { timeouts: options.timeouts, cancellation, run: None, step: None }
+        Self::over_times(options.timeouts, options.cancellation.as_ref())
     }
 
     /// A watch over nothing.
     pub(super) fn unlimited() -> Self {
-        Self { timeouts: Timeouts::default(), cancellation: None, run: None, step: None }
+        Self::over_times(Timeouts::default(), None)
+    }
+
+    fn over_times(timeouts: Timeouts, cancellation: Option<&'a CancellationToken>) -> Self {
+        let (began, before) = (Instant::now(), Duration::ZERO);
+        Self { timeouts, cancellation, began, before, run: None, step: None }
     }
 
     pub(super) fn start_run(&mut self) {
+        self.began = Instant::now();
         self.run = Limit::from_now(Part::Run, self.timeouts.run);
+    }
+
+    /// Counts the time of a run that has been at work for `before`.
+    pub(super) fn go_on_from(&mut self, before: Duration) {
+        self.before = before;
+    }
+
+    /// How long the run has been at work.
+    pub(super) fn run_time(&self) -> Duration {
+        self.before.saturating_add(self.began.elapsed())
     }
 
     /// Starts the time of a step, unless the run is cut short already.

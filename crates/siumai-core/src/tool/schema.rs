@@ -61,7 +61,13 @@ impl Toolbox {
         let is_active = |it: &str| active.is_none_or(|names| names.iter().any(|name| name == it));
         let place = self.tools.iter().position(|it| it.name() == name && is_active(name));
         let Some(place) = place else {
-            let names = self.tools.iter().map(Tool::name).filter(|it| is_active(it)).collect();
+            let names: Vec<_> =
+                self.tools.iter().map(Tool::name).filter(|it| is_active(it)).collect();
+            if names.is_empty() && self.find(name).is_some() {
+                return Err(format!(
+                    "`{name}` was not executed, for no tool may be called now. Answer without."
+                ));
+            }
             return Err(unknown(name, names));
         };
         if let Value::String(raw) = arguments {

@@ -52,12 +52,30 @@ struct Body {
 pub struct Origin {
     wire: String,
     content: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    context: Option<String>,
 }
 
 impl Origin {
     /// What came over `wire`: JSON text that only that wire understands.
     pub fn new(wire: impl Into<String>, content: impl Into<String>) -> Self {
-        Self { wire: wire.into(), content: content.into() }
+        Self { wire: wire.into(), content: content.into(), context: None }
+    }
+
+    /// Adds what the wire wants told again beside the message, such as where the provider ran
+    /// code for it.
+    ///
+    /// ```
+    /// use siumai_core::types::{ChatMessage, Origin};
+    ///
+    /// let origin = Origin::new("anthropic", "[]").with_context("container_1");
+    /// let message = ChatMessage::assistant("Done").with_origin(origin);
+    /// assert_eq!(message.origin_context("anthropic"), Some("container_1"));
+    /// ```
+    #[must_use]
+    pub fn with_context(mut self, context: impl Into<String>) -> Self {
+        self.context = Some(context.into());
+        self
     }
 }
 
@@ -188,8 +206,16 @@ impl ChatMessage {
 
     /// What the message was on `wire`, if it came over that: JSON text.
     pub fn origin(&self, wire: &str) -> Option<&str> {
-        let origin = self.0.origin.as_ref().filter(|it| it.wire == wire)?;
-        Some(&origin.content)
+        self.origin_over(wire).map(|it| it.content.as_str())
+    }
+
+    /// What `wire` wants told again beside the message, if it came over that and there is any.
+    pub fn origin_context(&self, wire: &str) -> Option<&str> {
+        self.origin_over(wire)?.context.as_deref()
+    }
+
+    fn origin_over(&self, wire: &str) -> Option<&Origin> {
+        self.0.origin.as_ref().filter(|it| it.wire == wire)
     }
 
     /// What holds for the whole conversation.

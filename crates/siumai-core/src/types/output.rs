@@ -6,15 +6,30 @@ use serde_json::Value;
 use super::{ToolCall, ToolResult};
 
 impl ToolResult {
-    /// The output as a model reads it: a string as it is, anything else as JSON.
+    /// The output as a model reads it: a string as it is, anything else as JSON, and below it the note.
+    ///
+    /// ```
+    /// use siumai_core::types::{ToolCall, ToolResult};
+    /// use serde_json::json;
+    ///
+    /// let call = ToolCall { id: "call_1".into(), name: "add".into(), arguments: json!({ "a": 1 }) };
+    /// let mut result = ToolResult::executed(&call, json!({ "sum": 1 }));
+    /// result.note = Some("It was rounded.".into());
+    /// assert_eq!(result.output_text(), "{\"sum\":1}\n\nIt was rounded.");
+    /// ```
     pub fn output_text(&self) -> Cow<'_, str> {
-        match &self.output {
-            Value::String(text) => text.into(),
+        let text = match &self.output {
+            Value::String(text) => Cow::from(text),
             other => other.to_string().into(),
+        };
+        match &self.note {
+            Some(note) => format!("{text}\n\n{note}").into(),
+            None => text,
         }
     }
 
-    /// The UTF-8 bytes of [`output_text`](Self::output_text), counted without making it.
+    /// The UTF-8 bytes of the output as a model reads it, without the note, counted without making
+    /// them.
     pub fn output_size(&self) -> usize {
         match &self.output {
             Value::String(text) => text.len(),
@@ -22,7 +37,7 @@ impl ToolResult {
         }
     }
 
-    /// Cuts off what goes beyond `limit` bytes of the output, and adds a note to the model that says so.
+    /// Cuts off what goes beyond `limit` bytes of the output, and tells the model in a note.
     ///
     /// What is left is text: no character is cut in two, and of a JSON value it is the beginning
     /// of its JSON. The size it had is in [`truncated_from`](Self::truncated_from). What was cut off
@@ -37,8 +52,8 @@ impl ToolResult {
     /// result.truncate(1_000);
     /// assert_eq!(result.output, json!("sea and shore"));
     /// result.truncate(3);
-    /// assert!(result.output_text().starts_with("sea\n\n[The output of `read` is too large"));
-    /// assert_eq!(result.truncated_from, Some(13));
+    /// assert_eq!((result.output, result.truncated_from), (json!("sea"), Some(13)));
+    /// assert!(result.note.unwrap().starts_with("The output of `read` is too large"));
     /// ```
     pub fn truncate(&mut self, limit: usize) {
         if self.truncated_from.is_some() {
@@ -47,7 +62,7 @@ impl ToolResult {
         let (beginning, size) = match &self.output {
             Value::String(text) if text.len() <= limit => return,
             Value::String(text) => {
-                (Cow::from(whole_characters(text.as_bytes(), limit)), text.len())
+                (whole_characters(text.as_bytes(), limit).to_owned(), text.len())
             }
             other if room_left(other, limit).is_some() => return,
             other => {
@@ -55,16 +70,24 @@ impl ToolResult {
                 if size <= limit {
                     return;
                 }
-                (Cow::from(whole_characters(&bytes, limit).to_owned()), size)
+                (whole_characters(&bytes, limit).to_owned(), size)
             }
         };
         let (name, kept) = (&self.name, beginning.len());
-        let told = format!(
-            "{beginning}\n\n[The output of `{name}` is too large: these are the first {kept} of its {size} bytes. \
-             If the rest matters, call the tool again in a way that gives less, or another part.]"
-        );
-        self.output = Value::String(told);
+        self.add_note(format!(
+            "The output of `{name}` is too large: these are the first {kept} of its {size} bytes. If the \
+             rest matters, call the tool again in a way that gives less, or another part."
+        ));
+        self.output = beginning.into();
         self.truncated_from = Some(size as u64);
+    }
+
+    /// Tells the model something more beside the output.
+    pub(crate) fn add_note(&mut self, note: String) {
+        self.note = Some(match self.note.take() {
+            Some(before) => format!("{before}\n\n{note}"),
+            None => note,
+        });
     }
 }
 

@@ -23,6 +23,9 @@ pub struct ChatResponse {
     /// The model that answered, as the provider names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// The provider's id of the request: what its support asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
     /// What the model said, as it goes into the history.
     pub message: ChatMessage,
     /// The tools it called, in order.
@@ -40,8 +43,8 @@ impl ChatResponse {
     /// A reply that says `message`.
     pub fn new(message: ChatMessage, finish_reason: FinishReason) -> Self {
         let tool_calls = message.tool_calls().cloned().collect();
-        let (id, model, usage, warnings) = (None, None, None, Vec::new());
-        Self { id, model, message, tool_calls, finish_reason, usage, warnings }
+        let (id, model, request_id, usage, warnings) = (None, None, None, None, Vec::new());
+        Self { id, model, request_id, message, tool_calls, finish_reason, usage, warnings }
     }
 
     /// Adds what it cost.
@@ -121,6 +124,11 @@ pub enum Warning {
         /// What the first failed with.
         error: String,
     },
+    /// The exchange with the model is missing in the recording that was to be made.
+    NotRecorded {
+        /// Why it could not be written.
+        error: String,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -141,6 +149,7 @@ impl fmt::Display for Warning {
             Self::FellBack { from, to, error } => {
                 write!(f, "`{from}` failed, and `{to}` took over: {error}")
             }
+            Self::NotRecorded { error } => write!(f, "this exchange was not recorded: {error}"),
         }
     }
 }

@@ -240,15 +240,21 @@ pub struct ToolCall {
 pub struct ToolResult {
     /// The [`id`](ToolCall::id) of the call.
     pub call_id: String,
-    /// The tool's name.
+    /// The tool's name, as in the call.
     pub name: String,
     /// What the tool returned, or what the model is told instead.
     pub output: Value,
     /// What really happened to the call.
     pub status: ToolStatus,
-    /// The arguments it was executed with, where approval changed them.
+    /// The tool that was executed, where a repair gave the call another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_name: Option<String>,
+    /// The arguments it was executed with, where approval or a repair changed them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified_arguments: Option<Value>,
+    /// What the model is told beside the output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// How many bytes the output had, where it was too large and is not all here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncated_from: Option<u64>,
@@ -267,6 +273,8 @@ pub enum ToolStatus {
     Invalid,
     /// Approval refused it; it did not run.
     Denied,
+    /// A limit of the run held it back; it did not run.
+    Skipped,
     /// It took too long and was stopped.
     TimedOut,
     /// The run was cancelled before it finished.
@@ -304,13 +312,20 @@ impl ToolResult {
         self.status != ToolStatus::Executed
     }
 
+    /// The name of the tool that was executed.
+    pub fn executed_name(&self) -> &str {
+        self.modified_name.as_deref().unwrap_or(&self.name)
+    }
+
     fn new(call: &ToolCall, status: ToolStatus, output: Value) -> Self {
         Self {
             call_id: call.id.clone(),
             name: call.name.clone(),
             output,
             status,
+            modified_name: None,
             modified_arguments: None,
+            note: None,
             truncated_from: None,
         }
     }

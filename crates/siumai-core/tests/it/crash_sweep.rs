@@ -35,11 +35,11 @@ impl ByPlace {
 
 #[async_trait]
 impl LanguageModel for ByPlace {
-    fn provider(&self) -> &str {
+    fn provider(&self) -> &'static str {
         "test"
     }
 
-    fn model(&self) -> &str {
+    fn model(&self) -> &'static str {
         "by-place"
     }
 
@@ -113,7 +113,7 @@ struct World {
 }
 
 impl World {
-    fn new(mark: fn(Tool) -> Tool) -> Self {
+    fn new(mark: Mark) -> Self {
         let tools = ["look", "hear", "pay"].map(|name| mark(tool(name))).to_vec();
         Self { journal: MemoryJournal::new(), log: Logging::default(), tools }
     }
@@ -206,14 +206,18 @@ fn finished_twice(records: &[Record]) -> BTreeMap<String, usize> {
 }
 
 /// A life that nothing cuts short.
-async fn whole(mark: fn(Tool) -> Tool) -> (World, RunOutput) {
+async fn whole(mark: Mark) -> (World, RunOutput) {
     let world = World::new(mark);
     let output = world.live(true).await.unwrap();
     assert_eq!((output.steps.len(), output.stopped_by.clone()), (4, StoppedBy::Answer));
     (world, output)
 }
 
-const MARKS: [(fn(Tool) -> Tool, bool); 2] = [(|it| it, false), (Tool::idempotent, true)];
+/// What tools are marked as.
+type Mark = fn(Tool) -> Tool;
+
+/// Tools as they are, and idempotent ones.
+const MARKS: [(Mark, bool); 2] = [(|it| it, false), (Tool::idempotent, true)];
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_is_cut_at_every_record_ends_alike_and_does_nothing_finished_twice() {

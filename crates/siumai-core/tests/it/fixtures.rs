@@ -74,6 +74,14 @@ impl Scene {
         self
     }
 
+    /// The scene with another model, which may be made of the one it has.
+    pub(crate) fn wrap<M: LanguageModel + 'static>(
+        self,
+        wrap: impl FnOnce(Box<dyn LanguageModel>) -> M,
+    ) -> Self {
+        Self { model: Box::new(wrap(self.model)), ..self }
+    }
+
     pub(crate) fn tools(mut self, tools: impl IntoIterator<Item = Tool>) -> Self {
         self.tools = Some(tools.into_iter().collect());
         self
@@ -167,6 +175,7 @@ fn status_name(status: ToolStatus) -> &'static str {
         ToolStatus::Failed => "failed",
         ToolStatus::Invalid => "invalid",
         ToolStatus::Denied => "denied",
+        ToolStatus::Skipped => "skipped",
         ToolStatus::TimedOut => "timed_out",
         ToolStatus::Cancelled => "cancelled",
         ToolStatus::Interrupted => "interrupted",

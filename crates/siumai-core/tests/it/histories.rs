@@ -149,6 +149,8 @@ pub(crate) fn one_of_everything() -> Vec<ChatMessage> {
                 json!({ "float": 0.1, "large": u64::MAX, "small": i64::MIN, "none": null });
             let mut result = ToolResult::executed(call, output);
             result.modified_arguments = Some(json!({ "page": 7 }));
+            result.modified_name = Some("look".to_owned());
+            result.note = Some("You have asked that before.".to_owned());
             result
         }
         other => ToolResult::unexecuted(call, other, told),

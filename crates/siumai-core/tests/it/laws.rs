@@ -27,7 +27,7 @@ use crate::fixtures::{
 
 /// A made-up run.
 #[derive(Clone, Debug)]
-struct Plan {
+pub(crate) struct Plan {
     replies: Vec<PlannedReply>,
     max_steps: usize,
     max_parallel_tools: usize,
@@ -56,7 +56,7 @@ const TOOLS: [&str; 7] = ["fine", "slow", "alone", "fails", "crashes", "fatal", 
 const ARGUMENTS: [&str; 7] =
     ["", "{}", r#"{"n": 3}"#, r#"{"n": 30}"#, r#"{"n": "x"}"#, r#"{"n""#, "[]"];
 
-fn plans() -> impl Strategy<Value = Plan> {
+pub(crate) fn plans() -> impl Strategy<Value = Plan> {
     (vec(replies(), 1..5), 1..6_usize, 1..4_usize, 1..8_usize, any::<bool>()).prop_map(
         |(replies, max_steps, max_parallel_tools, stop_at, is_denying)| Plan {
             replies,
@@ -85,7 +85,7 @@ fn replies() -> impl Strategy<Value = PlannedReply> {
 }
 
 impl Plan {
-    fn scene(&self, notes: &Notes) -> Scene {
+    pub(crate) fn scene(&self, notes: &Notes) -> Scene {
         let replies = self.replies.iter();
         let model = replies.fold(ScriptedModel::new(), |model, it| model.then(it.reply()));
         let is_denying = self.is_denying;
@@ -170,11 +170,11 @@ impl ToolResolver for Deeds {
     }
 }
 
-fn config() -> ProptestConfig {
+pub(crate) fn config() -> ProptestConfig {
     ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() }
 }
 
-fn in_paused_time<F: Future>(future: F) -> F::Output {
+pub(crate) fn in_paused_time<F: Future>(future: F) -> F::Output {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_time().start_paused(true).build().unwrap().block_on(future)
 }
@@ -189,7 +189,7 @@ proptest! {
             let played = play(|notes| plan.scene(notes)).await;
             check_results(&played);
             check_order(&played);
-            check_usage(&played);
+            check_usage(&plan, &played);
             check_ids(played.steps());
             check_deeds(&played);
             check_kept(&played);
@@ -296,9 +296,20 @@ fn check_told_of(finished: &StepResult, played: &Played) {
     assert_eq!(*finished, step);
 }
 
-/// The run's total is the sum of its steps, and unknown where one of them is.
-fn check_usage(played: &Played) {
-    let usages: Vec<_> = played.steps().iter().map(|it| it.usage.clone()).collect();
+/// The run's total is the sum of its replies, and unknown where one of them is: one that broke off
+/// does not say what it cost.
+fn check_usage(plan: &Plan, played: &Played) {
+    let mut usages: Vec<_> = played.steps().iter().map(|it| it.usage.clone()).collect();
+    let has_broken_off = |failed: &Failed| match failed.kind {
+        ErrorKind::IncompleteReply => true,
+        // One that failed before anything of it came cost nothing.
+        ErrorKind::Server => {
+            let reply = &plan.replies[played.requests.len() - 1];
+            !reply.texts.is_empty() || !reply.calls.is_empty()
+        }
+        _ => false,
+    };
+    usages.extend(played.ended.as_ref().err().filter(|it| has_broken_off(it)).map(|_| None));
     let total = |of: fn(&Usage) -> TokenCount| {
         usages.iter().try_fold(0_u64, |sum, it| Some(sum.saturating_add(of(it.as_ref()?).get()?)))
     };

@@ -4,6 +4,10 @@ mod approval_rules;
 #[cfg(test)]
 mod cancel_rules;
 #[cfg(test)]
+mod choice_rules;
+#[cfg(test)]
+mod condition_rules;
+#[cfg(test)]
 mod cost_rules;
 #[cfg(test)]
 mod crash_sweep;
@@ -22,13 +26,23 @@ mod journal_rules;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod laws_recording;
+#[cfg(test)]
 mod layer_fallback;
 #[cfg(test)]
 mod layer_rate_limit;
 #[cfg(test)]
+mod layer_recorder;
+#[cfg(test)]
+mod layer_replay;
+#[cfg(test)]
 mod layer_retry;
 #[cfg(test)]
 mod layer_stand_ins;
+#[cfg(test)]
+mod limit_rules;
+#[cfg(test)]
+mod loop_guard_rules;
 #[cfg(test)]
 mod loop_rules;
 #[cfg(test)]
@@ -37,6 +51,8 @@ mod model_rules;
 mod output_rules;
 #[cfg(test)]
 mod progress_rules;
+#[cfg(test)]
+mod repair_rules;
 #[cfg(test)]
 mod retry_rules;
 #[cfg(test)]

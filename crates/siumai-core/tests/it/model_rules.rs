@@ -24,7 +24,8 @@ async fn second(reply: fn(Reply) -> Reply) -> Played {
     .await;
     let failed = played.failed();
     assert_eq!(failed.steps.len(), 1, "the finished steps are kept");
-    assert_eq!(failed.usage, Usage::new(10, 1));
+    assert_eq!(failed.steps[0].usage, Some(Usage::new(10, 1)));
+    assert_eq!(failed.usage, Usage::default(), "a reply that broke off was billed, at what price");
     assert_eq!(failed.messages, [&[user!("go")], &failed.steps[0].messages[..]].concat());
     assert_answered_once(&failed.messages);
     assert_eq!(played.requests.len(), 2, "nothing is asked again");

@@ -31,8 +31,8 @@ async fn returning(output: &Value, options: &OrchestratorOptions) -> Played {
 
 fn note(kept: usize, size: usize) -> String {
     format!(
-        "\n\n[The output of `look` is too large: these are the first {kept} of its {size} bytes. \
-         If the rest matters, call the tool again in a way that gives less, or another part.]"
+        "The output of `look` is too large: these are the first {kept} of its {size} bytes. \
+         If the rest matters, call the tool again in a way that gives less, or another part."
     )
 }
 
@@ -48,9 +48,11 @@ fn the_result(played: &Played) -> &ToolResult {
     result
 }
 
-fn cut(output: &str, size: u64) -> ToolResult {
+/// The result of which `output` is left of `size` bytes.
+fn cut(output: &str, size: usize) -> ToolResult {
     let mut result = ToolResult::executed(&call("call_1", "look", json!({})), json!(output));
-    result.truncated_from = Some(size);
+    result.truncated_from = Some(size as u64);
+    result.note = Some(note(output.len(), size));
     result
 }
 
@@ -67,15 +69,15 @@ async fn t10_a_result_up_to_the_limit_is_told_as_it_is() {
 #[tokio::test(start_paused = true)]
 async fn t10_a_larger_text_is_cut_off_and_the_model_is_told() {
     let played = returning(&json!("0123456789a"), &at_most(10)).await;
-    let told = format!("0123456789{}", note(10, 11));
-    assert_eq!(*the_result(&played), cut(&told, 11));
+    assert_eq!(*the_result(&played), cut("0123456789", 11));
+    assert_eq!(played.told(0), [("executed", format!("0123456789\n\n{}", note(10, 11)))]);
     assert_eq!(played.output().response.content_text(), Some("Done."));
 }
 
 #[tokio::test(start_paused = true)]
 async fn t10_a_json_value_that_is_too_large_becomes_the_beginning_of_its_json() {
     let played = returning(&json!({ "rows": [1, 2, 3], "more": null }), &at_most(12)).await;
-    assert_eq!(*the_result(&played), cut(&format!("{{\"rows\":[1,2{}", note(12, 28)), 28));
+    assert_eq!(*the_result(&played), cut("{\"rows\":[1,2", 28));
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,11 +85,10 @@ async fn t10_nothing_is_cut_inside_a_character() {
     for (limit, kept) in [(8, "né€"), (7, "né€"), (6, "né€"), (5, "né"), (2, "n"), (0, "")]
     {
         let played = returning(&json!("né€🦉"), &at_most(limit)).await;
-        let told = format!("{kept}{}", note(kept.len(), 10));
-        assert_eq!(*the_result(&played), cut(&told, 10), "{limit}");
+        assert_eq!(*the_result(&played), cut(kept, 10), "{limit}");
     }
     let played = returning(&json!(["né€🦉"]), &at_most(7)).await;
-    assert_eq!(*the_result(&played), cut(&format!("[\"né{}", note(5, 14)), 14));
+    assert_eq!(*the_result(&played), cut("[\"né", 14));
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,8 +98,7 @@ async fn t10_the_limit_is_one_mebibyte_if_nobody_says_otherwise() {
     let fits = returning(&json!("x".repeat(limit)), &options).await;
     assert_eq!(the_result(&fits).truncated_from, None);
     let larger = returning(&json!("x".repeat(limit + 1)), &options).await;
-    let told = "x".repeat(limit) + &note(limit, limit + 1);
-    assert_eq!(*the_result(&larger), cut(&told, 1024 * 1024 + 1));
+    assert_eq!(*the_result(&larger), cut(&"x".repeat(limit), limit + 1));
     let unlimited = returning(&json!("x".repeat(limit + 1)), &at_most(usize::MAX)).await;
     assert_eq!(the_result(&unlimited).truncated_from, None);
 }
@@ -114,7 +114,7 @@ async fn t10_a_limit_of_the_tool_counts_instead_of_the_runs() {
         Scene::new(model).tools(tools).resolver(resolver).options(at_most(1))
     })
     .await;
-    let told = format!("0123{}", note(4, 10));
+    let told = format!("0123\n\n{}", note(4, 10));
     assert_eq!(played.told(0), [("executed", told)]);
     assert_eq!(played.told(1), [("executed", "0123456789".to_owned())]);
 }
@@ -130,7 +130,16 @@ async fn t10_an_error_that_is_too_long_is_cut_off_too() {
     .await;
     let result = the_result(&played);
     assert_eq!((result.status, result.truncated_from), (ToolStatus::Failed, Some(12)));
-    assert_eq!(result.output, json!(format!("no{}", note(2, 12))));
+    assert_eq!((&result.output, &result.note), (&json!("no"), &Some(note(2, 12))));
+}
+
+#[test]
+fn t10_what_else_the_model_is_told_stays_beside_the_note() {
+    let mut result = ToolResult::executed(&call("a", "look", json!({})), json!("0123"));
+    result.note = Some("You have seen that before.".to_owned());
+    result.truncate(2);
+    let told = format!("01\n\nYou have seen that before.\n\n{}", note(2, 4));
+    assert_eq!(result.output_text(), told);
 }
 
 fn values() -> impl Strategy<Value = Value> {
@@ -168,9 +177,9 @@ proptest! {
             assert_eq!(result, whole);
             return Ok(());
         }
-        let told = result.output_text().into_owned();
         let kept = (0..=limit).rev().find(|at| text.is_char_boundary(*at)).unwrap();
-        assert_eq!(told, format!("{}{}", &text[..kept], note(kept, size)));
+        assert_eq!(result.output, json!(text[..kept]));
+        assert_eq!(result.output_text(), format!("{}\n\n{}", &text[..kept], note(kept, size)));
         assert_eq!(result.truncated_from, Some(size as u64));
 
         let once = result.clone();

@@ -9,8 +9,8 @@ use siumai_core::{
     ErrorKind, LlmError, async_trait,
     model::{Delta, ToolCallDelta},
     orchestrator::{
-        OrchestratorOptions, PrepareStepContext, PrepareStepResult, StopCondition, ToolApproval,
-        has_text_response, has_tool_call, step_count_is,
+        AtLimit, LoopGuard, OrchestratorOptions, PrepareStepContext, PrepareStepResult,
+        StopCondition, ToolApproval, UsageLimits, has_text_response, has_tool_call, step_count_is,
     },
     testing::{RecordingResolver, Reply, ScriptedModel},
     tool::ToolResolver,
@@ -32,6 +32,14 @@ struct Scenario {
     stop: Vec<StopLine>,
     #[serde(default)]
     max_steps: Option<usize>,
+    #[serde(default)]
+    at_limit: AtLimit,
+    #[serde(default)]
+    limits: UsageLimits,
+    #[serde(default)]
+    max_invalid_calls: Option<usize>,
+    #[serde(default)]
+    loop_guard: LoopGuard,
     #[serde(default)]
     max_parallel_tools: Option<usize>,
     #[serde(default)]
@@ -201,6 +209,10 @@ impl Scenario {
         OrchestratorOptions {
             max_steps: self.max_steps.unwrap_or(defaults.max_steps),
             max_parallel_tools: self.max_parallel_tools.unwrap_or(defaults.max_parallel_tools),
+            at_limit: self.at_limit,
+            limits: self.limits,
+            max_invalid_calls: self.max_invalid_calls.unwrap_or(defaults.max_invalid_calls),
+            loop_guard: self.loop_guard,
             tool_choice: self.tool_choice.clone(),
             prepare_step: Some(Arc::new(prepare)),
             on_tool_approval: Some(Arc::new(approve)),

@@ -1,18 +1,18 @@
 //! The events of a run: their order, what they carry, and their end.
-use std::time::Duration;
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use siumai_core::{
     ErrorKind, LlmError,
     model::{Delta, ToolCallDelta},
-    orchestrator::{OrchestratorOptions, StreamEvent, ToolLoopAgent, step_count_is},
+    orchestrator::{OrchestratorOptions, StreamEvent, ToolLoopAgent, run, step_count_is},
     testing::Reply,
     types::{ChatMessage, ContentPart, Role},
     user,
 };
 
-use crate::fixtures::{Played, Scene, echo, play, script, tool};
+use crate::fixtures::{Played, Scene, echo, play, restless, script, tool};
 
 fn deltas(played: &Played) -> Vec<Delta> {
     let delta = |event: &StreamEvent| match event {
@@ -232,4 +232,46 @@ async fn s4_a_slow_reader_slows_the_run() {
     assert!(resolver.calls().is_empty(), "a run moves only while it is polled");
     stream.next().await.unwrap().unwrap();
     assert_eq!(resolver.calls(), [("look".to_owned(), Value::Object(serde_json::Map::new()))]);
+}
+
+/// How often another task got its turn while a run went on that never waits.
+async fn turns_beside(run: impl Future<Output = usize> + 'static) -> usize {
+    let (mut tasks, turns) = (tokio::task::JoinSet::new(), Rc::new(Cell::new(0)));
+    let counted = Rc::clone(&turns);
+    let local = tokio::task::LocalSet::new();
+    tasks.spawn_local_on(
+        async move {
+            loop {
+                counted.set(counted.get() + 1);
+                tokio::task::yield_now().await;
+            }
+        },
+        &local,
+    );
+    assert_eq!(local.run_until(run).await, 100, "steps");
+    turns.get()
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn s4_a_run_that_never_waits_lets_others_on_its_thread_have_their_turn() {
+    let whole = turns_beside(async {
+        let tools = Some(vec![tool("look")]);
+        let options = OrchestratorOptions::default();
+        let (model, resolver) = (restless(), echo(&["look"]));
+        let ran = run(&model, vec![user!("go")], tools, Some(&resolver), &[], options).await;
+        ran.unwrap().steps.len()
+    });
+    assert!(whole.await >= 3);
+    let steps = turns_beside(async {
+        let owned = Scene::new(restless()).echoing(["look"]).stream().await;
+        let (_unread, steps) = (owned.stream, owned.steps);
+        steps.await.unwrap().len()
+    });
+    assert!(Box::pin(steps).await >= 3);
+    let read = turns_beside(async {
+        let owned = Scene::new(restless()).echoing(["look"]).stream().await;
+        owned.stream.count().await;
+        owned.steps.await.unwrap().len()
+    });
+    assert!(Box::pin(read).await >= 3);
 }

@@ -1,12 +1,17 @@
 //! What runs cost: every step counts, and what nobody says stays unknown.
 use serde_json::json;
 use siumai_core::{
-    orchestrator::StepResult,
-    testing::Reply,
-    types::{TokenCount, Usage},
+    ErrorKind, LlmError,
+    model::ModelEvent,
+    orchestrator::{OrchestratorOptions, StepResult},
+    testing::{Reply, ScriptedModel},
+    types::{FinishReason, TokenCount, Usage},
 };
 
-use crate::fixtures::{Played, Scene, play, script};
+use crate::{
+    fixtures::{Played, Scene, play, script},
+    layer_stand_ins::{Listed, events},
+};
 
 fn step(usage: Option<Usage>) -> StepResult {
     let mut step = StepResult::default();
@@ -79,4 +84,50 @@ fn u1_an_estimate_makes_the_sum_an_estimate() {
     guessed.estimated = true;
     let merged = StepResult::merge_usage(&[step(Some(Usage::new(1, 1))), step(Some(guessed))]);
     assert_eq!((merged.total_tokens.get(), merged.estimated), (Some(4), true));
+}
+
+fn trying_twice() -> OrchestratorOptions {
+    OrchestratorOptions { step_retries: 1, ..Default::default() }
+}
+
+/// A run that fails in its second step, after one that cost 11 tokens.
+async fn failing(second: fn(ScriptedModel) -> ScriptedModel) -> Played {
+    play(|_| {
+        let first = Reply::empty().call("look", json!({})).usage(Usage::new(10, 1));
+        Scene::new(second(script().then(first))).echoing(["look"]).options(trying_twice())
+    })
+    .await
+}
+
+fn down() -> LlmError {
+    LlmError::new(ErrorKind::InvalidRequest, "no more")
+}
+
+#[tokio::test(start_paused = true)]
+async fn u1_a_run_that_fails_counts_the_replies_that_broke_off_in_its_last_step() {
+    let before = failing(|model| model.then(Reply::text("Well").cut()).fails(down())).await;
+    assert_eq!(before.failed().kind, ErrorKind::InvalidRequest);
+    assert_eq!(before.failed().usage, Usage::default(), "what it cost is unknown");
+
+    let last = failing(|model| model.then(Reply::text("Well").fail(down()))).await;
+    assert_eq!(last.failed().usage, Usage::default());
+    assert_eq!(last.failed().steps[0].usage, Some(Usage::new(10, 1)), "what is known is kept");
+
+    let refused = failing(|model| model.fails(down())).await;
+    assert_eq!(refused.failed().usage, Usage::new(10, 1), "what never began costs nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn u1_what_replies_that_broke_off_say_they_cost_is_in_the_sum_of_a_failure() {
+    let too_much = |tokens| {
+        let finish = ModelEvent::finish(FinishReason::Stop, Some(Usage::new(tokens, 1)));
+        events([ModelEvent::content("One."), finish, ModelEvent::content("Two.")])
+    };
+    let played = play(|_| {
+        let model = Listed::new("first", [too_much(10), too_much(20)]);
+        Scene::new(model).options(trying_twice())
+    })
+    .await;
+    assert_eq!(played.failed().kind, ErrorKind::MalformedReply);
+    assert_eq!(played.failed().usage, Usage::new(30, 2));
 }

@@ -34,9 +34,9 @@ const WIRE: &str = "anthropic";
 /// those before: what each of them accepts.
 ///
 /// A reasoning effort of `low`, `medium`, `high` or another word of the provider goes to Claude
-/// 4.6 and later as it is, with adaptive thinking. Earlier models get a share of the output limit
-/// to think in: 10 % for `minimal`, 20 % for `low`, 50 % for `medium`, 80 % for `high`, 95 %
-/// for `xhigh` and `max`. `none` switches thinking off.
+/// 4.6 and later as it is, with adaptive thinking; 4.6 has no `xhigh` and is told `max`. Earlier
+/// models get a share of the output limit to think in: 10 % for `minimal`, 20 % for `low`, 50 %
+/// for `medium`, 80 % for `high`, 95 % for `xhigh` and `max`. `none` switches thinking off.
 ///
 /// ```
 /// use siumai_core::model::LanguageModel;
@@ -130,7 +130,11 @@ impl AnthropicBuilder {
 
     /// Offers a tool that the provider executes, in its own words.
     ///
-    /// Its calls are no tool calls of a reply. They go back to the provider with the message.
+    /// Its calls are no tool calls of a reply. They go back to the provider with the message, and
+    /// code that it runs goes on in the container in which it ran for the reply before.
+    ///
+    /// A tool that the provider describes and that is executed here, such as its memory, is told
+    /// in these words where the run has a tool of the same name.
     ///
     /// ```
     /// use serde_json::json;

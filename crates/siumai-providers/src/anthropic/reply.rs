@@ -12,7 +12,7 @@ use self::block::Block;
 use super::{WIRE, wire};
 use crate::{
     http::{Fault, Reported},
-    json::Text,
+    json::{Text, plain_word},
     reply::{Events, Progress, ReplyReader},
     sse,
 };
@@ -24,6 +24,8 @@ pub(crate) struct Reader {
     wire: String,
     has_begun: bool,
     blocks: Vec<Block>,
+    /// Where the provider has run code for it.
+    container: Option<String>,
     finish_reason: Option<FinishReason>,
     usage: Option<wire::Usage>,
 }
@@ -35,6 +37,7 @@ impl Reader {
             wire: wire.to_owned(),
             has_begun: false,
             blocks: Vec::new(),
+            container: None,
             finish_reason: None,
             usage: None,
         }
@@ -77,6 +80,7 @@ impl ReplyReader for Reader {
             Some("content_block_stop") => self.close(read.index, events),
             Some("message_delta") => {
                 self.count(read.usage);
+                self.contain(delta.container);
                 self.end(delta.stop_reason, delta.stop_details, events);
             }
             Some("message_stop") => return Ok(Progress::Done(self.finish(events))),
@@ -86,6 +90,7 @@ impl ReplyReader for Reader {
                 if let Some(error) = Self::read_error(data).filter(|_| kind.is_none()) {
                     return Err(Fault::Reported(error));
                 }
+                let kind = kind.map(plain_word);
                 tracing::trace!(kind, "an event of a kind that is not known was skipped");
             }
         }
@@ -93,7 +98,7 @@ impl ReplyReader for Reader {
     }
 
     fn read_whole(&mut self, body: &[u8], events: &mut Events) -> Result<(), Fault> {
-        let mut reply: wire::Reply<'_> = match serde_json::from_slice(body) {
+        let reply: wire::Reply<'_> = match serde_json::from_slice(body) {
             Err(error) if error.is_eof() => return Err(Fault::Incomplete),
             read => read.map_err(|error| Fault::malformed(&error, body))?,
         };
@@ -101,9 +106,7 @@ impl ReplyReader for Reader {
             let said = Self::read_error(body).map(Fault::Reported);
             return Err(said.unwrap_or_else(|| Fault::malformed(&"it has no content", body)));
         }
-        let (stop_reason, details) = (reply.stop_reason.take(), reply.stop_details.take());
         self.begin(reply, events)?;
-        self.end(stop_reason, details, events);
         let finish = self.finish(events);
         events.push_back(finish);
         Ok(())
@@ -122,10 +125,12 @@ impl Reader {
             events.push_back(ModelEvent::start(id, model));
         }
         self.count(reply.usage);
+        self.contain(reply.container);
         for (index, block) in (0..).zip(reply.content.unwrap_or_default()) {
             self.open(Some(index), block, events)?;
             self.close(Some(index), events);
         }
+        self.end(reply.stop_reason, reply.stop_details, events);
         Ok(())
     }
 
@@ -179,6 +184,12 @@ impl Reader {
         self.finish_reason = Some(reason);
     }
 
+    fn contain(&mut self, container: Option<&RawValue>) {
+        let told = container.and_then(|it| serde_json::from_str(it.get()).ok());
+        let told = told.and_then(|it: wire::Container<'_>| it.id).map(String::from);
+        self.container = told.filter(|it| !it.is_empty()).or(self.container.take());
+    }
+
     /// Later counts include the earlier ones; what is not repeated still holds.
     fn count(&mut self, used: Option<wire::Usage>) {
         let Some(used) = used else { return };
@@ -200,7 +211,7 @@ impl Reader {
             block.close(events);
         }
         if let Some(origin) = self.origin() {
-            events.push_back(ModelEvent::Origin(Origin::new(&self.wire, origin)));
+            events.push_back(ModelEvent::Origin(origin));
         }
         let reason = self.finish_reason.take();
         let reason = reason.unwrap_or_else(|| FinishReason::Other(String::new()));
@@ -208,7 +219,7 @@ impl Reader {
     }
 
     /// The message as it goes back, if it can.
-    fn origin(&self) -> Option<String> {
+    fn origin(&self) -> Option<Origin> {
         // A call without an id will be known by one that its block has not.
         if self.blocks.iter().filter_map(Block::call_id).any(str::is_empty) {
             return None;
@@ -220,7 +231,11 @@ impl Reader {
         if blocks.is_empty() {
             return None;
         }
-        serde_json::to_string(&blocks).ok()
+        let origin = Origin::new(&self.wire, serde_json::to_string(&blocks).ok()?);
+        Some(match &self.container {
+            Some(container) => origin.with_context(container),
+            None => origin,
+        })
     }
 }
 
@@ -257,7 +272,11 @@ fn parse_event(data: &[u8]) -> Result<wire::Event<'_>, Fault> {
 }
 
 fn reported(data: &[u8]) -> Fault {
-    Fault::Reported(Reader::read_error(data).unwrap_or_default())
+    let plain = || Reported {
+        message: Some(String::from_utf8_lossy(data).into_owned()),
+        ..Reported::default()
+    };
+    Fault::Reported(Reader::read_error(data).unwrap_or_else(plain))
 }
 
 fn finish_reason(word: &str) -> FinishReason {

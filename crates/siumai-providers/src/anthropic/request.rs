@@ -1,6 +1,7 @@
 //! Writes a request as Messages wants it.
 mod claude;
 mod history;
+mod schema;
 mod settings;
 
 use std::borrow::Cow;
@@ -59,6 +60,7 @@ pub(super) fn question(
     for message in request.messages() {
         history.push(message)?;
     }
+    let container = history.container().filter(|_| runs_code(request, manner));
     let (messages, mut warnings) = history.finish()?;
     let told = settings::told(&Asked { model, version, wire: &manner.wire, request });
     warnings.extend(told.warnings);
@@ -71,7 +73,7 @@ pub(super) fn question(
         stream: !request.is_whole(),
         temperature: told.temperature,
         top_p: told.top_p,
-        stop_sequences: &settings.stop_sequences,
+        stop_sequences: told.stop_sequences,
         output_config: told.output_config,
         cache_control: mark,
         system: system(request, mark),
@@ -80,6 +82,7 @@ pub(super) fn question(
         tool_choice: tool_choice(request).filter(|_| !tools.is_empty()),
         tools,
         thinking: told.thinking,
+        container,
     };
     let body = body(&wire, settings).map_err(|error| LlmError::invalid_input(error.to_string()))?;
     Ok(Question { body, warnings })
@@ -94,6 +97,11 @@ fn body(request: &impl Serialize, settings: &Settings) -> serde_json::Result<Byt
         fields.extend(settings.extra.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
     serde_json::to_vec(&body).map(Bytes::from)
+}
+
+/// Whether the provider may run code for the reply, which is the one use of a container.
+fn runs_code(request: &ChatRequest, manner: &Manner) -> bool {
+    !manner.hosted_tools.is_empty() || request.settings().extra.contains_key("tools")
 }
 
 /// The texts that hold for the whole conversation, the last of them marked.
@@ -112,14 +120,17 @@ fn system(request: &ChatRequest, mark: Option<CacheControl>) -> Vec<wire::System
 }
 
 /// The tools, the last of them marked. Those of the provider come first: they are the same in
-/// every step.
+/// every step. One that only the provider's words describe, and that is executed here, is there
+/// twice and told in those words.
 fn tools<'a>(
     request: &'a ChatRequest,
     manner: &'a Manner,
     mark: Option<CacheControl>,
 ) -> Vec<wire::Tool<'a>> {
     let hosted = manner.hosted_tools.iter().map(wire::Tool::Hosted);
-    let ours = request.tools().iter().map(|it| tool(it, manner.strict_tools));
+    let is_told = |tool: &Tool| manner.hosted_tools.iter().any(|it| it["name"] == *tool.name());
+    let ours = request.tools().iter().filter(|it| !is_told(it));
+    let ours = ours.map(|it| tool(it, manner.strict_tools));
     let mut tools: Vec<_> = hosted.chain(ours).collect();
     if let Some(wire::Tool::Function { cache_control, .. }) = tools.last_mut() {
         *cache_control = mark;

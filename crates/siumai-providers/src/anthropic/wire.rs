@@ -27,7 +27,7 @@ pub(super) struct Request<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) top_p: Option<f64>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub(super) stop_sequences: &'a [String],
+    pub(super) stop_sequences: Vec<&'a str>,
     #[serde(skip_serializing_if = "OutputConfig::is_empty")]
     pub(super) output_config: OutputConfig<'a>,
     /// Marks the last block of the request, whichever that is: a mark in the block itself
@@ -43,6 +43,10 @@ pub(super) struct Request<'a> {
     pub(super) tool_choice: Option<ToolChoice<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) thinking: Option<Thinking>,
+    /// Where the code of the replies before has run, which knows their files and waits for
+    /// results of the tools that it calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) container: Option<&'a str>,
 }
 
 #[derive(Default, Serialize)]
@@ -62,7 +66,7 @@ impl OutputConfig<'_> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum OutputFormat<'a> {
-    JsonSchema { schema: &'a Value },
+    JsonSchema { schema: Cow<'a, Value> },
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -141,7 +145,7 @@ pub(super) enum Block<'a> {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Source<'a> {
     Base64 { media_type: &'a str, data: Cow<'a, str> },
-    Text { media_type: &'static str, data: &'a str },
+    Text { media_type: &'static str, data: Cow<'a, str> },
     Url { url: &'a str },
 }
 
@@ -213,7 +217,17 @@ pub(super) struct Reply<'a> {
     pub(super) stop_reason: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) stop_details: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) container: Option<&'a RawValue>,
     pub(super) usage: Option<Usage>,
+}
+
+/// Where the provider runs code.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Container<'a> {
+    #[serde(borrow)]
+    pub(super) id: Option<Text<'a>>,
 }
 
 /// More of a block, or of the message itself.
@@ -234,6 +248,8 @@ pub(super) struct Delta<'a> {
     pub(super) stop_reason: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) stop_details: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) container: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]

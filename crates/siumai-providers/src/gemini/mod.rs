@@ -1,4 +1,5 @@
 //! Gemini: `generateContent` and `streamGenerateContent` of Google's Generative Language API.
+mod failure;
 mod origin;
 mod reply;
 mod request;

@@ -1,15 +1,22 @@
 //! Reads the replies of Gemini, whole or in pieces, by one path.
 //!
 //! A stream has no end marker: it is whole if its last piece says why it ended.
+mod pieces;
+mod sources;
+
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 use siumai_core::{
     model::{Delta, ModelEvent, ToolCallDelta},
     types::{ContentPart, FinishReason, Media, Origin, Source, Usage},
 };
 
+use self::{
+    pieces::OpenCall,
+    sources::{pages, sources},
+};
 use super::{
-    WIRE,
+    WIRE, failure,
     origin::OriginParts,
     wire::{self, Candidate, PlainText, SaidCall, SaidPart},
 };
@@ -28,6 +35,8 @@ pub(crate) struct Reader {
     has_begun: bool,
     has_candidate: bool,
     calls: usize,
+    /// The call whose arguments are coming in.
+    open_call: Option<OpenCall>,
     sources: Vec<Source>,
     parts: OriginParts,
     /// Code that the provider runs itself, whose result has not come yet.
@@ -39,7 +48,7 @@ pub(crate) struct Reader {
 
 impl ReplyReader for Reader {
     fn read_error(body: &[u8]) -> Option<Reported> {
-        wire::error(&serde_json::from_slice(body).ok()?)
+        failure::error(&serde_json::from_slice(body).ok()?)
     }
 
     fn read_event(
@@ -89,7 +98,7 @@ impl Reader {
     /// The one path.
     fn read(&mut self, reply: wire::Reply<'_>, events: &mut Events) -> Result<(), Fault> {
         if let Some(error) = reply.error {
-            return Err(Fault::Reported(wire::error(&error).unwrap_or_default()));
+            return Err(Fault::Reported(failure::error(&error).unwrap_or_default()));
         }
         if let Some(blocked) = reply.prompt_feedback.and_then(blocked) {
             return Err(Fault::Reported(blocked));
@@ -105,12 +114,18 @@ impl Reader {
 
     fn go_on(&mut self, candidate: Candidate<'_>, events: &mut Events) -> Result<(), Fault> {
         self.has_candidate = true;
-        let (grounding, citations) = (candidate.grounding_metadata, candidate.citation_metadata);
         for part in candidate.content.unwrap_or_default().parts {
             self.say(part, events)?;
         }
+        let (grounding, citations) = (candidate.grounding_metadata, candidate.citation_metadata);
         for source in sources(grounding.as_ref(), citations.as_ref()) {
             self.cite(source, events);
+        }
+        for page in pages(candidate.url_context_metadata.as_ref()) {
+            // One that is told with its title already says more.
+            if self.sources.iter().all(|it| it.url.as_deref() != Some(page)) {
+                self.cite(Source::url(page), events);
+            }
         }
         if let Some(reason) = candidate.finish_reason.filter(|it| !it.as_str().is_empty()) {
             self.finish_reason = Some(reason.into());
@@ -122,6 +137,7 @@ impl Reader {
         if let Ok(PlainText { text, thought }) = serde_json::from_str(part.get()) {
             if !text.as_str().is_empty() {
                 self.reopen(false);
+                self.close_call(events);
                 self.parts.push_text(text.as_str(), thought == Some(true));
                 self.push(text_delta(text, thought), events);
             }
@@ -129,6 +145,10 @@ impl Reader {
         }
         let said: SaidPart<'_> = parse(part.get().as_bytes())?;
         self.reopen(said.executable_code.is_some());
+        if said.function_call.as_ref().is_some_and(is_piece) {
+            return self.go_on_calling(said, part, events);
+        }
+        self.close_call(events);
         self.parts.push_part(part.get());
         if let Some(delta) = self.delta(said, part)? {
             self.push(delta, events);
@@ -184,6 +204,65 @@ impl Reader {
         }))
     }
 
+    fn go_on_calling(
+        &mut self,
+        said: SaidPart<'_>,
+        part: &RawValue,
+        events: &mut Events,
+    ) -> Result<(), Fault> {
+        let Some(call) = said.function_call else { return Ok(()) };
+        if let Some(name) = call.name.map(String::from).filter(|it| !it.is_empty()) {
+            self.close_call(events);
+            let id = call.id.map(String::from).filter(|it| !it.is_empty());
+            let begin =
+                ToolCallDelta { id: id.clone(), ..ToolCallDelta::begin(self.calls, "", &*name) };
+            self.push(Delta::tool_call(begin), events);
+            self.open_call = Some(OpenCall::new(self.calls, id, name));
+            self.calls += 1;
+        }
+        let fault = |why: &str| Fault::malformed(&why, part.get().as_bytes());
+        let Some(open) = &mut self.open_call else {
+            // An end of what has ended.
+            let is_end = call.partial_args.is_none();
+            return if is_end { Ok(()) } else { Err(fault("a piece belongs to no function call")) };
+        };
+        if let Some(args) = call.args {
+            open.add_whole(parse(args.get().as_bytes())?);
+        }
+        for piece in call.partial_args.into_iter().flatten() {
+            open.add(piece).ok_or_else(|| fault("a piece of a function call has no place"))?;
+        }
+        open.signature = said.thought_signature.filled().or(open.signature.take());
+        if call.will_continue != Some(true) {
+            self.close_call(events);
+        }
+        Ok(())
+    }
+
+    /// The call that is open, if any, is whole.
+    fn close_call(&mut self, events: &mut Events) {
+        if let Some(call) = self.open_call.take() {
+            let arguments = call.arguments();
+            self.end_call(&call, arguments, events);
+        }
+    }
+
+    /// The reply ended in the midst of the call that is open: its arguments break off, as they do
+    /// where they come as text.
+    fn cut_off_call(&mut self, events: &mut Events) {
+        if let Some(call) = self.open_call.take() {
+            let mut arguments = call.arguments();
+            arguments.pop();
+            self.end_call(&call, arguments, events);
+        }
+    }
+
+    fn end_call(&mut self, call: &OpenCall, arguments: String, events: &mut Events) {
+        self.parts.push_part(&call.to_part());
+        let arguments = ToolCallDelta::arguments(call.index, arguments);
+        self.push(Delta::tool_call(arguments), events);
+    }
+
     fn cite(&mut self, source: Source, events: &mut Events) {
         // Each piece of a stream may repeat all that were told before.
         if !self.sources.contains(&source) {
@@ -206,6 +285,11 @@ impl Reader {
 
     fn finish(&mut self, reason: &str, events: &mut Events) -> ModelEvent {
         self.begin(events);
+        if reason == "STOP" {
+            self.close_call(events);
+        } else {
+            self.cut_off_call(events);
+        }
         if let Some(parts) = std::mem::take(&mut self.parts).finish() {
             events.push_back(ModelEvent::Origin(Origin::new(WIRE, parts)));
         }
@@ -236,23 +320,11 @@ fn media_part(media: Media) -> ContentPart {
     }
 }
 
-/// Where the model says that it has something from.
-fn sources(grounding: Option<&Value>, citations: Option<&Value>) -> Vec<Source> {
-    let chunks = grounding.and_then(|it| it["groundingChunks"].as_array());
-    let chunks = chunks.into_iter().flatten().filter_map(|chunk| {
-        ["web", "retrievedContext", "maps"].iter().find_map(|kind| chunk.get(kind))
-    });
-    let citations = citations.and_then(|it| it["citationSources"].as_array());
-    chunks.chain(citations.into_iter().flatten()).filter_map(source).collect()
-}
-
-fn source(told: &Value) -> Option<Source> {
-    let text = |field| told[field].as_str().filter(|it| !it.is_empty()).map(str::to_owned);
-    let mut source = Source::default();
-    source.url = text("uri");
-    source.title = text("title");
-    source.quote = text("text");
-    (source != Source::default()).then_some(source)
+/// Whether a call is none by itself: its arguments come in pieces, and this is one, or the
+/// empty one that ends them.
+fn is_piece(call: &SaidCall<'_>) -> bool {
+    let is_empty = call.name.is_none() && call.args.is_none();
+    is_empty || call.will_continue == Some(true) || call.partial_args.is_some()
 }
 
 fn blocked(feedback: wire::PromptFeedback) -> Option<Reported> {

@@ -110,6 +110,8 @@ struct Contents<'a> {
     calls: Vec<Call<'a>>,
     /// The results since then.
     results: Vec<&'a ToolResult>,
+    /// What tools have brought beside their results.
+    beside: Vec<Part<'a>>,
 }
 
 struct Call<'a> {
@@ -124,8 +126,9 @@ impl<'a> Contents<'a> {
         generation: Generation,
         warnings: &mut Vec<Warning>,
     ) -> Result<Vec<wire::Content<'a>>, LlmError> {
-        let (done, calls, results) = (Vec::new(), Vec::new(), Vec::new());
-        let mut all = Self { generation, done, calls, results };
+        let (done, calls) = (Vec::new(), Vec::new());
+        let (results, beside) = (Vec::new(), Vec::new());
+        let mut all = Self { generation, done, calls, results, beside };
         for message in request.messages() {
             all.results.extend(message.tool_results().map(|it| &**it));
             match message.role() {
@@ -134,7 +137,7 @@ impl<'a> Contents<'a> {
                         "a message with the role `tool` has no tool result; make it with `ChatMessage::tool`",
                     ));
                 }
-                Role::Tool => {}
+                Role::Tool => all.beside.extend(message.content().iter().filter_map(part)),
                 Role::Assistant => all.push_model(message),
                 Role::User => all.push_user(message),
                 Role::System => {
@@ -208,8 +211,8 @@ impl<'a> Contents<'a> {
             let id = place(&result).and_then(|at| calls[at].wire_id.clone());
             Part::FunctionResponse { function_response: function_response(id, result) }
         });
-        let parts = Parts::Written(parts.collect());
-        self.done.push(wire::Content { role: "user", parts });
+        let parts = parts.chain(std::mem::take(&mut self.beside)).collect();
+        self.done.push(wire::Content { role: "user", parts: Parts::Written(parts) });
     }
 }
 
@@ -237,11 +240,21 @@ fn part(part: &ContentPart) -> Option<Part<'_>> {
 
 fn media_part(media: &Media) -> Option<Part<'_>> {
     if let Media::Url { url, .. } = media {
+        if let Some(inline_data) = of_data_url(url) {
+            return Some(Part::InlineData { inline_data });
+        }
         let file_data = wire::FileData { mime_type: media.media_type(), file_uri: url };
         return Some(Part::FileData { file_data });
     }
-    let inline_data = wire::Blob { mime_type: media.media_type()?, data: media.base64()? };
+    let inline_data = wire::Blob { mime_type: media.media_type()?, data: media.base64()?.into() };
     Some(Part::InlineData { inline_data })
+}
+
+/// What a `data:` URL (RFC 2397) holds, which the provider does not fetch.
+fn of_data_url(url: &str) -> Option<wire::Blob<'_>> {
+    let (head, data) = url.strip_prefix("data:")?.split_once(',')?;
+    let mime_type = head.strip_suffix(";base64")?.split(';').next()?;
+    Some(wire::Blob { mime_type, data: data.into() })
 }
 
 fn function_call(call: &ToolCall) -> wire::FunctionCall<'_> {
@@ -258,10 +271,11 @@ fn function_response<'a>(
     id: Option<Cow<'a, str>>,
     result: &'a ToolResult,
 ) -> wire::FunctionResponse<'a> {
+    let note = result.note.as_deref();
     let response = match &result.output {
-        error if result.is_error() => Fields::Error { error },
-        Value::Object(fields) => Fields::Object(fields),
-        other => Fields::Result { result: other },
+        error if result.is_error() => Fields::Error { error, note },
+        Value::Object(fields) if note.is_none() => Fields::Object(fields),
+        other => Fields::Result { result: other, note },
     };
     wire::FunctionResponse { id, name: &result.name, response }
 }
@@ -346,6 +360,12 @@ fn thinking(
         }
         "medium" => (8192, "MEDIUM"),
         "high" => (24_576, "HIGH"),
+        "xhigh" | "max" => {
+            warn(format!(
+                "Gemini's highest reasoning effort is `high`, which was sent for `{effort}`"
+            ));
+            (24_576, "HIGH")
+        }
         other => {
             warn(format!("Gemini has no reasoning effort `{other}`; it was left out"));
             return None;

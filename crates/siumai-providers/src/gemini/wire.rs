@@ -2,17 +2,13 @@
 //!
 //! What comes back borrows its text from the bytes that arrived, and takes what can be
 //! understood: `null` for absent, numbers of any sort.
-use std::{borrow::Cow, time::Duration};
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
-use serde_json::{Map, Value, value::RawValue};
-use siumai_core::ErrorKind;
+use serde_json::{Map, Number, Value, value::RawValue};
 
 use super::schema::Schema;
-use crate::{
-    http::Reported,
-    json::{Count, Few, Text},
-};
+use crate::json::{Count, Few, MaybeText, Text};
 
 /// The body of a request. The fields are in this order on the wire: what may change from
 /// step to step comes after the contents, so that their bytes stay where they are.
@@ -108,7 +104,7 @@ pub(super) enum Part<'a> {
 pub(super) struct Blob<'a> {
     pub(super) mime_type: &'a str,
     /// Base64.
-    pub(super) data: String,
+    pub(super) data: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
@@ -140,9 +136,19 @@ pub(super) struct FunctionResponse<'a> {
 pub(super) enum Fields<'a> {
     Object(&'a Map<String, Value>),
     None {},
-    Arguments { arguments: &'a Value },
-    Result { result: &'a Value },
-    Error { error: &'a Value },
+    Arguments {
+        arguments: &'a Value,
+    },
+    Result {
+        result: &'a Value,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<&'a str>,
+    },
+    Error {
+        error: &'a Value,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<&'a str>,
+    },
 }
 
 #[derive(Serialize)]
@@ -198,6 +204,7 @@ pub(super) struct Candidate<'a> {
     pub(super) finish_reason: Option<Text<'a>>,
     pub(super) grounding_metadata: Option<Value>,
     pub(super) citation_metadata: Option<Value>,
+    pub(super) url_context_metadata: Option<Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -227,6 +234,8 @@ pub(super) struct SaidPart<'a> {
     #[serde(borrow)]
     pub(super) function_call: Option<SaidCall<'a>>,
     #[serde(borrow)]
+    pub(super) thought_signature: MaybeText<'a>,
+    #[serde(borrow)]
     pub(super) inline_data: Option<SaidBlob<'a>>,
     #[serde(borrow)]
     pub(super) file_data: Option<SaidFile<'a>>,
@@ -234,7 +243,7 @@ pub(super) struct SaidPart<'a> {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub(super) struct SaidCall<'a> {
     #[serde(borrow)]
     pub(super) id: Option<Text<'a>>,
@@ -243,6 +252,50 @@ pub(super) struct SaidCall<'a> {
     /// Absent where there are none; `null` is absent too.
     #[serde(borrow)]
     pub(super) args: Option<&'a RawValue>,
+    /// Where the arguments come in pieces.
+    #[serde(borrow)]
+    pub(super) partial_args: Option<Vec<Placed<'a>>>,
+    pub(super) will_continue: Option<bool>,
+}
+
+/// A piece of arguments and where it belongs.
+#[derive(Debug, Deserialize)]
+#[serde(from = "PartialArg<'a>", bound(deserialize = "'de: 'a"))]
+pub(super) struct Placed<'a> {
+    pub(super) json_path: Text<'a>,
+    pub(super) piece: Piece<'a>,
+}
+
+#[derive(Debug)]
+pub(super) enum Piece<'a> {
+    /// More of a text.
+    Text(Text<'a>),
+    Other(Value),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct PartialArg<'a> {
+    #[serde(borrow)]
+    json_path: Option<Text<'a>>,
+    #[serde(borrow)]
+    string_value: Option<Text<'a>>,
+    number_value: Option<Number>,
+    bool_value: Option<bool>,
+}
+
+impl<'a> From<PartialArg<'a>> for Placed<'a> {
+    fn from(arg: PartialArg<'a>) -> Self {
+        let json_path = arg.json_path.unwrap_or_default();
+        let piece = match (arg.string_value, arg.number_value, arg.bool_value) {
+            (Some(text), ..) => Piece::Text(text),
+            (None, Some(number), _) => Piece::Other(number.into()),
+            (None, None, Some(bool)) => Piece::Other(bool.into()),
+            // What else there is is `null`.
+            (None, None, None) => Piece::Other(Value::Null),
+        };
+        Self { json_path, piece }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -304,63 +357,4 @@ pub(super) struct Usage {
     pub(super) thoughts: Count,
     #[serde(rename = "totalTokenCount")]
     pub(super) total: Count,
-}
-
-/// What the body of a refusal, or an event that is an error, says: `{"error": {…}}`, or a list
-/// of one such.
-pub(super) fn error(body: &Value) -> Option<Reported> {
-    let body = body.get(0).unwrap_or(body);
-    let error = body.get("error").filter(|it| !it.is_null()).unwrap_or(body);
-    let message = error["message"].as_str().or(error.as_str());
-    let name = error["status"].as_str();
-    let reported = Reported {
-        status: error["code"].as_u64().and_then(|it| it.try_into().ok()),
-        code: name.map(str::to_owned).or_else(|| error["code"].as_u64().map(|it| it.to_string())),
-        message: message.map(str::to_owned),
-        kind: kind(name.unwrap_or_default(), message.unwrap_or_default(), &error["details"]),
-        retry_after: detail(&error["details"], "retryDelay").and_then(seconds),
-        ..Reported::default()
-    };
-    (reported != Reported::default()).then_some(reported)
-}
-
-/// The sort of an error with one of the names of google.rpc.Code.
-fn kind(name: &str, message: &str, details: &Value) -> Option<ErrorKind> {
-    let says = |words: &str| message.to_ascii_lowercase().contains(words);
-    let is_about_key = || {
-        let reason = detail(details, "reason").unwrap_or_default();
-        matches!(reason, "API_KEY_INVALID" | "API_KEY_EXPIRED")
-            || says("api key not valid")
-            || says("api key expired")
-            // Said where there is no key at all.
-            || says("unregistered callers")
-    };
-    match name {
-        "UNAUTHENTICATED" => Some(ErrorKind::Authentication),
-        "INVALID_ARGUMENT" | "PERMISSION_DENIED" if is_about_key() => {
-            Some(ErrorKind::Authentication)
-        }
-        "INVALID_ARGUMENT" if says("exceeds the maximum number of tokens") => {
-            Some(ErrorKind::ContextTooLong)
-        }
-        "INVALID_ARGUMENT" | "OUT_OF_RANGE" => Some(ErrorKind::InvalidRequest),
-        // A country or a plan for which there is no such model.
-        "PERMISSION_DENIED" | "FAILED_PRECONDITION" => Some(ErrorKind::PermissionDenied),
-        "NOT_FOUND" => Some(ErrorKind::NotFound),
-        "RESOURCE_EXHAUSTED" => Some(ErrorKind::RateLimited),
-        "UNAVAILABLE" => Some(ErrorKind::Overloaded),
-        "DEADLINE_EXCEEDED" => Some(ErrorKind::Timeout),
-        "INTERNAL" | "UNKNOWN" | "ABORTED" | "CANCELLED" | "DATA_LOSS" => Some(ErrorKind::Server),
-        _ => None,
-    }
-}
-
-/// The first `field` of the details.
-fn detail<'a>(details: &'a Value, field: &str) -> Option<&'a str> {
-    details.as_array()?.iter().find_map(|it| it[field].as_str())
-}
-
-/// A google.protobuf.Duration, such as `34.4s`.
-fn seconds(text: &str) -> Option<Duration> {
-    Duration::try_from_secs_f64(text.strip_suffix('s')?.parse().ok()?).ok()
 }

@@ -1,16 +1,21 @@
 //! One exchange with a provider, and how its failures are told.
-use std::time::Duration;
-
 use bytes::Bytes;
 use siumai_core::{ErrorKind, LlmError};
 
-use super::{Endpoint, Fault, HttpResponse, Reported, body::Whole, failure::kind_of_status, shown};
+use super::{
+    Endpoint, Fault, HttpResponse, Reported, advice::Advice, body::Whole, failure::kind_of_status,
+    shown,
+};
 
 /// How much of an error's body is read, in bytes.
 const ERROR_BODY: usize = 64 * 1024;
 
 /// How much of what can't be read an error shows, in characters.
 const EXCERPT: usize = 120;
+
+/// What providers call the header with their id of a request: most, Anthropic, Azure, Mistral.
+const REQUEST_IDS: [&str; 4] =
+    ["x-request-id", "request-id", "apim-request-id", "mistral-correlation-id"];
 
 /// One exchange with an endpoint: what its errors have to name.
 #[derive(Debug)]
@@ -27,8 +32,8 @@ impl<'a> Call<'a> {
         model: &'a str,
         response: &HttpResponse,
     ) -> Self {
-        let id = response.header("x-request-id").or_else(|| response.header("request-id"));
-        let request_id = id.map(str::to_owned);
+        let id = REQUEST_IDS.iter().find_map(|name| response.header(name));
+        let request_id = id.map(|id| endpoint.quote(id));
         tracing::debug!(
             provider = endpoint.provider(),
             model,
@@ -73,8 +78,18 @@ impl<'a> Call<'a> {
         self.identified(LlmError::new(kind, message).with_status(status))
     }
 
+    /// The provider's id of the request.
+    pub(crate) fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// The error of a transport, in the midst of an answer.
+    pub(crate) fn lost(&self, error: LlmError) -> LlmError {
+        self.identified(self.endpoint.scrubbed(error))
+    }
+
     /// `error` with the provider's id of the request.
-    pub(crate) fn identified(&self, error: LlmError) -> LlmError {
+    fn identified(&self, error: LlmError) -> LlmError {
         match &self.request_id {
             Some(id) => error.with_request_id(id),
             None => error,
@@ -86,7 +101,8 @@ impl<'a> Call<'a> {
         response: HttpResponse,
         read_error: fn(&[u8]) -> Option<Reported>,
     ) -> LlmError {
-        let (status, wait) = (response.status, retry_after(&response));
+        let status = response.status;
+        let advice = Advice::of(&response, self.endpoint.clock());
         if (300..400).contains(&status) {
             return self.redirected(&response);
         }
@@ -95,7 +111,7 @@ impl<'a> Call<'a> {
         let body = response.body.read_whole(ERROR_BODY).await;
         let body = body.map_or_else(|_| Bytes::new(), Whole::into_bytes);
         if is_html || looks_like_html(&body) {
-            return with_wait(self.web_page(status), wait);
+            return advice.on(self.web_page(status));
         }
         let plain = || Reported {
             message: Some(String::from_utf8_lossy(&body).into_owned()),
@@ -104,13 +120,14 @@ impl<'a> Call<'a> {
         let mut reported = read_error(&body).unwrap_or_else(plain);
         reported.status = Some(status);
         let error = self.reported(reported).with_status(status);
-        with_wait(self.identified(error), wait)
+        advice.on(self.identified(error))
     }
 
     fn redirected(&self, response: &HttpResponse) -> LlmError {
         let from = self.endpoint.url();
         let to = response.header("location").and_then(|location| from.join(location).ok());
-        let to = to.map_or_else(|| "elsewhere".to_owned(), |url| format!("to {}", shown(&url)));
+        let to = to.map(|url| format!("to {}", self.endpoint.quote(&shown(&url))));
+        let to = to.unwrap_or_else(|| "elsewhere".to_owned());
         let message =
             format!("{} redirects {to}; set the base URL to where the API is", shown(from));
         let error = LlmError::new(kind_of_status(response.status), message);
@@ -124,7 +141,10 @@ impl<'a> Call<'a> {
             .filter(|text| !text.is_empty())
             .unwrap_or_else(|| "it does not say why".to_owned());
         let error = LlmError::new(kind, self.message(kind, &said));
-        let error = with_wait(error, reported.retry_after);
+        let error = match reported.retry_after {
+            Some(wait) => error.with_retry_after(wait),
+            None => error,
+        };
         match reported.code.or(reported.category) {
             Some(code) => error.with_code(self.endpoint.quote(&code)),
             None => error,
@@ -161,19 +181,4 @@ pub(crate) fn looks_like_html(body: &[u8]) -> bool {
     let body = body.trim_ascii_start();
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     body.first() == Some(&b'<')
-}
-
-/// How long the provider asks to wait: `retry-after-ms`, or `retry-after` in seconds.
-fn retry_after(response: &HttpResponse) -> Option<Duration> {
-    let number = |name| response.header(name)?.trim().parse::<f64>().ok();
-    let seconds =
-        number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after"))?;
-    Duration::try_from_secs_f64(seconds).ok()
-}
-
-fn with_wait(error: LlmError, wait: Option<Duration>) -> LlmError {
-    match wait {
-        Some(wait) => error.with_retry_after(wait),
-        None => error,
-    }
 }

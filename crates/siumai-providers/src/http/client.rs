@@ -16,12 +16,18 @@ use super::{Body, HttpRequest, HttpResponse, Transport, Url, shown};
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a server may say nothing, before its answer or in the midst of it. A model that
+/// thinks before it says anything is silent for minutes; a run has timeouts of its own.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+
 /// How long the end of a body may take to arrive once the reply in it has ended. A server
 /// that leaves its stream open costs this once a reply, and the connection.
 const DRAIN_PATIENCE: Duration = Duration::from_millis(200);
 
 /// A pooled HTTP client: connections are used again, answers may be gzipped, a proxy is
 /// taken from the system's settings. Cloning it shares the pool.
+///
+/// A connection may take 10 seconds to be made, and a server may be silent for ten minutes.
 ///
 /// It follows no redirect, since a POST may arrive at its end as a GET, and makes no
 /// second attempt.
@@ -53,6 +59,7 @@ impl HttpClient {
     fn build(builder: reqwest::ClientBuilder) -> Result<Self, LlmError> {
         let built = builder
             .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(IDLE_TIMEOUT)
             .redirect(Policy::none())
             .referer(false)
             .build();
@@ -88,6 +95,8 @@ fn no_answer(error: &reqwest::Error, url: &Url) -> LlmError {
             shown(url)
         );
         (ErrorKind::Connection, message)
+    } else if error.is_timeout() && !error.is_connect() {
+        (ErrorKind::Timeout, silent(&address))
     } else if error.is_timeout() {
         let seconds = CONNECT_TIMEOUT.as_secs();
         let message = format!(
@@ -110,10 +119,18 @@ fn no_answer(error: &reqwest::Error, url: &Url) -> LlmError {
 
 fn broken_off(error: &reqwest::Error, url: &Url) -> LlmError {
     let (address, cause) = (address(url), root_cause(error));
+    if error.is_timeout() {
+        return LlmError::new(ErrorKind::Timeout, silent(&address));
+    }
     LlmError::new(
         ErrorKind::IncompleteReply,
         format!("the answer of {address} broke off before its end: {cause}"),
     )
+}
+
+fn silent(address: &str) -> String {
+    let seconds = IDLE_TIMEOUT.as_secs();
+    format!("{address} said nothing for {seconds} s; try again, or ask for less at a time")
 }
 
 /// The error beneath all others. It is the one that says what happened, and it knows no URL.

@@ -8,7 +8,7 @@ use siumai_core::LlmError;
 
 use super::{
     Call, HeaderMap, HeaderName, HeaderValue, HttpClient, HttpRequest, HttpResponse, Reported,
-    Transport, Url, shown,
+    Transport, Url, clock::Clock, secrets::Secrets, shown,
 };
 
 /// How much of a provider's own words an error repeats, in characters.
@@ -20,9 +20,9 @@ pub(crate) struct Endpoint {
     url: Url,
     headers: HeaderMap,
     has_key: bool,
-    /// What must not be shown, whoever sends it back.
-    secrets: Vec<SecretString>,
+    secrets: Secrets,
     transport: Arc<dyn Transport>,
+    clock: Clock,
 }
 
 /// What an [`Endpoint`] is made of, unchecked.
@@ -57,10 +57,7 @@ impl EndpointBuilder {
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
         let user_agent = concat!("siumai/", env!("CARGO_PKG_VERSION"));
         headers.insert(USER_AGENT, HeaderValue::from_static(user_agent));
-        let in_url = url.password().into_iter().map(Into::into);
-        let in_query = url.query_pairs().map(|(_, value)| value);
-        let mut secrets: Vec<_> =
-            in_url.chain(in_query).map(|it| SecretString::from(it.into_owned())).collect();
+        let mut secrets = Secrets::of_url(&url);
         for (name, value) in self.open_headers {
             let (name, mut value) = header(name, &value.into())?;
             value.set_sensitive(false);
@@ -71,19 +68,20 @@ impl EndpointBuilder {
             let (name, value) = key_header(self.key_header, &self.provider, &key)?;
             headers.insert(name, value);
             has_key = true;
-            secrets.push(SecretString::from(key.expose_secret().trim()));
+            secrets.add(key.expose_secret());
         }
         for (name, value) in self.headers {
             let (name, held) = header(&name, &value)?;
             has_key |= name == AUTHORIZATION;
             headers.insert(name, held);
-            secrets.push(value);
+            secrets.add(value.expose_secret());
         }
         let transport = match self.transport {
             Some(transport) => transport,
             None => Arc::new(HttpClient::for_host(&url)?),
         };
-        Ok(Endpoint { provider: self.provider, url, headers, has_key, secrets, transport })
+        let (provider, clock) = (self.provider, Clock::default());
+        Ok(Endpoint { provider, url, headers, has_key, secrets, transport, clock })
     }
 }
 
@@ -104,6 +102,7 @@ impl Endpoint {
             has_key: self.has_key,
             secrets: self.secrets.clone(),
             transport: Arc::clone(&self.transport),
+            clock: self.clock,
         }
     }
 
@@ -124,6 +123,10 @@ impl Endpoint {
         self.has_key
     }
 
+    pub(super) fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// Posts `body` and brings the answer, if it is one of success. `read_error` reads a
     /// refusal's body.
     pub(crate) async fn post<'a>(
@@ -133,7 +136,8 @@ impl Endpoint {
         read_error: fn(&[u8]) -> Option<Reported>,
     ) -> Result<(Call<'a>, HttpResponse), LlmError> {
         let (url, headers) = (self.url.clone(), self.headers.clone());
-        let response = self.transport.send(HttpRequest { url, headers, body }).await?;
+        let sent = self.transport.send(HttpRequest { url, headers, body }).await;
+        let response = sent.map_err(|error| self.scrubbed(error))?;
         let call = Call::answered(self, model, &response);
         if response.is_success() {
             return Ok((call, response));
@@ -143,18 +147,26 @@ impl Endpoint {
 
     /// `text` of somebody else without any secret of ours, and not too long.
     pub(super) fn quote(&self, text: &str) -> String {
-        let mut text = text.trim().to_owned();
-        for secret in &self.secrets {
-            let secret = secret.expose_secret();
-            if !secret.is_empty() && text.contains(secret) {
-                text = text.replace(secret, "[secret]");
-            }
-        }
+        let mut text = self.secrets.taken_out_of(text.trim());
         if let Some((end, _)) = text.char_indices().nth(ERROR_TEXT) {
             text.truncate(end);
             text.push('…');
         }
         text.trim_end_matches('.').to_owned()
+    }
+
+    /// `error` as it is, unless whoever made it put a secret of ours into it.
+    pub(super) fn scrubbed(&self, error: LlmError) -> LlmError {
+        let source = std::error::Error::source(&error);
+        if !self.secrets.is_in(&format!("{error} {source:?}")) {
+            return error;
+        }
+        let clean = LlmError::new(error.kind(), self.quote(error.message()));
+        let clean = clean.with_retryable(error.is_retryable());
+        match error.retry_after() {
+            Some(wait) => clean.with_retry_after(wait),
+            None => clean,
+        }
     }
 }
 

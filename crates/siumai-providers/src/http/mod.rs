@@ -2,11 +2,14 @@
 //!
 //! [`Transport`] is the seam: [`HttpClient`] is the one with a socket, a test or a
 //! recorder brings its own.
+mod advice;
 mod body;
 mod call;
 mod client;
+mod clock;
 mod endpoint;
 mod failure;
+mod secrets;
 
 use std::fmt;
 

@@ -14,10 +14,18 @@ fn text_without_escapes_is_borrowed() {
 }
 
 #[test]
+fn a_number_may_stand_for_text() {
+    let texts = ["7", "-7", "7.5"].map(|json| String::from(read::<Text<'_>>(json)));
+    assert_eq!(texts, ["7", "-7", "7.5"]);
+}
+
+#[test]
 fn json_may_come_as_text_or_as_itself() {
     let text = |json| String::from(read::<JsonText<'_>>(json));
     assert_eq!(text(r#""{\"a\": 1}""#), r#"{"a": 1}"#);
     assert_eq!(text(r#"{"b": [1, "x"], "a": null}"#), r#"{"b":[1,"x"],"a":null}"#);
+    assert_eq!(text(r#"[1, {"a": 2}]"#), r#"[1,{"a":2}]"#);
+    assert_eq!(text("null"), "");
 }
 
 #[test]
@@ -43,4 +51,11 @@ fn anything_but_text_is_no_text() {
     let others = [r#""""#, "null", "true", "7", "-7", "7.5", r#"["a", 1]"#, r#"{"a": {"b": []}}"#];
     assert_eq!(others.map(text), [const { None }; 8]);
     assert!(matches!(read::<MaybeText<'_>>(r#""a""#), MaybeText(Some(Text(Cow::Borrowed("a"))))));
+}
+
+#[test]
+fn only_plain_words_are_logged() {
+    assert_eq!(plain_word("response.output_item.done"), "response.output_item.done");
+    assert_eq!(plain_word("sk-canary-4f1d2b"), "no plain word");
+    assert_eq!(plain_word(&"a".repeat(65)), "no plain word");
 }

@@ -155,6 +155,7 @@ fn result(made: &Made<'_>) -> Option<String> {
         ToolStatus::Denied => {
             Some(format!("{title}: `{name}` was not run, because it was denied. {told}"))
         }
+        ToolStatus::Skipped => Some(format!("{title}: `{name}` was not run. {told}")),
         ToolStatus::TimedOut => {
             Some(format!("{title}: `{name}` took too long and was stopped. {told}"))
         }

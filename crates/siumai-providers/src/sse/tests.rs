@@ -162,3 +162,38 @@ proptest! {
         framer.unended();
     }
 }
+
+/// What a framer holds at most of `piece`, given to it until it has enough; and how often it took it.
+fn held(start: &str, piece: &Bytes) -> (usize, usize) {
+    let mut framer = Framer::default();
+    framer.push(Bytes::copy_from_slice(start.as_bytes()));
+    let (mut most, mut taken) = (0, 0);
+    loop {
+        match framer.next_event() {
+            Err(TooLarge) => return (most, taken),
+            Ok(event) => assert_eq!(event, None, "nothing of it is an event"),
+        }
+        most = most.max(framer.line.capacity() + framer.joined.capacity() + framer.name.capacity());
+        framer.push(piece.clone());
+        taken += 1;
+        assert!(taken < 100, "there is no end to what it takes");
+    }
+}
+
+#[test]
+fn a_framer_holds_no_more_than_an_event_may_be_large() {
+    const MIB: usize = 1 << 20;
+    let endless_line = Bytes::from(vec![b'x'; MIB]);
+    // A vector doubles when it grows.
+    let room = 2 * EVENT_LIMIT;
+    for start in ["data: ", ": ", "event: ", "", "id"] {
+        let (most, taken) = held(start, &endless_line);
+        assert!(most <= room, "{most} bytes of `{start}`");
+        assert!(taken <= EVENT_LIMIT / MIB + 1, "{taken} times");
+    }
+    let endless_lines = Bytes::from("data: x\n".repeat(MIB / 8));
+    let (most, taken) = held("", &endless_lines);
+    assert!(most <= room, "{most} bytes");
+    // Of `data: x` and its line feed, one byte of each is kept.
+    assert!(taken <= 4 * EVENT_LIMIT / MIB + 1, "{taken} times");
+}

@@ -1,6 +1,6 @@
 //! What a model is built of, and what is said where that can't be.
 use siumai_core::{ErrorKind, model::LanguageModel, types::ChatRequest, user};
-use siumai_providers::{OpenAiChat, OpenAiChatBuilder};
+use siumai_providers::{Gemini, GeminiBuilder, OpenAiChat, OpenAiChatBuilder};
 
 use crate::support::{Answer, Canned, read};
 
@@ -85,4 +85,15 @@ fn other_servers_need_no_key() {
     assert_eq!((ollama.provider(), ollama.model()), ("ollama", "llama3.2"));
     let own = OpenAiChat::openai().base_url("http://localhost:8080/v1").model("own").build();
     assert_eq!(own.unwrap().provider(), "openai");
+}
+
+#[test]
+fn a_missing_key_or_model_of_gemini_is_named() {
+    let refused = |builder: GeminiBuilder| builder.build().unwrap_err();
+    let no_key = refused(Gemini::builder().model("gemini-test"));
+    assert_eq!(no_key.kind(), ErrorKind::Authentication);
+    assert_eq!(no_key.to_string(), "gemini wants an API key; pass one with `api_key`");
+    let no_model = refused(Gemini::builder().api_key("test-key").model("models/"));
+    assert_eq!(no_model.to_string(), "no model of gemini is named");
+    assert!(Gemini::builder().base_url("http://localhost:1/v1beta").model("own").build().is_ok());
 }

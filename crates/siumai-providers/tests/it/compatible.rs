@@ -1,4 +1,4 @@
-//! Every recorded answer and conversation of servers that speak Chat Completions like OpenAI.
+//! Servers that speak Chat Completions like OpenAI: what goes back to them of what they said.
 use serde_json::{Value, json};
 use siumai_core::{
     types::{ChatMessage, ChatRequest},
@@ -6,25 +6,7 @@ use siumai_core::{
 };
 use siumai_providers::{OpenAiChat, OpenAiChatBuilder};
 
-use crate::{
-    conversations::every_conversation,
-    recorded::every_case,
-    support::{Answer, Canned, assembled, read},
-};
-
-#[tokio::test]
-async fn every_recorded_answer_of_servers_like_it_is_read_as_it_should_be() {
-    every_case("openai-compatible", |provider, answer| {
-        let model = server(provider).model("test").transport(Canned::new(vec![answer]));
-        model.build().unwrap()
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn every_recorded_conversation_of_servers_like_it_goes_on_as_it_did() {
-    every_conversation("openai-compatible", None).await;
-}
+use crate::support::{Answer, Canned, assembled, read};
 
 fn server(provider: &str) -> OpenAiChatBuilder {
     OpenAiChat::compatible(provider, "https://example.com/v1")

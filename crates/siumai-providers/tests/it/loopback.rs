@@ -23,7 +23,7 @@ const LAST: &str =
     "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
 
 /// A place to listen, and a model that asks there.
-async fn listen() -> (TcpListener, OpenAiChat) {
+pub(crate) async fn listen() -> (TcpListener, OpenAiChat) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}/v1/", listener.local_addr().unwrap());
     let model = OpenAiChat::openai().api_key("sk-test").model("gpt-test").base_url(base_url);
@@ -35,7 +35,7 @@ fn request() -> ChatRequest {
 }
 
 /// Reads one request, head and body.
-async fn hear(socket: &mut TcpStream) -> String {
+pub(crate) async fn hear(socket: &mut TcpStream) -> String {
     let mut heard = Vec::new();
     loop {
         let mut piece = [0; 4096];
@@ -50,7 +50,7 @@ async fn hear(socket: &mut TcpStream) -> String {
     }
 }
 
-async fn say(socket: &mut TcpStream, bytes: &str) {
+pub(crate) async fn say(socket: &mut TcpStream, bytes: &str) {
     socket.write_all(bytes.as_bytes()).await.unwrap();
     socket.flush().await.unwrap();
 }
@@ -59,7 +59,7 @@ fn chunk(text: &str) -> String {
     format!("{:x}\r\n{text}\r\n", text.len())
 }
 
-fn answer(status: &str, headers: &str, body: &str) -> String {
+pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\n{headers}\r\ncontent-length: {length}\r\n\r\n{body}")
 }

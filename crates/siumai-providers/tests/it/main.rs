@@ -4,28 +4,26 @@ mod anthropic;
 #[cfg(test)]
 mod building;
 #[cfg(test)]
+mod canary;
+#[cfg(test)]
 mod compatible;
 #[cfg(test)]
-mod conversations;
+mod conformance;
 #[cfg(test)]
-mod differences;
-#[cfg(test)]
-mod gemini;
+mod heard;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod loopback;
 #[cfg(test)]
-mod recorded;
-#[cfg(test)]
 mod replies;
 #[cfg(test)]
 mod responses;
 #[cfg(test)]
-mod responses_conversations;
+mod retries;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
-mod secrets;
-#[cfg(test)]
 mod support;
+#[cfg(test)]
+mod transfer;

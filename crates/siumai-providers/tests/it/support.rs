@@ -1,5 +1,6 @@
 //! What several tests use: the folders of recorded traffic, and a transport without a socket.
 use std::{
+    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -27,7 +28,10 @@ pub(crate) fn folder(variable: &str, default: &str) -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    println!("skipped: there is no folder {}; set {variable} to where it is", folder.display());
+    // Not by a macro, whose output is shown of tests that fail alone.
+    let missing = folder.display();
+    writeln!(io::stdout(), "skipped: there is no folder {missing}; set {variable} to where it is")
+        .unwrap();
     None
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     ErrorKind,
-    orchestrator::{open_step::Decision, step_count_is},
+    orchestrator::{AtLimit, LoopGuard, UsageLimits, limits, open_step::Decision, step_count_is},
     types::{ContentPart, FinishReason, Role, Tool, ToolResult},
 };
 
@@ -24,6 +24,7 @@ fn rules(tools: &Toolbox) -> Rules<'_> {
     static SETTINGS: LazyLock<Arc<Settings>> = LazyLock::new(Arc::default);
     Rules {
         max_steps: 1000,
+        limits: Limits { max_invalid_calls: 3, ..Limits::default() },
         stop: &[],
         tool_choice: None,
         settings: &SETTINGS,
@@ -99,6 +100,7 @@ fn an_entry_out_of_order_is_an_error_and_changes_nothing() {
         started(&other),
         executed(&other),
         Entry::MessagesAdded(vec![ChatMessage::user("And?")]),
+        Entry::CallMended(Arc::clone(&call)),
     ];
     let accepted = in_every_state().map(|run| {
         let accepted = entries.clone().map(|entry| {
@@ -120,7 +122,7 @@ fn an_entry_out_of_order_is_an_error_and_changes_nothing() {
         &["a request"],
         &["the loss of a reply", "a reply"],
         // To wait, or to execute.
-        &["a decision", "a decision", "a tool result"],
+        &["a decision", "a decision", "a tool result", "a repair"],
         &["a decision", "a tool result"],
         &["the start of a tool", "a tool result"],
         &["another start of a tool", "a tool result"],
@@ -275,6 +277,65 @@ fn scripts() -> impl Strategy<Value = Vec<ChatResponse>> {
     vec(reply, 1..5)
 }
 
+fn limits() -> impl Strategy<Value = Limits> {
+    let usage = (proptest::option::of(1..400_u64), proptest::option::of(1..6_usize)).prop_map(
+        |(total_tokens, requests)| UsageLimits { total_tokens, requests, ..Default::default() },
+    );
+    let at_limit = select(&[AtLimit::Stop, AtLimit::Answer][..]);
+    let loop_guard = select(&[LoopGuard::Off, LoopGuard::Stop { times: 2 }][..]);
+    (usage, at_limit, 0..3_usize, loop_guard).prop_map(
+        |(usage, at_limit, max_invalid_calls, loop_guard)| Limits {
+            usage,
+            at_limit,
+            max_invalid_calls,
+            loop_guard,
+        },
+    )
+}
+
+#[test]
+fn a_call_is_mended_once() {
+    let [_, _, _, mut deciding, ..] = in_every_state();
+    let mended = ToolCall { id: "a".into(), name: "look".into(), arguments: json!({ "n": 1 }) };
+    let entry = Entry::CallMended(Arc::new(mended));
+    deciding.apply(entry.clone()).unwrap();
+    let once = deciding.clone();
+    assert_eq!(deciding.apply(entry).unwrap_err().kind(), ErrorKind::OutOfOrder);
+    assert_eq!(deciding, once);
+}
+
+#[test]
+fn a_batch_that_was_held_back_in_part_is_held_back_whole_by_a_run_that_is_resumed() {
+    let tools = toolbox();
+    let usage = UsageLimits { tool_calls: Some(1), ..Default::default() };
+    let limited = Rules { limits: Limits { usage, ..Limits::default() }, ..rules(&tools) };
+    let mut run = begun();
+    run.apply(Entry::StepStarted(StepPlan::default())).unwrap();
+    run.apply(Entry::ModelAsked).unwrap();
+    let response = reply("", &[("a", json!({})), ("b", json!({}))]);
+    let call = Arc::clone(&response.tool_calls[0]);
+    run.apply(Entry::ModelReplied(response)).unwrap();
+    let told = run.overshot(&limited, 2).unwrap();
+    run.apply(Entry::CallFinished(Arc::new(limits::skipped(&call, &told)))).unwrap();
+    through_json(&mut run);
+    assert_eq!(run.overshot(&limited, 1), Some(told), "the other one fits, but comes too late");
+}
+
+#[test]
+fn time_is_told_with_entries_and_a_resumed_run_goes_on_from_where_it_was() {
+    let seconds = Duration::from_secs;
+    let mut run = begun();
+    run.apply_at(seconds(2), Entry::StepStarted(StepPlan::default())).unwrap();
+    run.apply_at(seconds(2), Entry::ModelAsked).unwrap();
+    let finished = run.apply_at(seconds(5), Entry::ModelReplied(reply("Hm.", &[]))).unwrap();
+    assert_eq!(finished.unwrap().duration, seconds(3));
+    through_json(&mut run);
+    assert_eq!(run.elapsed(), seconds(5));
+    let refused = run.apply_at(seconds(9), Entry::ModelReplied(reply("Hm.", &[])));
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::OutOfOrder);
+    assert_eq!(run.elapsed(), seconds(5), "what can't happen tells no time");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
 
@@ -282,10 +343,11 @@ proptest! {
     fn a_run_serialises_between_any_two_entries_and_goes_on_alike(
         script in scripts(),
         choice in select(&[None, Some(ToolChoice::Required)][..]),
+        limits in limits(),
     ) {
         let (tools, condition) = (toolbox(), step_count_is(4));
         let stop: &[&dyn StopCondition] = &[&*condition];
-        let rules = Rules { stop, tool_choice: choice.as_ref(), ..rules(&tools) };
+        let rules = Rules { stop, tool_choice: choice.as_ref(), limits, ..rules(&tools) };
         let (mut straight, mut serialised) = (begun(), begun());
         let expected = perform(&mut straight, &rules, &mut script.clone(), |_| {});
         let actions = perform(&mut serialised, &rules, &mut script.clone(), through_json);

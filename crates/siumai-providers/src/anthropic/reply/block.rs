@@ -9,7 +9,11 @@ use siumai_core::{
 };
 
 use super::wire;
-use crate::{http::Fault, json::Text, reply::Events};
+use crate::{
+    http::Fault,
+    json::{Text, plain_word},
+    reply::Events,
+};
 
 /// A block, from its start to its end.
 #[derive(Debug)]
@@ -69,6 +73,7 @@ impl Block {
                 (kind, Some(Delta::tool_call(delta)))
             }
             kind => {
+                let kind = kind.map(plain_word);
                 tracing::trace!(kind, "a block without a portable form is kept as it is");
                 (Kind::Other, None)
             }

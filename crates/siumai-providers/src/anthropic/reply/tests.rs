@@ -427,7 +427,7 @@ fn an_error_need_not_be_framed_as_one() {
     };
     let said =
         |message: &str| Reported { message: Some(message.to_owned()), ..Reported::default() };
-    assert_eq!(named(b"oops"), Some(Fault::Reported(Reported::default())));
+    assert_eq!(named(b"oops"), Some(Fault::Reported(said("oops"))));
     assert_eq!(named(br#"{"message":"Busy"}"#), Some(Fault::Reported(said("Busy"))));
     let bare = read(&[json!({ "error": "Busy" })]).1;
     assert_eq!(bare, Err(Fault::Reported(said("Busy"))));
@@ -444,6 +444,41 @@ fn what_cannot_be_read_is_malformed() {
     assert!(is_malformed(read_whole(&json!({ "id": "msg_1" })).map(|_| None)));
     let cut_off = Reader::default().read_whole(b"{\"id\": \"msg", &mut VecDeque::new());
     assert_eq!(cut_off, Err(Fault::Incomplete));
+}
+
+#[test]
+fn a_stream_may_tell_its_blocks_and_its_end_at_its_start() {
+    let mut start = message_start();
+    start["message"]["content"] = json!([a_call("a", &json!({ "x": 1 }))]);
+    start["message"]["stop_reason"] = json!("tool_use");
+    let (events, end) = read(&[start, message_stop()]);
+    let (deltas, kept) = told_of(events);
+    assert_eq!(deltas, [begin(0, "a"), arguments(0, r#"{"x":1}"#)]);
+    assert_eq!(kept, Some(json!([a_call("a", &json!({ "x": 1 }))])));
+    let Ok(Some(ModelEvent::Finish { finish_reason, .. })) = end else { panic!("no end") };
+    assert_eq!(finish_reason, FinishReason::ToolCalls);
+}
+
+#[test]
+fn where_code_ran_is_kept_with_the_message() {
+    let origin = |events: Vec<ModelEvent>| {
+        events.into_iter().find_map(|event| match event {
+            ModelEvent::Origin(origin) => Some(origin),
+            _ => None,
+        })
+    };
+    let mut begun = message_start();
+    begun["message"]["container"] = json!({ "id": "container_1", "expires_at": "2026-01-01" });
+    let mut ended = message_delta("end_turn");
+    ended["delta"]["container"] = json!({ "id": "container_2" });
+    let block = json!({ "type": "text", "text": "Hi" });
+    let (events, _) = read(&[begun, start(0, &block), stop(0), ended, message_stop()]);
+    let kept = Origin::new("anthropic", r#"[{"text":"Hi","type":"text"}]"#);
+    assert_eq!(origin(events), Some(kept.clone().with_context("container_2")));
+    let mut whole = json!({ "content": [block], "container": { "id": "container_1" } });
+    assert_eq!(origin(read_whole(&whole).unwrap()), Some(kept.clone().with_context("container_1")));
+    whole["container"] = Value::Null;
+    assert_eq!(origin(read_whole(&whole).unwrap()), Some(kept));
 }
 
 #[test]

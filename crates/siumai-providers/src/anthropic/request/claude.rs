@@ -51,6 +51,16 @@ impl Version {
         }
     }
 
+    /// Whether it may be told to try harder than hard, but not as hard as it can.
+    pub(super) fn tries_extra_hard(self) -> bool {
+        self.0.is_none_or(|version| version >= (4, 7))
+    }
+
+    /// Whether it writes JSON by a schema.
+    pub(super) fn takes_schemas(self) -> bool {
+        self.0.is_none_or(|version| version >= (4, 1))
+    }
+
     /// Whether it thinks unless it is told not to.
     pub(super) fn thinks_by_itself(self) -> bool {
         self.0.is_none_or(|version| version >= (5, 0))

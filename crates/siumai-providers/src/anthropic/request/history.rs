@@ -26,6 +26,8 @@ pub(super) struct History<'a> {
     version: Version,
     messages: Vec<Message<'a>>,
     ids: Ids<'a>,
+    /// Where the code of the last reply that had any has run.
+    container: Option<&'a str>,
     warnings: Vec<Warning>,
 }
 
@@ -33,7 +35,7 @@ impl<'a> History<'a> {
     /// An empty conversation with a model.
     pub(super) fn new(wire: &'a str, version: Version) -> Self {
         let (messages, warnings) = (Vec::new(), Vec::new());
-        Self { wire, version, messages, ids: Ids::default(), warnings }
+        Self { wire, version, messages, ids: Ids::default(), container: None, warnings }
     }
 
     /// # Errors
@@ -49,6 +51,7 @@ impl<'a> History<'a> {
             self.ids.begin_exchange();
         }
         if let Some(content) = origin(message, self.wire) {
+            self.container = message.origin_context(self.wire).or(self.container);
             self.ids.know(message);
             let role = wire_role(message.role());
             self.messages.push(Message { role, content: Content::AsItCame(content) });
@@ -68,12 +71,23 @@ impl<'a> History<'a> {
         Ok(())
     }
 
+    pub(super) fn container(&self) -> Option<&'a str> {
+        self.container
+    }
+
     /// The messages, and what of them was left out.
     ///
     /// # Errors
     ///
     /// If there are none.
-    pub(super) fn finish(self) -> Result<(Vec<Message<'a>>, Vec<Warning>), LlmError> {
+    pub(super) fn finish(mut self) -> Result<(Vec<Message<'a>>, Vec<Warning>), LlmError> {
+        // Words that the model is to go on from may not end with white space.
+        if let Some(Message { role: WireRole::Assistant, content: Content::Blocks(blocks) }) =
+            self.messages.last_mut()
+            && let Some(Block::Text { text }) = blocks.last_mut()
+        {
+            *text = text.trim_end();
+        }
         if self.messages.is_empty() {
             return Err(LlmError::invalid_input("the request has no messages; add one to answer"));
         }
@@ -91,6 +105,8 @@ impl<'a> History<'a> {
             && role == WireRole::User
         {
             before.extend(blocks);
+            // Results stand before anything else, in whichever order they came.
+            before.sort_by_key(|it| !matches!(it, Block::ToolResult { .. }));
             return;
         }
         self.messages.push(Message { role, content: Content::Blocks(blocks) });
@@ -114,12 +130,10 @@ impl<'a> History<'a> {
     /// What a person or a tool says: results first, as the provider wants it.
     fn asked(&mut self, message: &'a ChatMessage) -> Vec<Block<'a>> {
         let mut blocks: Vec<_> = message.tool_results().map(|it| self.ids.result(it)).collect();
-        if message.role() == Role::User {
-            for part in message.content() {
-                match asked(part) {
-                    Ok(block) => blocks.extend(block),
-                    Err(what) => self.warn(what),
-                }
+        for part in message.content() {
+            match asked(part) {
+                Ok(block) => blocks.extend(block),
+                Err(what) => self.warn(what),
             }
         }
         blocks
@@ -297,17 +311,28 @@ fn document(media: &Media) -> Result<Source<'_>, String> {
     };
     match media {
         Media::Url { url, .. } => match of_data_url(url) {
-            Some(Source::Base64 { media_type, .. }) if media_type != PDF => {
-                Err(refused(media_type))
+            Some(Source::Base64 { media_type, data }) if media_type != PDF => {
+                let media = Media::from_base64(media_type, &data);
+                let media = media.filter(|_| media_type.starts_with("text/"));
+                let text = media.as_ref().and_then(text_of).ok_or_else(|| refused(media_type))?;
+                Ok(Source::Text { media_type: "text/plain", data: text.to_owned().into() })
             }
             source => Ok(source.unwrap_or(Source::Url { url })),
         },
         Media::Bytes { media_type, .. } if media_type == PDF => encoded(media),
-        Media::Bytes { media_type, data, .. } => match std::str::from_utf8(data) {
-            Ok(data) => Ok(Source::Text { media_type: "text/plain", data }),
-            Err(_) => Err(refused(media_type)),
+        Media::Bytes { media_type, .. } => match text_of(media) {
+            Some(data) => Ok(Source::Text { media_type: "text/plain", data: data.into() }),
+            None => Err(refused(media_type)),
         },
         _ => Err(refused("an unknown sort")),
+    }
+}
+
+/// The bytes as text, if they are some.
+fn text_of(media: &Media) -> Option<&str> {
+    match media {
+        Media::Bytes { data, .. } => std::str::from_utf8(data).ok(),
+        _ => None,
     }
 }
 

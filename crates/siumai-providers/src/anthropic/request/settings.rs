@@ -1,4 +1,7 @@
 //! Says in the words of the wire how the model is to write.
+use std::borrow::Cow;
+
+use serde_json::Value;
 use siumai_core::types::{ChatMessage, ResponseFormat, Role, ToolChoice, Warning};
 
 use super::{
@@ -6,6 +9,7 @@ use super::{
     Asked,
     claude::Thinks,
     history::begins_with_thinking,
+    schema::fitted,
 };
 
 /// The fewest tokens that a model can be given to think.
@@ -16,6 +20,7 @@ pub(super) struct Told<'a> {
     pub(super) max_tokens: u32,
     pub(super) temperature: Option<f64>,
     pub(super) top_p: Option<f64>,
+    pub(super) stop_sequences: Vec<&'a str>,
     pub(super) output_config: OutputConfig<'a>,
     pub(super) thinking: Option<Thinking>,
     pub(super) warnings: Vec<Warning>,
@@ -28,6 +33,7 @@ pub(super) fn told<'a>(asked: &Asked<'a>) -> Told<'a> {
         max_tokens: settings.max_output_tokens.unwrap_or(asked.version.output_limit()),
         temperature: settings.temperature,
         top_p: settings.top_p,
+        stop_sequences: settings.stop_sequences.iter().map(String::as_str).collect(),
         output_config: OutputConfig::default(),
         thinking: None,
         warnings: Vec::new(),
@@ -36,8 +42,16 @@ pub(super) fn told<'a>(asked: &Asked<'a>) -> Told<'a> {
         told.set_effort(effort, asked);
     }
     told.fit_sampling(asked);
+    told.stop_sequences.retain(|it| !it.trim().is_empty());
+    if told.stop_sequences.len() < settings.stop_sequences.len() {
+        told.warn("Anthropic takes no stop sequence of white space alone; it was left out");
+    }
     match &settings.response_format {
+        Some(ResponseFormat::JsonSchema { .. }) if !asked.version.takes_schemas() => {
+            told.warn(format!("`{}` writes no JSON by a schema; it was left out", asked.model));
+        }
         Some(ResponseFormat::JsonSchema { schema, .. }) => {
+            let schema = told.fit_schema(schema, asked);
             told.output_config.format = Some(OutputFormat::JsonSchema { schema });
         }
         Some(_) => told.warn("Anthropic writes JSON by a schema alone; the format was left out"),
@@ -61,7 +75,11 @@ impl<'a> Told<'a> {
             }
             (Thinks::Adaptively, _) => {
                 self.thinking = Some(Thinking::Adaptive);
-                self.output_config.effort = Some(if effort == "minimal" { "low" } else { effort });
+                self.output_config.effort = Some(match effort {
+                    "minimal" => "low",
+                    "xhigh" if !version.tries_extra_hard() => "max",
+                    effort => effort,
+                });
             }
             (Thinks::InBudget, _) => match self.budget(effort, asked) {
                 Ok(budget_tokens) => self.thinking = Some(Thinking::Enabled { budget_tokens }),
@@ -126,6 +144,22 @@ impl<'a> Told<'a> {
                 "`{model}` takes a temperature or top_p, not both; top_p was left out"
             ));
         }
+    }
+
+    /// The schema in words that the model can be held to.
+    fn fit_schema(&mut self, schema: &'a Value, asked: &Asked<'_>) -> Cow<'a, Value> {
+        if !asked.version.is_claude() {
+            return Cow::Borrowed(schema);
+        }
+        let (schema, lost) = fitted(schema);
+        if !lost.is_empty() {
+            let lost: Vec<_> = lost.iter().map(|word| format!("`{word}`")).collect();
+            let lost = lost.join(", ");
+            self.warn(format!(
+                "Anthropic holds no reply to {lost}; the model was told of it in words"
+            ));
+        }
+        Cow::Owned(schema)
     }
 
     fn warn(&mut self, what: impl Into<String>) {

@@ -123,6 +123,39 @@ fn tools_are_strict_where_that_is_wanted() {
 }
 
 #[test]
+fn a_tool_that_the_provider_describes_and_we_execute_is_told_once() {
+    let hosted = json!({ "type": "memory_20250818", "name": "memory" });
+    let manner = Manner { hosted_tools: vec![hosted.clone()], ..usual() };
+    let tools = vec![Tool::function("memory", "Files"), Tool::function("ping", "")];
+    let request = ChatRequest::new(vec![user!("Hi")]).with_tools(tools);
+    let body = question(MODEL, &manner, &request).unwrap().body;
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((&body["tools"][0], &body["tools"][1]["name"]), (&hosted, &json!("ping")));
+    assert_eq!(body["tools"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn code_runs_on_where_it_ran_last() {
+    let ran = |container: &str| {
+        let origin = Origin::new("anthropic", r#"[{"type":"text","text":"Hi"}]"#);
+        said(vec![ContentPart::text("Hi")]).with_origin(origin.with_context(container))
+    };
+    let origin = Origin::new("anthropic", r#"[{"type":"text","text":"Hi"}]"#);
+    let plain = said(vec![ContentPart::text("Hi")]).with_origin(origin);
+    let history = vec![user!("1"), ran("a"), user!("2"), ran("b"), user!("3"), plain, user!("4")];
+    let request = ChatRequest::new(history);
+    let container = |manner: &Manner| {
+        let body = question(MODEL, manner, &request).unwrap().body;
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["messages"][1]["content"], json!([text("Hi")]));
+        body["container"].clone()
+    };
+    assert_eq!(container(&caching()), "b");
+    // Without a tool of the provider's there is nothing that runs.
+    assert_eq!(container(&usual()), Value::Null);
+}
+
+#[test]
 fn what_stays_the_same_is_marked_for_the_cache() {
     let request = ChatRequest::new(vec![system!("one"), system!("two"), user!("Hi")]);
     let request = request.with_tools(vec![Tool::function("ping", ""), a_tool()]);

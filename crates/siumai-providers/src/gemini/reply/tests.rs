@@ -159,6 +159,11 @@ fn pictures_files_and_sources_are_parts() {
             7,
         ] },
         "citationMetadata": { "citationSources": [{ "startIndex": 1, "uri": "https://example.org" }] },
+        "urlContextMetadata": { "urlMetadata": [
+            { "retrievedUrl": "https://example.com", "urlRetrievalStatus": "URL_RETRIEVAL_STATUS_SUCCESS" },
+            { "retrievedUrl": "https://example.net", "urlRetrievalStatus": "URL_RETRIEVAL_STATUS_SUCCESS" },
+            { "retrievedUrl": "https://example.edu", "urlRetrievalStatus": "URL_RETRIEVAL_STATUS_ERROR" },
+        ] },
         "finishReason": "STOP",
     }] });
     let mut notes = Source::default().with_title("Notes");
@@ -172,8 +177,86 @@ fn pictures_files_and_sources_are_parts() {
             ContentPart::Source(Source::url("https://example.com").with_title("Example")),
             ContentPart::Source(notes),
             ContentPart::Source(Source::url("https://example.org")),
+            ContentPart::Source(Source::url("https://example.net")),
         ]
     );
+    let cited = json!({ "candidates": [{
+        "citationMetadata": { "citations": [{ "uri": "https://example.org", "title": "Vertex" }] },
+        "finishReason": "STOP",
+    }] });
+    let vertex = Source::url("https://example.org").with_title("Vertex");
+    assert_eq!(response(&[cited]).message.content(), [ContentPart::Source(vertex)]);
+}
+
+fn call_piece(call: &Value) -> Value {
+    said(json!([{ "functionCall": call }]))
+}
+
+fn placed(path: &str, more: Value) -> Value {
+    let mut piece = more;
+    piece["jsonPath"] = json!(path);
+    call_piece(&json!({ "partialArgs": [piece], "willContinue": true }))
+}
+
+#[test]
+fn a_call_may_come_in_pieces() {
+    let begin = json!({ "functionCall": { "name": "cook", "id": "a", "willContinue": true }, "thoughtSignature": "c2ln" });
+    let pieces = [
+        said(json!([begin])),
+        placed("$.dish.name", json!({ "stringValue": "Las", "willContinue": true })),
+        placed("$.dish.name", json!({ "stringValue": "agna" })),
+        placed("$.dish['a b'][1].n", json!({ "numberValue": 0.5 })),
+        call_piece(&json!({ "willContinue": true })),
+        placed("$.is_hot", json!({ "boolValue": true })),
+        placed("$.note", json!({ "nullValue": null })),
+        call_piece(&json!({})),
+        // The second ends with its last piece.
+        call_piece(&json!({ "name": "ping", "willContinue": true })),
+        call_piece(&json!({ "partialArgs": [{ "jsonPath": "$.n", "numberValue": 3 }] })),
+        ended(json!([{ "text": "" }]), "STOP"),
+    ];
+    let response = response(&pieces);
+    let arguments = json!({
+        "dish": { "name": "Lasagna", "a b": [null, { "n": 0.5 }] },
+        "is_hot": true,
+        "note": null,
+    });
+    let calls: Vec<_> = response.tool_calls.iter().map(|it| (&*it.id, &it.arguments)).collect();
+    assert_eq!(calls, [("a", &arguments), ("call_2", &json!({ "n": 3 }))]);
+    assert_eq!(
+        kept(&response),
+        json!([
+            {
+                "functionCall": { "id": "a", "name": "cook", "args": arguments },
+                "thoughtSignature": "c2ln",
+            },
+            { "functionCall": { "name": "ping", "args": { "n": 3 } } },
+        ])
+    );
+}
+
+#[test]
+fn a_call_in_pieces_that_the_limit_cuts_off_is_no_whole_one() {
+    let begin = call_piece(&json!({ "name": "cook", "willContinue": true }));
+    let piece = placed("$.dish", json!({ "stringValue": "Las", "willContinue": true }));
+    let cut_off = |reason| response(&[begin.clone(), piece.clone(), ended(json!([]), reason)]);
+    assert_eq!(cut_off("MAX_TOKENS").tool_calls[0].arguments, json!(r#"{"dish":"Las""#));
+    assert_eq!(cut_off("STOP").tool_calls[0].arguments, json!({ "dish": "Las" }));
+    assert_eq!(read(&[begin, piece]).1, Err(Fault::Incomplete));
+}
+
+#[test]
+fn a_piece_of_a_call_must_have_a_call_and_a_place() {
+    let begin = call_piece(&json!({ "name": "cook", "willContinue": true }));
+    let is_malformed = |pieces: &[Value]| matches!(read(pieces).1, Err(Fault::Malformed { .. }));
+    let value = || json!({ "numberValue": 1 });
+    assert!(is_malformed(&[placed("$.a", value())]));
+    let deep = format!("$.a{}", "[0]".repeat(100));
+    for path in ["", "a", "$a", "$.", "$.a[", "$.a[x]", "$['a]", "$.a[99999]", &deep] {
+        assert!(is_malformed(&[begin.clone(), placed(path, value())]), "{path}");
+    }
+    // An end of nothing is nothing.
+    assert!(!is_malformed(&[call_piece(&json!({})), ended(json!([]), "STOP")]));
 }
 
 #[test]

@@ -110,6 +110,25 @@ fn a_message_of_this_wire_goes_back_as_it_came_with_the_ids_it_had() {
 }
 
 #[test]
+fn a_note_stands_beside_what_came_of_the_call() {
+    let add = call("a", "add", json!({}));
+    let response = |mut result: ToolResult| {
+        result.note = Some("Again.".to_owned());
+        let messages = vec![
+            user!("Add"),
+            assistant(vec![ContentPart::ToolCall(Arc::clone(&add))]),
+            ChatMessage::tool(result),
+        ];
+        let (body, _) = asked("gemini-3-flash", &ChatRequest::new(messages));
+        body["contents"][2]["parts"][0]["functionResponse"]["response"].clone()
+    };
+    let executed = response(ToolResult::executed(&add, json!({ "sum": 1 })));
+    assert_eq!(executed, json!({ "result": { "sum": 1 }, "note": "Again." }));
+    let failed = response(ToolResult::unexecuted(&add, ToolStatus::Failed, "No."));
+    assert_eq!(failed, json!({ "error": "No.", "note": "Again." }));
+}
+
+#[test]
 fn a_call_that_no_gemini_model_made_is_said_to_have_no_signature() {
     let calls = assistant(vec![
         ContentPart::ToolCall(call("a", "ping", json!({}))),
@@ -212,6 +231,7 @@ fn effort_is_told_as_each_generation_understands_it() {
     assert_eq!(thinking("gemini-flash-latest", "medium"), (level(true, "MEDIUM"), 0));
     assert_eq!(thinking("gemini-2.0-flash", "high"), (Value::Null, 1));
     assert_eq!(thinking("gemini-2.0-flash", "none"), (Value::Null, 0));
+    assert_eq!(thinking("gemini-2.5-flash", "max"), (budget(true, 24_576), 1));
     assert_eq!(thinking("gemini-2.5-flash", "enormous"), (Value::Null, 1));
 }
 
@@ -245,5 +265,38 @@ fn a_request_with_nothing_to_answer_is_refused() {
     assert_eq!(
         refused(vec![ChatMessage::new(Role::Tool, vec![])]),
         "a message with the role `tool` has no tool result; make it with `ChatMessage::tool`"
+    );
+}
+
+#[test]
+fn what_lies_in_a_url_is_sent_along() {
+    let picture = ContentPart::image(Media::url("data:image/png;base64,iVBORw=="));
+    assert_eq!(
+        body(vec![ChatMessage::new(Role::User, vec![picture])])["contents"][0]["parts"],
+        json!([{ "inlineData": { "mimeType": "image/png", "data": "iVBORw==" } }])
+    );
+}
+
+#[test]
+fn what_a_tool_brings_beside_its_result_follows_all_results() {
+    let (one, two) = (call("a", "draw", json!({})), call("b", "ping", json!({})));
+    let brought = vec![
+        ContentPart::image(Media::bytes("image/png", *b"\x89PNG")),
+        ContentPart::ToolResult(Arc::new(ToolResult::executed(&one, json!({ "is": "it" })))),
+    ];
+    let calls = vec![ContentPart::ToolCall(one), ContentPart::ToolCall(Arc::clone(&two))];
+    let body = body(vec![
+        user!("Draw"),
+        assistant(calls),
+        ChatMessage::new(Role::Tool, brought),
+        ChatMessage::tool(ToolResult::executed(&two, json!({}))),
+    ]);
+    assert_eq!(
+        body["contents"][2]["parts"],
+        json!([
+            { "functionResponse": { "name": "draw", "response": { "is": "it" } } },
+            { "functionResponse": { "name": "ping", "response": {} } },
+            { "inlineData": { "mimeType": "image/png", "data": "iVBORw==" } },
+        ])
     );
 }

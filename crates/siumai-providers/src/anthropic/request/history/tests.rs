@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use siumai_core::{
     assistant, system,
     types::{ChatRequest, Origin, ToolStatus},
@@ -172,6 +174,7 @@ fn pictures_and_files_of_the_user_are_sent() {
         ContentPart::file(Media::bytes("application/pdf", *b"%PDF"), "a.pdf"),
         ContentPart::file(Media::url("https://example.com/a.pdf"), ""),
         ContentPart::file(Media::bytes("text/csv", *b"a,b"), "a.csv"),
+        ContentPart::unnamed_file(Media::url("data:text/plain;base64,SGk=")),
     ];
     let bytes = |media_type: &str, data: &str| json!({ "type": "base64", "media_type": media_type, "data": data });
     let image = |source| json!({ "type": "image", "source": source });
@@ -188,6 +191,10 @@ fn pictures_and_files_of_the_user_are_sent() {
                 "type": "document",
                 "source": { "type": "text", "media_type": "text/plain", "data": "a,b" },
                 "title": "a.csv",
+            },
+            {
+                "type": "document",
+                "source": { "type": "text", "media_type": "text/plain", "data": "Hi" },
             },
         ])
     );
@@ -237,4 +244,38 @@ fn a_system_message_in_the_midst_is_sent_as_the_model_takes_it() {
     assert_eq!(body["messages"][0]["content"], json!([a_text("Hi"), a_text("Be brief.")]));
     let said = "a system message in the midst of the conversation was sent as the user's";
     assert_eq!(warnings, [said]);
+}
+
+#[test]
+fn results_stand_before_all_that_was_said_since_the_call() {
+    let brought = vec![
+        ContentPart::ToolResult(Arc::new(a_result("a", json!(1)))),
+        ContentPart::image(Media::url("https://example.com/cat.png")),
+    ];
+    let history = vec![
+        user!("Add"),
+        said(vec![a_call("a", json!({})), a_call("b", json!({}))]),
+        user!("Hurry"),
+        ChatMessage::new(Role::Tool, brought),
+        ChatMessage::tool(a_result("b", json!(2))),
+    ];
+    let result =
+        |id: &str, told: &str| json!({ "type": "tool_result", "tool_use_id": id, "content": told });
+    assert_eq!(
+        messages(history)[2]["content"],
+        json!([
+            result("a", "1"),
+            result("b", "2"),
+            a_text("Hurry"),
+            { "type": "image", "source": { "type": "url", "url": "https://example.com/cat.png" } },
+        ])
+    );
+}
+
+#[test]
+fn words_to_go_on_from_do_not_end_with_white_space() {
+    let history = vec![user!("Hi"), assistant!("One \n"), user!("Go on"), assistant!("Two \n")];
+    let messages = messages(history);
+    assert_eq!(messages[1]["content"], json!([a_text("One \n")]));
+    assert_eq!(messages[3]["content"], json!([a_text("Two")]));
 }

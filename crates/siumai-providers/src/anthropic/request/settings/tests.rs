@@ -30,7 +30,10 @@ fn settings_are_told_in_the_words_of_the_wire() {
         "stream": false,
         "temperature": 0.5,
         "stop_sequences": ["END"],
-        "output_config": { "format": { "type": "json_schema", "schema": { "type": "object" } } },
+        "output_config": { "format": {
+            "type": "json_schema",
+            "schema": { "type": "object", "additionalProperties": false },
+        } },
         "messages": [{ "role": "user", "content": [text("Hi")] }],
     });
     assert_eq!(written(&request), expected);
@@ -200,4 +203,46 @@ fn a_reply_may_be_as_long_as_the_model_can_write() {
     for (model, tokens) in limits {
         assert_eq!(limit(model), tokens, "{model}");
     }
+}
+
+#[test]
+fn what_an_earlier_model_lacks_is_told_by_what_it_has() {
+    let settings = Settings {
+        reasoning_effort: Some("xhigh".into()),
+        stop_sequences: vec!["END".into(), "\n".into()],
+        ..Settings::default()
+    };
+    let request = ChatRequest::new(vec![user!("Hi")]).with_settings(settings);
+    let (body, warnings) = asked("claude-opus-4-6", &request);
+    assert_eq!(
+        (&body["output_config"]["effort"], &body["stop_sequences"]),
+        (&json!("max"), &json!(["END"]))
+    );
+    assert_eq!(
+        warnings,
+        ["Anthropic takes no stop sequence of white space alone; it was left out"]
+    );
+    let (body, _) = asked("claude-opus-4-7", &request);
+    assert_eq!(body["output_config"]["effort"], "xhigh");
+}
+
+#[test]
+fn a_schema_is_told_as_far_as_the_model_can_be_held_to_it() {
+    let given = json!({ "type": "array", "maxItems": 3 });
+    let format =
+        ResponseFormat::JsonSchema { name: "tags".into(), schema: given.clone(), strict: true };
+    let settings = Settings { response_format: Some(format), ..Settings::default() };
+    let request = ChatRequest::new(vec![user!("Hi")]).with_settings(settings);
+    let (body, warnings) = asked(MODEL, &request);
+    let schema = json!({ "type": "array", "description": "It must fit {\"maxItems\":3}." });
+    assert_eq!(body["output_config"]["format"]["schema"], schema);
+    assert_eq!(
+        warnings,
+        ["Anthropic holds no reply to `maxItems`; the model was told of it in words"]
+    );
+    let (body, warnings) = asked("kimi-k2", &request);
+    assert_eq!((&body["output_config"]["format"]["schema"], warnings.len()), (&given, 0));
+    let (body, warnings) = asked("claude-sonnet-4-0", &request);
+    assert_eq!(body.get("output_config"), None);
+    assert_eq!(warnings, ["`claude-sonnet-4-0` writes no JSON by a schema; it was left out"]);
 }
