@@ -21,7 +21,7 @@ use siumai_core::{
 
 use crate::{
     http::{Body, Call, Endpoint, Fault, HttpResponse, Reported, Whole, looks_like_html},
-    sse::{self, Framer},
+    sse::{self, Framer, TooLarge},
 };
 
 /// How large a reply in one piece may be, in bytes.
@@ -238,7 +238,6 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
 
     /// Reads the next event of those that have arrived.
     fn read_buffered(&mut self) -> Result<Buffered, Fault> {
-        let too_large = |_| Fault::TooLarge { what: "an event", limit: sse::EVENT_LIMIT };
         match self.framer.next_event().map_err(too_large)? {
             Some(event) => self.reader.read_event(event, &mut self.events).map(Buffered::Event),
             None => Ok(Buffered::Nothing),
@@ -248,7 +247,7 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
     /// Nothing more arrives: the last event may only lack the empty line behind it. An event
     /// that can't be read is cut off.
     fn read_unended(&mut self) -> Result<Progress, Fault> {
-        if let Some(event) = self.framer.unended() {
+        if let Some(event) = self.framer.unended().map_err(too_large)? {
             match self.reader.read_event(event, &mut self.events) {
                 Ok(Progress::More) => {}
                 Err(Fault::Malformed { .. }) => return Err(Fault::Incomplete),
@@ -267,6 +266,10 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
     fn fail(&mut self, fault: Fault) {
         self.state = State::Failed(self.call.error(fault));
     }
+}
+
+fn too_large(_: TooLarge) -> Fault {
+    Fault::TooLarge { what: "an event", limit: sse::EVENT_LIMIT }
 }
 
 /// What was found in what has arrived.

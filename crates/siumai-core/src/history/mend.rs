@@ -10,9 +10,9 @@ use crate::types::{ChatMessage, ContentPart, Role, ToolCall, ToolResult, ToolSta
 /// Mends `messages` where calls and results don't match, the same way every time.
 ///
 /// A result that comes late is moved to its call, a call that nobody answered
-/// is answered as interrupted, and a result that answers nothing is left out.
-/// Calls get ids that tell them apart, and stand in messages of the model; words in a message of a
-/// tool become the user's. What else a message says stays where it is.
+/// is answered as interrupted, and a result that answers nothing is left out, as
+/// is a call in a message that is not the model's. Calls get ids that tell them apart, and words in
+/// a message of a tool become the user's. What else a message says stays where it is.
 ///
 /// What was done comes back with it. A history that is sound comes back as it is.
 ///
@@ -93,14 +93,20 @@ impl<'a> Mending<'a> {
         let first = self.calls.len();
         for part in message.content() {
             match part {
-                ContentPart::ToolCall(call) => self.open(call, first),
+                ContentPart::ToolCall(call) if message.role() == Role::Assistant => {
+                    self.open(call, first);
+                }
+                ContentPart::ToolCall(call) => {
+                    let (call_id, name) = (call.id.clone(), call.name.clone());
+                    self.warn(Warning::MisplacedCall { call_id, name });
+                }
                 ContentPart::ToolResult(result) => self.answer(result),
                 _ => {}
             }
         }
         match message.role() {
             Role::Assistant => self.push_models(message, first),
-            _ => self.push_others(message, first),
+            _ => self.push_others(message),
         }
     }
 
@@ -126,10 +132,6 @@ impl<'a> Mending<'a> {
         self.warnings.push((self.messages.len(), warning));
     }
 
-    fn warn_of(&mut self, what: String) {
-        self.warn(Warning::HistoryMended { what });
-    }
-
     /// Takes in a call of the message whose calls begin at `first`.
     fn open(&mut self, call: &'a Arc<ToolCall>, first: usize) {
         let open = self.open.entry(&call.id).or_default();
@@ -140,9 +142,10 @@ impl<'a> Mending<'a> {
             None => Arc::clone(call),
             Some(id) => {
                 let name = &call.name;
-                self.warn_of(format!(
+                let what = format!(
                     "a call of `{name}` had an id that is empty or another call's; it is `{id}` instead"
-                ));
+                );
+                self.warn(Warning::HistoryMended { what });
                 Arc::new(ToolCall { id, ..(**call).clone() })
             }
         };
@@ -180,35 +183,22 @@ impl<'a> Mending<'a> {
         self.messages.push((message, made));
     }
 
-    /// A message of anybody but the model. What it calls, it can't: that becomes a message of the model.
-    fn push_others(&mut self, message: &ChatMessage, first: usize) {
+    /// A message of anybody but the model.
+    fn push_others(&mut self, message: &ChatMessage) {
         let words = message.content().iter().filter(|part| is_word(part)).cloned();
         let words: Vec<_> = words.collect();
-        let made = first..self.calls.len();
-        match message.role() {
-            Role::Tool if words.is_empty() => {}
+        let message = match message.role() {
+            Role::Tool if words.is_empty() => return,
             Role::Tool => {
-                self.warn_of("words in a message of a tool were sent as the user's".to_owned());
-                self.messages.push((ChatMessage::new(Role::User, words), 0..0));
+                let what = "words in a message of a tool were sent as the user's".to_owned();
+                self.warn(Warning::HistoryMended { what });
+                ChatMessage::new(Role::User, words)
             }
-            _ if words.len() == message.content().len() => {
-                self.messages.push((message.clone(), 0..0));
-            }
-            _ if words.is_empty() => {}
-            role => self.messages.push((ChatMessage::new(role, words), 0..0)),
-        }
-        if made.is_empty() {
-            return;
-        }
-        for at in made.clone() {
-            let ToolCall { id, name, .. } = &*self.calls[at].0;
-            self.warn_of(format!(
-                "call `{id}` of `{name}` stood in a message that is not the model's; it was put into one that is"
-            ));
-        }
-        let calls = self.calls[made.clone()].iter().map(|(call, _)| Arc::clone(call));
-        let calls = calls.map(ContentPart::ToolCall).collect();
-        self.messages.push((ChatMessage::new(Role::Assistant, calls), made));
+            _ if words.len() == message.content().len() => message.clone(),
+            _ if words.is_empty() => return,
+            role => ChatMessage::new(role, words),
+        };
+        self.messages.push((message, 0..0));
     }
 }
 

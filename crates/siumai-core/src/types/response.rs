@@ -93,6 +93,13 @@ pub enum Warning {
         /// The tool's name.
         name: String,
     },
+    /// The history had a call in a message that is not the model's; it was left out.
+    MisplacedCall {
+        /// The call's id.
+        call_id: String,
+        /// The tool's name.
+        name: String,
+    },
     /// The history had a result without a call before it; it was left out.
     ResultWithoutCall {
         /// The id it answers.
@@ -137,6 +144,10 @@ impl fmt::Display for Warning {
             Self::CallWithoutResult { call_id, name } => write!(
                 f,
                 "the history has no result for call `{call_id}` of `{name}`; it was answered as interrupted"
+            ),
+            Self::MisplacedCall { call_id, name } => write!(
+                f,
+                "the history has call `{call_id}` of `{name}` in a message that is not the model's; it was left out"
             ),
             Self::ResultWithoutCall { call_id } => write!(
                 f,

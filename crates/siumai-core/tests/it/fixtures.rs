@@ -10,6 +10,7 @@ use std::{
 use serde_json::{Value, json};
 use siumai_core::{
     LlmError,
+    journal::Journal,
     model::LanguageModel,
     orchestrator::{
         OrchestratorOptions, PrepareStep, RunError, StepResult, StopCondition, StreamEvent,
@@ -104,6 +105,11 @@ impl Scene {
 
     pub(crate) fn options(mut self, options: OrchestratorOptions) -> Self {
         self.options = named(options);
+        self
+    }
+
+    pub(crate) fn journal(mut self, journal: impl Journal + 'static) -> Self {
+        self.options.journal = Some(Arc::new(journal));
         self
     }
 

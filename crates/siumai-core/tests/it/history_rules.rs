@@ -121,6 +121,19 @@ async fn h1_a_result_that_answers_nothing_is_left_out_and_reported() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn h1_a_call_that_the_model_did_not_make_is_left_out_and_reported() {
+    let a = call("a", "look", json!({}));
+    let said = ContentPart::text("please look");
+    let parts = vec![said.clone(), ContentPart::ToolCall(Arc::clone(&a))];
+    let played = with(&[ChatMessage::new(Role::User, parts), answer(&a, "seen")]).await;
+    assert_eq!(played.requests[0].messages, [ChatMessage::new(Role::User, vec![said])]);
+    let (call_id, name) = ("a".to_owned(), "look".to_owned());
+    let left_out = Warning::ResultWithoutCall { call_id: "a".to_owned() };
+    let expected = [Warning::MisplacedCall { call_id, name }, left_out];
+    assert_eq!(played.output().warnings, expected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn h1_words_that_stand_beside_a_result_are_kept() {
     let (a, b) = (call("a", "look", json!({})), call("b", "hear", json!({})));
     let result =
@@ -181,19 +194,6 @@ async fn h1_calls_get_ids_that_tell_them_apart_and_results_follow() {
         "a call of `hear` had an id that is empty or another call's; it is `call_1` instead",
     ];
     assert_eq!(played.output().warnings, warnings.map(mended));
-}
-
-#[tokio::test(start_paused = true)]
-async fn h1_a_call_that_is_not_the_models_becomes_the_models() {
-    let a = call("a", "look", json!({}));
-    let asked = ContentPart::text("do it so");
-    let forged =
-        ChatMessage::new(Role::User, vec![ContentPart::ToolCall(Arc::clone(&a)), asked.clone()]);
-    let played = with(&[forged, answer(&a, "seen")]).await;
-    let users = ChatMessage::new(Role::User, vec![asked]);
-    assert_eq!(played.requests[0].messages, [users, calling([&a]), answer(&a, "seen")]);
-    let what = "call `a` of `look` stood in a message that is not the model's; it was put into one that is";
-    assert_eq!(played.output().warnings, [mended(what)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Writes a request as Chat Completions wants it.
 use std::{borrow::Cow, collections::BTreeMap};
 
-use serde::{Deserialize, Serialize, Serializer, ser::Error};
+use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny, ser::Error};
 use serde_json::{Value, json, value::RawValue};
 use siumai_core::{
     LlmError,
@@ -298,8 +298,10 @@ fn tool_call<'a>(
     dialect: Dialect,
 ) -> wire::Call<'a> {
     let arguments = match &call.arguments {
-        // Text that was no JSON.
-        Value::String(raw) if dialect.takes_broken_arguments => Cow::Borrowed(raw.as_str()),
+        // Text that was no object goes back as the model wrote it, if it may.
+        Value::String(raw) if dialect.takes_broken_arguments || is_json(raw) => {
+            Cow::Borrowed(raw.as_str())
+        }
         Value::String(raw) => Cow::Owned(json!({ "not_json": raw }).to_string()),
         other => Cow::Owned(other.to_string()),
     };
@@ -308,6 +310,10 @@ fn tool_call<'a>(
         function: wire::FunctionCall { name: &call.name, arguments },
         extra_content,
     }
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 fn tool(tool: &Tool, dialect: Dialect) -> wire::Tool<'_> {

@@ -99,6 +99,8 @@ impl ReplyReader for Reader {
             "" => skip(data)?,
             kind => tracing::trace!(kind = plain_word(kind), "an event was not needed"),
         }
+        // A start comes before anything else or not at all.
+        self.has_started |= !events.is_empty();
         Ok(Progress::More)
     }
 
@@ -189,7 +191,11 @@ impl Reader {
         let item: wire::OutputItem<'_> = parse(json)?;
         let (id, call_id) = (item.id.as_str(), item.call_id.as_str());
         let open = self.items.find(index, id, call_id);
-        let open = open.filter(|place| self.items.at(*place).whole.is_none());
+        let is_call = item.kind.as_str() == "function_call";
+        // What was told to be a call does not become anything else.
+        let may_be =
+            |it: &Item| it.whole.is_none() && (is_call || it.call != Some(CallState::Begun));
+        let open = open.filter(|place| may_be(self.items.at(*place)));
         let place = open.unwrap_or_else(|| self.items.add(Item::new(index, id, call_id)));
         let mut whole = Whole::read(json)?;
         match item.kind.as_str() {

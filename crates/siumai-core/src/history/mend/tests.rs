@@ -87,13 +87,18 @@ proptest! {
         assert_eq!(mend(messages.clone()), (mended.clone(), warnings.clone()), "every time the same");
         assert_eq!(texts(&mended), texts(&messages), "no word is lost");
 
-        let calls = |of: &[ChatMessage]| of.iter().flat_map(ChatMessage::tool_calls).count();
-        assert_eq!(calls(&mended), calls(&messages), "no call is lost");
+        let calls = |of: &[ChatMessage], is_models: bool| {
+            let of = of.iter().filter(|it| (it.role() == Role::Assistant) == is_models);
+            of.flat_map(ChatMessage::tool_calls).count()
+        };
+        assert_eq!(calls(&mended, true), calls(&messages, true), "no call of the model is lost");
+        let misplaced = count(&warnings, |it| matches!(it, Warning::MisplacedCall { .. }));
+        assert_eq!(misplaced, calls(&messages, false), "and what nobody but it may do is reported");
         let missing = count(&warnings, |it| matches!(it, Warning::CallWithoutResult { .. }));
         let stray = count(&warnings, |it| matches!(it, Warning::ResultWithoutCall { .. }));
         let (before, after) = (outputs(&messages), outputs(&mended));
         assert_eq!(after.len() + stray, before.len(), "what is left out is reported");
-        assert_eq!(after.len() + missing, calls(&messages), "and so is what is made up");
+        assert_eq!(after.len() + missing, calls(&messages, true), "and so is what is made up");
         let is_known = |output: &String| before.contains(output);
         assert!(after.iter().all(is_known), "what a tool returned stays as it was");
     }

@@ -375,15 +375,15 @@ fn files_are_sent_as_the_server_wants_them() {
 
 #[test]
 fn arguments_that_are_no_json_go_back_as_they_are_where_nobody_reads_them() {
-    let said = ChatMessage::new(Role::Assistant, vec![a_call("a", json!("{oops"))]);
-    let request = ChatRequest::new(vec![user!("Add"), said]);
-    let arguments = |dialect| {
-        let (body, _) = written_for(dialect, &request);
+    let arguments = |dialect, written: &str| {
+        let said = ChatMessage::new(Role::Assistant, vec![a_call("a", json!(written))]);
+        let (body, _) = written_for(dialect, &ChatRequest::new(vec![user!("Add"), said]));
         body["messages"][1]["tool_calls"][0]["function"]["arguments"].clone()
     };
-    assert_eq!(arguments(Dialect::OPENAI), "{oops");
-    assert_eq!(arguments(server("azure")), "{oops");
-    assert_eq!(arguments(server("vllm")), r#"{"not_json":"{oops"}"#);
+    assert_eq!(arguments(Dialect::OPENAI, "{oops"), "{oops");
+    assert_eq!(arguments(server("azure"), "{oops"), "{oops");
+    assert_eq!(arguments(server("vllm"), "{oops"), r#"{"not_json":"{oops"}"#);
+    assert_eq!(arguments(server("vllm"), "null"), "null");
 }
 
 #[test]

@@ -559,6 +559,24 @@ proptest! {
 }
 
 #[test]
+fn a_start_that_comes_late_is_left_out() {
+    let created = json!({ "type": "response.created", "response": { "id": "r", "model": "m" } });
+    let stream = [delta("output_text", 0, "Hi"), created, completed(&json!([message("Hi")]))];
+    let events = whole_stream(&stream);
+    assert_eq!(events[0], ModelEvent::content("Hi"));
+    assert!(!events.iter().any(|it| matches!(it, ModelEvent::Start { .. })), "{events:?}");
+}
+
+#[test]
+fn a_call_that_ends_as_something_else_is_a_call_all_the_same() {
+    let item = |kind: &str| json!({ "type": kind, "id": "fc_1", "call_id": "k", "name": "add" });
+    let stream = [added(0, &item("function_call")), done(0, &item("odd")), completed(&json!([]))];
+    let response = put_together(whole_stream(&stream));
+    assert_eq!(response.tool_calls.len(), 1);
+    assert_eq!(response.message.origin(WIRE), None, "without the call its result would be refused");
+}
+
+#[test]
 fn arguments_that_come_at_once_are_told_once() {
     let begun = json!({ "type": "function_call", "call_id": "a", "name": "add", "arguments": "" });
     let arguments = r#"{"x":1}"#;
