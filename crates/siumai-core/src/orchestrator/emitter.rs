@@ -60,6 +60,11 @@ impl<T> Emitter<T> {
         self.lock().items.pop_front()
     }
 
+    /// Whether all that was put in is taken: whoever reads has come after.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().items.is_empty()
+    }
+
     /// Wakes whatever is parked in [`emit`](Self::emit): the driver is about to be polled.
     pub(super) fn release(&self) {
         let parked = {
