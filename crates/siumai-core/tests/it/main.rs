@@ -56,6 +56,8 @@ mod progress_rules;
 #[cfg(test)]
 mod repair_rules;
 #[cfg(test)]
+mod resumed_limits;
+#[cfg(test)]
 mod retry_rules;
 #[cfg(test)]
 mod saved_rules;
