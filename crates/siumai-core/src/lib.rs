@@ -6,6 +6,7 @@ mod error;
 pub mod journal;
 pub mod model;
 pub mod orchestrator;
+mod sync;
 pub mod testing;
 pub mod tool;
 pub mod types;
