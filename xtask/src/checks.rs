@@ -19,12 +19,30 @@ enum Work {
     },
 }
 
-const CHECKS: [Check; 8] = [
+const FUZZ: &str = "fuzz/Cargo.toml";
+
+const CHECKS: [Check; 10] = [
     Check::cargo("format", &["fmt", "--all", "--check"]),
+    Check::cargo("format of the fuzz targets", &["fmt", "--manifest-path", FUZZ, "--check"]),
     Check { name: "tidy", work: Work::Tidy },
     // Only its own features: those that other packages switch on must not be what it lives on.
     Check::cargo("the core alone", &["check", "--package", "siumai-core"]),
     Check::cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    // A workspace of its own. Without its default features it needs neither nightly nor C++.
+    Check::cargo(
+        "lints of the fuzz targets",
+        &[
+            "clippy",
+            "--manifest-path",
+            FUZZ,
+            "--no-default-features",
+            "--target-dir",
+            "target",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    ),
     // The tests run them.
     Check::cargo("examples", &["build", "--workspace", "--examples"]),
     // The examples in the documentation have a check of their own.

@@ -3,6 +3,7 @@
 //! - `checks`: what `test` runs, and in which order
 //! - `tidy`: the rules of the tree that no compiler keeps
 //! - `e2e`: the program, run as somebody new would run it
+//! - `fuzz`: made-up bytes for whatever reads from outside
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -11,6 +12,7 @@
 
 mod checks;
 mod e2e;
+mod fuzz;
 mod tidy;
 
 use std::{
@@ -26,6 +28,7 @@ the project's chores: cargo xtask VERB
   ci     the same, as the pipeline calls it
   tidy   only the rules of the tree that no compiler keeps
   e2e    runs the program offline, as somebody new would, and checks what it says
+  fuzz   [TARGET] [--minutes N]: looks for bytes that break a law, with a nightly toolchain and cargo-fuzz
   help   this page";
 
 fn main() -> ExitCode {
@@ -35,6 +38,10 @@ fn main() -> ExitCode {
         ["test" | "ci"] => checks::run(),
         ["tidy"] => tidy::run(),
         ["e2e"] => e2e::run(),
+        ["fuzz"] => fuzz::run(None, fuzz::MINUTES),
+        ["fuzz", "--minutes", minutes] => fuzz::run(None, minutes),
+        ["fuzz", target] => fuzz::run(Some(target), fuzz::MINUTES),
+        ["fuzz", target, "--minutes", minutes] => fuzz::run(Some(target), minutes),
         [] | ["help" | "-h" | "--help"] => {
             println!("{HELP}");
             Ok(())

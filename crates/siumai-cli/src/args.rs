@@ -33,7 +33,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Give the model a task; this is what happens without a command, too
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// List the tools that are offered to the model
     Tools(ToolsArgs),
     /// List the models that can be chosen, and which one `auto` takes
@@ -63,6 +63,9 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+
+    #[command(flatten)]
+    pub(crate) recording: RecordingArgs,
 
     /// Who decides whether a tool may run
     #[arg(long, value_enum, default_value_t, value_name = "WHO", help_heading = "Tools")]
@@ -101,6 +104,27 @@ pub(crate) struct ModelArgs {
     /// Where the provider's API is, for a server that speaks the same
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = "Model")]
     pub(crate) base_url: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RecordingArgs {
+    /// Write what the model is asked and answers into this file, without keys
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Recording")]
+    pub(crate) record: Option<PathBuf>,
+
+    /// Replace the file of --record, if there is one
+    #[arg(long, requires = "record", help_heading = "Recording")]
+    pub(crate) overwrite: bool,
+
+    /// Let the recording in this file answer instead of a model; tools run as always
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["record", "overwrite", "model", "base_url"],
+        help_heading = "Recording"
+    )]
+    pub(crate) replay: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -208,6 +232,7 @@ Examples:
   siumai \"what is 12% of 250?\"
   siumai run -m ollama:qwen3 \"which files here mention tokio?\"
   git diff | siumai run \"write a commit message for this:\" -
+  siumai --replay run.jsonl \"what is 12% of 250?\"     (after the same with --record)
   siumai -o json -T calculator \"(3 + 4) * 12\" | jq .text
 
 Exit codes:

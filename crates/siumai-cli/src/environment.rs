@@ -1,6 +1,8 @@
 //! The one place that reads the environment.
 use std::env::VarError;
 
+use secrecy::SecretString;
+
 use crate::failure::Failure;
 
 /// What is set for the program from outside. It holds a key, so it has no `Debug`.
@@ -15,6 +17,8 @@ pub(crate) struct Environment {
     pub(crate) ollama_host: Option<String>,
     /// `VISUAL` or `EDITOR`.
     pub(crate) editor: Option<String>,
+    /// The keys of all providers, which no recording may hold.
+    pub(crate) keys: Vec<SecretString>,
 }
 
 impl Environment {
@@ -26,6 +30,7 @@ impl Environment {
             openai_base_url: variable("OPENAI_BASE_URL")?,
             ollama_host: variable("OLLAMA_HOST")?,
             editor: variable("VISUAL")?.or(variable("EDITOR")?),
+            keys: keys(),
         })
     }
 
@@ -46,6 +51,9 @@ impl Environment {
 /// The variable of the key, which commands that tools run don't see.
 pub(crate) const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
 
+/// What is shorter, in bytes, stands where a server wants a key and looks at none, such as `none`.
+const SHORTEST_KEY: usize = 6;
+
 #[expect(clippy::disallowed_methods, reason = "this is the program's one place that reads it")]
 fn variable(name: &str) -> Result<Option<String>, Failure> {
     match std::env::var(name) {
@@ -55,6 +63,13 @@ fn variable(name: &str) -> Result<Option<String>, Failure> {
             Err(Failure::usage(format!("the variable {name} is not UTF-8; set it again")))
         }
     }
+}
+
+/// What is not UTF-8 was never sent as a key.
+fn keys() -> Vec<SecretString> {
+    let names = siumai::provider_names().filter_map(siumai::key_variable);
+    let keys = names.filter_map(|name| variable(name).ok().flatten());
+    keys.filter(|key| key.len() >= SHORTEST_KEY).map(SecretString::from).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod failure;
 mod lists;
 mod model;
 mod program;
+mod recording;
 mod render;
 mod run;
 mod stop;

@@ -13,8 +13,9 @@ use crate::{
     failure::{Exit, Failure},
     lists,
     model::{self, Http},
+    recording::Source,
     render::{Answer, Detail, Json, JsonLines, Progress, Text, paint},
-    run::{self, Durations, Task, Whole},
+    run::{self, Durations, How, Task, Whole},
     stop::{self, Stopped, Stopper},
     tools::{BuiltIns, Root},
 };
@@ -44,7 +45,7 @@ fn wrong_usage(error: &clap::Error) -> Exit {
 fn perform(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         None => with_runtime(run(cli.run)),
-        Some(Command::Run(args)) => with_runtime(run(args)),
+        Some(Command::Run(args)) => with_runtime(run(*args)),
         Some(Command::Tools(args)) => {
             let tools = tools(&ToolArgs { tools: Vec::new(), root: ".".into() })?;
             written(lists::tools(&mut anstream::stdout(), tools.definitions(), args.output))
@@ -185,16 +186,14 @@ struct Running {
 
 impl Running {
     async fn go(mut self) -> Result<Exit, Failure> {
-        let choosing = model::choose(&self.args.model, &self.environment, &Http);
-        let chosen = tokio::select! {
-            biased;
-            cause = self.listener.wait() => return Ok(cause.exit()),
-            chosen = choosing => chosen?,
-        };
-        let client = chosen.choice.client()?;
         let durations = Durations::default();
         let mut progress = Progress::new(anstream::stderr(), self.detail(), durations.clone());
-        progress.model(&chosen);
+        let choosing = choose(&self.args, &self.environment, &mut progress);
+        let source = tokio::select! {
+            biased;
+            cause = self.listener.wait() => return Ok(cause.exit()),
+            source = choosing => source?,
+        };
 
         let limits = self.args.limits.limits();
         let definitions: Vec<Tool> = self.tools.definitions().cloned().collect();
@@ -208,20 +207,23 @@ impl Running {
             limits,
             approver: Approver::new(self.args.approve, definitions, person, self.stopper),
         };
-        let mut answer = answer(self.args.output);
-        let (answer, progress, listener) = (&mut *answer, &mut progress, &mut self.listener);
+        let (mut answer, model) = (answer(self.args.output), source.model());
+        let (answer, shown, listener) = (&mut *answer, &mut progress, &mut self.listener);
         let ended = if self.args.no_stream {
-            run::run(Whole(client), task, answer, progress, listener).await
+            run::run(Whole(model), task, answer, shown, listener).await
         } else {
-            run::run(client, task, answer, progress, listener).await
+            run::run(model, task, answer, shown, listener).await
         };
         // Whoever read the answer has gone: they have what they wanted.
-        let Some(ended) = ended else { return Ok(Exit::Done) };
+        let Some(ended) = ended else { return source.finish(Exit::Done) };
         if answer.end(&ended).is_err() {
-            return Ok(Exit::Done);
+            return source.finish(Exit::Done);
+        }
+        if let (How::Finished(_), Some(left)) = (&ended.how, source.left()) {
+            progress.warning(&left);
         }
         progress.end(&ended, &limits);
-        Ok(ended.exit())
+        source.finish(ended.exit())
     }
 
     fn detail(&self) -> Detail {
@@ -233,6 +235,29 @@ impl Running {
             _ => Detail::Whole,
         }
     }
+}
+
+/// Chooses who answers, and says so.
+async fn choose<W: Write>(
+    args: &RunArgs,
+    environment: &Environment,
+    progress: &mut Progress<W>,
+) -> Result<Source, Failure> {
+    let Some(path) = &args.recording.replay else {
+        let chosen = model::choose(&args.model, environment, &Http).await?;
+        let client = chosen.choice.client()?;
+        let source = Source::asked(client, &args.recording, &environment.keys)?;
+        progress.model(&chosen.choice.to_string(), chosen.why.as_deref());
+        return Ok(source);
+    };
+    let source = Source::replayed(path, &environment.keys)?;
+    let model = source.model();
+    let name = format!("{}:{}", model.provider(), model.model());
+    progress.model(&name, Some(&format!("replayed from {}", path.display())));
+    if let Some(lost) = source.lost() {
+        progress.warning(&lost);
+    }
+    Ok(source)
 }
 
 fn answer(output: Output) -> Box<dyn Answer> {

@@ -77,7 +77,7 @@ impl Dice {
 /// Some steps of tools, some of which fail, and an answer, if nothing went wrong before.
 fn script(dice: &mut Dice) -> ScriptedModel {
     let mut model = ScriptedModel::new();
-    for _ in 0..=dice.roll(5) {
+    for _ in 0..=dice.roll(2) {
         if dice.roll(20) == 0 {
             model = model.fails(LlmError::new(ErrorKind::Overloaded, "overloaded"));
         }

@@ -5,25 +5,26 @@
 //! | `ollama` | Ollama | none | gets back all that the model thought |
 //! | `vllm` | vLLM | `VLLM_API_KEY`, if it was started with one | |
 //! | `llamacpp` | llama.cpp | `LLAMA_API_KEY`, if it was started with one | |
-//! | `lmstudio` | LM Studio | none | |
+//! | `lmstudio` | LM Studio | none | no JSON without a schema: it is sent one that any object fits |
 //! | `groq` | Groq | `GROQ_API_KEY` | takes no reasoning back |
-//! | `openrouter` | OpenRouter | `OPENROUTER_API_KEY` | gets back all that the model thought, signed or encrypted too |
+//! | `openrouter` | OpenRouter | `OPENROUTER_API_KEY` | gets back all that the model thought, signed or encrypted too; takes files by URL |
 //! | `deepseek` | DeepSeek | `DEEPSEEK_API_KEY` | no JSON schemas; insists on the reasoning behind a call |
-//! | `mistral` | Mistral | `MISTRAL_API_KEY` | `random_seed`; tells the usage of a stream unasked; thinks in its content |
+//! | `mistral` | Mistral | `MISTRAL_API_KEY` | `random_seed`; tells the usage of a stream unasked; thinks in its content; takes files by URL, and has words of its own for them |
 //! | `xai` | xAI | `XAI_API_KEY` | takes no reasoning back |
 //! | `together` | Together | `TOGETHER_API_KEY` | |
 //! | `fireworks` | Fireworks | `FIREWORKS_API_KEY` | |
 //! | `cerebras` | Cerebras | `CEREBRAS_API_KEY` | |
 //! | `azure` | Azure OpenAI | `AZURE_OPENAI_API_KEY` | the key's header, the API's version, a URL for each deployment |
 //!
-//! Where nothing is said, the reasoning behind a call goes back with it, and no other.
+//! Where nothing is said, the reasoning behind a call goes back with it, and no other, and
+//! arguments that are no JSON go back as JSON that holds them: servers refuse them otherwise.
 //!
 //! Nothing here reads the variables; they are named for whoever does.
 use siumai_core::LlmError;
 
 use crate::{
     http::Url,
-    openai_chat::dialect::{Address, Dialect, LimitName, Reasoning, SeedName},
+    openai_chat::dialect::{Address, Dialect, Files, Formats, LimitName, Reasoning, SeedName},
 };
 
 /// The version of Azure's API that is asked for if no other is named.
@@ -63,7 +64,12 @@ pub static SERVERS: [Server; 13] = [
     OLLAMA,
     server("vllm", "http://localhost:8000/v1", Key::Optional("VLLM_API_KEY"), Dialect::PLAIN),
     server("llamacpp", "http://localhost:8080/v1", Key::Optional("LLAMA_API_KEY"), Dialect::PLAIN),
-    server("lmstudio", "http://localhost:1234/v1", Key::None, Dialect::PLAIN),
+    server(
+        "lmstudio",
+        "http://localhost:1234/v1",
+        Key::None,
+        Dialect { formats: Formats::SchemasAlone, ..Dialect::PLAIN },
+    ),
     server(
         "groq",
         "https://api.groq.com/openai/v1",
@@ -74,19 +80,24 @@ pub static SERVERS: [Server; 13] = [
         "openrouter",
         "https://openrouter.ai/api/v1",
         Key::Required("OPENROUTER_API_KEY"),
-        Dialect { reasoning: Reasoning::Always, ..Dialect::PLAIN },
+        Dialect { reasoning: Reasoning::Always, files: Files::BytesOrUrl, ..Dialect::PLAIN },
     ),
     server(
         "deepseek",
         "https://api.deepseek.com/v1",
         Key::Required("DEEPSEEK_API_KEY"),
-        Dialect { has_schemas: false, ..Dialect::PLAIN },
+        Dialect { formats: Formats::JsonAlone, ..Dialect::PLAIN },
     ),
     server(
         "mistral",
         "https://api.mistral.ai/v1",
         Key::Required("MISTRAL_API_KEY"),
-        Dialect { seed_name: SeedName::RandomSeed, asks_for_usage: false, ..Dialect::PLAIN },
+        Dialect {
+            seed_name: SeedName::RandomSeed,
+            asks_for_usage: false,
+            files: Files::Documents,
+            ..Dialect::PLAIN
+        },
     ),
     server(
         "xai",

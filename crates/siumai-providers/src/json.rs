@@ -4,11 +4,14 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+    de::{
+        Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
 };
 use serde_json::Value;
 
-/// Text, borrowed where it has no escapes.
+/// Text, borrowed where it has no escapes; a number is the text it is written as.
 ///
 /// An `Option<Cow<str>>` would not do: serde copies it.
 #[derive(Debug, Default, PartialEq)]
@@ -68,6 +71,18 @@ impl MaybeText<'_> {
     }
 }
 
+impl<'a> From<&'a str> for MaybeText<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Some(Text(Cow::Borrowed(text))))
+    }
+}
+
+impl<'a> From<Text<'a>> for MaybeText<'a> {
+    fn from(text: Text<'a>) -> Self {
+        Self(Some(text))
+    }
+}
+
 impl From<JsonText<'_>> for String {
     fn from(text: JsonText<'_>) -> Self {
         text.0.into()
@@ -77,6 +92,21 @@ impl From<JsonText<'_>> for String {
 impl<T> Default for Few<T> {
     fn default() -> Self {
         Self { first: None, rest: Vec::new() }
+    }
+}
+
+impl<T> Few<T> {
+    pub(crate) fn one(item: T) -> Self {
+        Self { first: Some(item), rest: Vec::new() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// Whether there is more than one.
+    pub(crate) fn are_several(&self) -> bool {
+        !self.rest.is_empty()
     }
 }
 
@@ -91,7 +121,7 @@ impl<T> IntoIterator for Few<T> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextReader(PhantomData))
+        deserializer.deserialize_any(TextReader(PhantomData))
     }
 }
 
@@ -110,6 +140,18 @@ impl<'de: 'a, 'a> Visitor<'de> for TextReader<'a> {
 
     fn visit_str<E>(self, text: &str) -> Result<Text<'a>, E> {
         Ok(Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Text<'a>, E> {
+        Ok(Text(Cow::Owned(number.to_string())))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Text<'a>, E> {
+        Ok(Text(Cow::Owned(number.to_string())))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Text<'a>, E> {
+        Ok(Text(Cow::Owned(number.to_string())))
     }
 }
 
@@ -175,7 +217,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for JsonText<'a> {
             type Value = JsonText<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("JSON as text, or an object")
+                f.write_str("JSON as text, an object or a list")
             }
 
             fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<JsonText<'a>, E> {
@@ -186,8 +228,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for JsonText<'a> {
                 self.0.visit_str(text).map(JsonText)
             }
 
+            fn visit_unit<E>(self) -> Result<JsonText<'a>, E> {
+                Ok(JsonText::default())
+            }
+
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<JsonText<'a>, A::Error> {
                 let value = Value::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(JsonText(Text(Cow::Owned(value.to_string()))))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<JsonText<'a>, A::Error> {
+                let value = Value::deserialize(SeqAccessDeserializer::new(seq))?;
                 Ok(JsonText(Text(Cow::Owned(value.to_string()))))
             }
         }

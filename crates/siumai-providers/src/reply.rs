@@ -11,6 +11,8 @@ use std::{
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use siumai_core::{
     LlmError,
     model::{ModelEvent, ModelStream},
@@ -19,7 +21,7 @@ use siumai_core::{
 
 use crate::{
     http::{Body, Call, Endpoint, Fault, HttpResponse, Reported, Whole, looks_like_html},
-    sse::{self, Framer},
+    sse::{self, Framer, TooLarge},
 };
 
 /// How large a reply in one piece may be, in bytes.
@@ -53,6 +55,34 @@ pub(crate) struct Question {
     pub(crate) body: Bytes,
     /// What could not be put into it.
     pub(crate) warnings: Vec<Warning>,
+}
+
+impl Question {
+    /// The question that is `request`, with the fields of `extra` over its own.
+    ///
+    /// # Errors
+    ///
+    /// If a part of it can't be told.
+    pub(crate) fn new(
+        request: &impl Serialize,
+        extra: &Map<String, Value>,
+        warnings: Vec<Warning>,
+    ) -> Result<Self, LlmError> {
+        let body = written(request, extra);
+        let body = body.map_err(|error| LlmError::invalid_input(error.to_string()))?;
+        Ok(Self { body, warnings })
+    }
+}
+
+fn written(request: &impl Serialize, extra: &Map<String, Value>) -> serde_json::Result<Bytes> {
+    if extra.is_empty() {
+        return serde_json::to_vec(request).map(Bytes::from);
+    }
+    let mut body = serde_json::to_value(request)?;
+    if let Value::Object(fields) = &mut body {
+        fields.extend(extra.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+    serde_json::to_vec(&body).map(Bytes::from)
 }
 
 /// What has been read and not yet been taken.
@@ -116,8 +146,15 @@ async fn read_whole<'a, R: ReplyReader + 'a>(
     }
     let mut events = Events::new();
     reader.read_whole(&body, &mut events).map_err(|fault| call.error(fault))?;
+    identify(&mut events, call.request_id());
     warn(&mut events, warnings);
     Ok(stream::iter(events.into_iter().map(Ok)).boxed())
+}
+
+/// Tells the id of the request with the start, if the reply has one.
+fn identify(events: &mut Events, request_id: Option<&str>) {
+    let (Some(start), Some(id)) = (events.front_mut(), request_id) else { return };
+    *start = start.clone().with_request_id(id);
 }
 
 /// Puts `warnings` before anything but a start.
@@ -144,6 +181,7 @@ struct ReplyStream<'a, R> {
     events: Events,
     /// What is yet to be told about the question.
     warnings: Vec<Warning>,
+    has_begun: bool,
     state: State,
 }
 
@@ -166,6 +204,7 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
             reader,
             events: Events::new(),
             warnings,
+            has_begun: false,
             state: State::Reading,
         }
     }
@@ -199,7 +238,6 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
 
     /// Reads the next event of those that have arrived.
     fn read_buffered(&mut self) -> Result<Buffered, Fault> {
-        let too_large = |_| Fault::TooLarge { what: "an event", limit: sse::EVENT_LIMIT };
         match self.framer.next_event().map_err(too_large)? {
             Some(event) => self.reader.read_event(event, &mut self.events).map(Buffered::Event),
             None => Ok(Buffered::Nothing),
@@ -209,7 +247,7 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
     /// Nothing more arrives: the last event may only lack the empty line behind it. An event
     /// that can't be read is cut off.
     fn read_unended(&mut self) -> Result<Progress, Fault> {
-        if let Some(event) = self.framer.unended() {
+        if let Some(event) = self.framer.unended().map_err(too_large)? {
             match self.reader.read_event(event, &mut self.events) {
                 Ok(Progress::More) => {}
                 Err(Fault::Malformed { .. }) => return Err(Fault::Incomplete),
@@ -230,6 +268,10 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
     }
 }
 
+fn too_large(_: TooLarge) -> Fault {
+    Fault::TooLarge { what: "an event", limit: sse::EVENT_LIMIT }
+}
+
 /// What was found in what has arrived.
 enum Buffered {
     Event(Progress),
@@ -243,6 +285,9 @@ impl<R: ReplyReader> Stream for ReplyStream<'_, R> {
         let this = &mut *self;
         if this.events.is_empty() {
             ready!(this.poll_read(cx));
+            if !this.events.is_empty() && !std::mem::replace(&mut this.has_begun, true) {
+                identify(&mut this.events, this.call.request_id());
+            }
             warn(&mut this.events, std::mem::take(&mut this.warnings));
         }
         if let Some(event) = this.events.pop_front() {
@@ -258,3 +303,6 @@ impl<R: ReplyReader> Stream for ReplyStream<'_, R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,13 +20,15 @@ pub(crate) struct Event<'a> {
     pub(crate) data: &'a [u8],
 }
 
-/// A line or an event is larger than [`EVENT_LIMIT`].
+/// A line or an event is larger than it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooLarge;
 
 /// Makes events of bytes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Framer {
+    /// How large a line, and the data of an event, may be, in bytes: whatever the cuts.
+    limit: usize,
     /// What arrived last.
     piece: Bytes,
     /// How much of `piece` has been read.
@@ -55,6 +57,22 @@ enum Data {
 }
 
 impl Framer {
+    /// A framer that takes no line and no event larger than `limit` bytes.
+    pub(crate) fn with_limit(limit: usize) -> Self {
+        Self {
+            limit,
+            piece: Bytes::new(),
+            at: 0,
+            line: Vec::new(),
+            after_return: false,
+            begun: false,
+            name: Vec::new(),
+            data: Data::Absent,
+            joined: Vec::new(),
+            is_spent: false,
+        }
+    }
+
     /// Takes in what arrived. To be called once [`next_event`](Self::next_event) has no more.
     pub(crate) fn push(&mut self, piece: Bytes) {
         self.forget_spent();
@@ -72,6 +90,7 @@ impl Framer {
         self.forget_spent();
         while let Some(end) = self.end_of_line() {
             let line = self.at..end;
+            self.check_size(self.line.len() + line.len())?;
             self.at = end + 1;
             self.after_return = self.piece[end] == b'\r';
             let ends_event = if self.line.is_empty() {
@@ -94,11 +113,11 @@ impl Framer {
     }
 
     /// The last event, when nothing more arrives and the empty line behind it is missing.
-    pub(crate) fn unended(&mut self) -> Option<Event<'_>> {
+    pub(crate) fn unended(&mut self) -> Result<Option<Event<'_>>, TooLarge> {
         self.forget_spent();
         let nothing = self.piece.len()..self.piece.len();
-        self.take_split_line(nothing).ok()?;
-        if self.has_no_data() { None } else { Some(self.event()) }
+        self.take_split_line(nothing)?;
+        Ok(if self.has_no_data() { None } else { Some(self.event()) })
     }
 
     fn end_of_line(&mut self) -> Option<usize> {
@@ -119,7 +138,6 @@ impl Framer {
             Field::End => return Ok(true),
             Field::Name { at } => self.piece[start + at..line.end].clone_into(&mut self.name),
             Field::Data { at } if self.has_no_data() => {
-                check_size(line.len())?;
                 self.data = Data::InPiece(start + at..line.end);
             }
             Field::Data { at } => {
@@ -151,10 +169,10 @@ impl Framer {
 
     fn append_data(&mut self, more: &[u8]) -> Result<(), TooLarge> {
         self.join_data();
-        check_size(self.joined.len() + more.len())?;
         if !self.has_no_data() {
             self.joined.push(b'\n');
         }
+        self.check_size(self.joined.len() + more.len())?;
         self.joined.extend_from_slice(more);
         self.data = Data::Joined;
         Ok(())
@@ -171,7 +189,7 @@ impl Framer {
     /// Keeps the beginning of a line for when the rest of it arrives.
     fn keep_rest(&mut self) -> Result<(), TooLarge> {
         let rest = &self.piece[self.at..];
-        check_size(self.line.len() + rest.len())?;
+        self.check_size(self.line.len() + rest.len())?;
         self.line.extend_from_slice(rest);
         self.at = self.piece.len();
         Ok(())
@@ -181,6 +199,10 @@ impl Framer {
     fn byte_order_mark(&self, line: &[u8]) -> usize {
         const MARK: &[u8] = b"\xef\xbb\xbf";
         if !self.begun && line.starts_with(MARK) { MARK.len() } else { 0 }
+    }
+
+    fn check_size(&self, bytes: usize) -> Result<(), TooLarge> {
+        if bytes > self.limit { Err(TooLarge) } else { Ok(()) }
     }
 
     fn has_no_data(&self) -> bool {
@@ -202,6 +224,12 @@ impl Framer {
             self.joined.clear();
             self.data = Data::Absent;
         }
+    }
+}
+
+impl Default for Framer {
+    fn default() -> Self {
+        Self::with_limit(EVENT_LIMIT)
     }
 }
 
@@ -227,9 +255,7 @@ fn field(line: &[u8]) -> Field {
     }
 }
 
-fn check_size(bytes: usize) -> Result<(), TooLarge> {
-    if bytes > EVENT_LIMIT { Err(TooLarge) } else { Ok(()) }
-}
-
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod tests;

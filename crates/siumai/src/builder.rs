@@ -1,6 +1,7 @@
 //! Which model a client talks to.
 use std::fmt;
 
+use secrecy::SecretString;
 use siumai_core::{
     LlmError,
     model::{LanguageModel, layers::Retry},
@@ -8,6 +9,7 @@ use siumai_core::{
 use siumai_providers::{
     Anthropic, Gemini, OfflineModel, OpenAiChat, OpenAiChatBuilder, OpenAiResponses,
     compatible::{SERVERS, Server},
+    http::Url,
 };
 
 use crate::Siumai;
@@ -159,11 +161,31 @@ impl SiumaiBuilder {
 
     fn with_retries(self, model: impl LanguageModel + 'static) -> Siumai {
         let retry = Retry::new(model);
-        Siumai::new(match self.max_retries {
+        let client = Siumai::new(match self.max_retries {
             Some(retries) => retry.max_retries(retries),
             None => retry,
-        })
+        });
+        client.keeping(self.secrets())
     }
+
+    /// The key, and what may be one in the base URL.
+    fn secrets(&self) -> Vec<SecretString> {
+        let mut secrets: Vec<_> = self.api_key.iter().map(|it| it.as_str().into()).collect();
+        let url = self.base_url.as_ref().and_then(|it| Url::parse(it.trim()).ok());
+        if let Some(url) = url {
+            // A user alone is a token.
+            secrets.push(url.password().unwrap_or(url.username()).into());
+            let query = url.query_pairs().filter(|(name, _)| is_secret(name));
+            secrets.extend(query.map(|(_, value)| SecretString::from(&*value)));
+        }
+        secrets
+    }
+}
+
+/// Whether what goes by this name in a query is for nobody to see, unlike a version.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["key", "pass", "secret", "sig", "token"].iter().any(|it| name.contains(it))
 }
 
 fn known(name: &str) -> Result<OpenAiChatBuilder, LlmError> {

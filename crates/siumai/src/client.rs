@@ -1,9 +1,10 @@
 //! A language model of whatever provider, behind one type.
-use std::{fmt, sync::Arc};
+use std::{fmt, io, sync::Arc};
 
+use secrecy::SecretString;
 use siumai_core::{
     LlmError, async_trait,
-    model::{LanguageModel, ModelStream, collect},
+    model::{LanguageModel, ModelStream, collect, layers::Recorder},
     types::{ChatRequest, ChatResponse},
 };
 
@@ -23,7 +24,11 @@ use crate::SiumaiBuilder;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Siumai(Arc<dyn LanguageModel>);
+pub struct Siumai {
+    model: Arc<dyn LanguageModel>,
+    /// What must not be shown of what is said to the model and by it.
+    secrets: Arc<[SecretString]>,
+}
 
 impl Siumai {
     /// Says which model it is to be.
@@ -33,7 +38,36 @@ impl Siumai {
 
     /// Any language model, as this type.
     pub fn new(model: impl LanguageModel + 'static) -> Self {
-        Self(Arc::new(model))
+        Self { model: Arc::new(model), secrets: Arc::default() }
+    }
+
+    /// The client with what it must not show.
+    pub(crate) fn keeping(self, secrets: Vec<SecretString>) -> Self {
+        Self { secrets: secrets.into(), ..self }
+    }
+
+    /// Writes what is asked and answered to `writer`, without the client's key, to be
+    /// [replayed](crate::model::layers::Replay) without a provider. See [`Recorder`].
+    ///
+    /// ```
+    /// use siumai::{model::{collect, LanguageModel, layers::Replay}, prelude::*};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), LlmError> {
+    /// let mut file = Vec::new();
+    /// let client = Siumai::builder().offline().build()?.record(&mut file);
+    /// let reply = collect(client.stream(ChatRequest::new(vec![user!("Hello")])).await?).await?;
+    /// drop(client);
+    ///
+    /// let replay = Siumai::new(Replay::from_reader(&file[..])?);
+    /// let again = replay.chat_request(ChatRequest::new(vec![user!("Hello")])).await?;
+    /// assert_eq!(again, reply);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn record<W: io::Write + Send>(self, writer: W) -> Recorder<Self, W> {
+        let secrets = Arc::clone(&self.secrets);
+        secrets.iter().cloned().fold(Recorder::new(self, writer), Recorder::scrub)
     }
 
     /// Asks once; no tool is executed. The calls that the model wants are in the response.
@@ -46,22 +80,22 @@ impl Siumai {
         request: impl Into<ChatRequest>,
     ) -> Result<ChatResponse, LlmError> {
         let request = request.into().whole();
-        collect(self.0.stream(request).await?).await
+        collect(self.model.stream(request).await?).await
     }
 }
 
 #[async_trait]
 impl LanguageModel for Siumai {
     fn provider(&self) -> &str {
-        self.0.provider()
+        self.model.provider()
     }
 
     fn model(&self) -> &str {
-        self.0.model()
+        self.model.model()
     }
 
     async fn stream(&self, request: ChatRequest) -> Result<ModelStream<'_>, LlmError> {
-        self.0.stream(request).await
+        self.model.stream(request).await
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [approval] | let somebody decide before a tool executes |
 //! | [streaming] | watch a run while it happens, or cancel it |
 //! | [errors] | keep what was done when something fails |
+//! | [recording] | play a run again without a model |
 //! | [migrating] | replace a loop that you wrote by hand |
 //!
 //! The examples use a [`ScriptedModel`](crate::testing::ScriptedModel), which says what it is told to say.
@@ -36,6 +37,9 @@ pub mod streaming {}
 
 #[doc = include_str!("guide/errors.md")]
 pub mod errors {}
+
+#[doc = include_str!("guide/recording.md")]
+pub mod recording {}
 
 #[doc = include_str!("guide/migrating.md")]
 pub mod migrating {}

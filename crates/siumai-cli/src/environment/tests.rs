@@ -7,6 +7,7 @@ fn ollama_at(host: Option<&str>) -> String {
         openai_base_url: None,
         ollama_host: host.map(str::to_owned),
         editor: None,
+        keys: Vec::new(),
     }
     .ollama_url()
 }

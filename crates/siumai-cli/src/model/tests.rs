@@ -46,6 +46,7 @@ impl Given {
             openai_base_url: owned(self.set_base_url),
             ollama_host: None,
             editor: None,
+            keys: Vec::new(),
         };
         match choose(&args, &environment, &self.world).await {
             Ok(Chosen { choice, why }) => Ok((choice.to_string(), why)),

@@ -17,7 +17,6 @@ use siumai::{
 use super::{paint, printable};
 use crate::{
     clock,
-    model::Chosen,
     run::{Durations, Ended, How, Limits},
     stop::Cause,
 };
@@ -51,11 +50,15 @@ impl<W: Write> Progress<W> {
         Self { out, detail, durations, began: now, step_began: now, is_reasoning: false }
     }
 
-    /// Says which model is used.
-    pub(crate) fn model(&mut self, chosen: &Chosen) {
-        let why = chosen.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-        let model = chosen.choice.to_string();
-        self.line(paint::FAINT, "model:", &format!("{}{}", printable(&model), printable(&why)));
+    /// Says which model is used, and why.
+    pub(crate) fn model(&mut self, model: &str, why: Option<&str>) {
+        let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+        self.line(paint::FAINT, "model:", &format!("{}{}", printable(model), printable(&why)));
+    }
+
+    /// Says what is not as it should be, and does not stop the run.
+    pub(crate) fn warning(&mut self, warning: &str) {
+        self.line(paint::WARNING, "warning:", &printable(warning));
     }
 
     /// Makes room for an answer that goes on with `event`.
@@ -77,7 +80,7 @@ impl<W: Write> Progress<W> {
                 return;
             }
             StreamEvent::Warning { warning, .. } => {
-                self.line(paint::WARNING, "warning:", &warning.to_string());
+                self.warning(&warning.to_string());
             }
             StreamEvent::StepStart { step_number, .. } => {
                 self.step_began = clock::instant();

@@ -10,6 +10,8 @@ mod models;
 #[cfg(test)]
 mod output;
 #[cfg(test)]
+mod recording;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod usage;

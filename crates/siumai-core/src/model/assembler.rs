@@ -36,6 +36,7 @@ pub struct Assembler {
     has_begun: bool,
     id: Option<String>,
     model: Option<String>,
+    request_id: Option<String>,
     blocks: Vec<Block>,
     origin: Option<Origin>,
     warnings: Vec<Warning>,
@@ -69,6 +70,7 @@ impl Assembler {
             has_begun: false,
             id: None,
             model: None,
+            request_id: None,
             blocks: Vec::new(),
             origin: None,
             warnings: Vec::new(),
@@ -87,9 +89,10 @@ impl Assembler {
             return Err(malformed("the reply went on after its end"));
         }
         match event {
-            ModelEvent::Start { id, model } => {
+            ModelEvent::Start { id, model, request_id } => {
                 self.id = id.or(self.id.take());
                 self.model = model.or(self.model.take());
+                self.request_id = request_id.or(self.request_id.take());
                 Ok(None)
             }
             ModelEvent::Warning(warning) => {
@@ -172,6 +175,7 @@ impl Assembler {
         let mut response = ChatResponse::new(message, finish_reason);
         response.id = self.id;
         response.model = self.model;
+        response.request_id = self.request_id;
         response.usage = usage;
         response.warnings = self.warnings;
         Ok(response)

@@ -15,6 +15,9 @@ pub enum ModelEvent {
         id: Option<String>,
         /// The model that answers, as the provider names it.
         model: Option<String>,
+        /// The provider's id of the request.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
     },
     /// A piece of the reply.
     Delta(Delta),
@@ -72,7 +75,17 @@ pub struct ToolCallDelta {
 impl ModelEvent {
     /// The provider has begun to answer.
     pub fn start(id: Option<String>, model: Option<String>) -> Self {
-        Self::Start { id, model }
+        Self::Start { id, model, request_id: None }
+    }
+
+    /// Adds the provider's id of the request to the [`Start`](Self::Start) of a reply; any other
+    /// event stays as it is.
+    #[must_use]
+    pub fn with_request_id(mut self, id: impl Into<String>) -> Self {
+        if let Self::Start { request_id, .. } = &mut self {
+            *request_id = Some(id.into());
+        }
+        self
     }
 
     /// More text.

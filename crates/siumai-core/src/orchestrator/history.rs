@@ -6,15 +6,16 @@ use crate::types::{ChatMessage, ContentPart, Role, ToolCall, ToolResult, ToolSta
 /// Mends `messages` where calls and results don't match, the same way every time.
 ///
 /// A result that comes late is moved to its call, a call that nobody answered
-/// is answered as interrupted, and a result that answers nothing is left out.
-/// What else a message says stays where it is.
+/// is answered as interrupted, and a result that answers nothing is left out, as
+/// is a call in a message that is not the model's. What else a message says stays
+/// where it is.
 pub(super) fn mend(messages: Vec<ChatMessage>) -> (Vec<ChatMessage>, Vec<Warning>) {
     if is_sound(&messages) {
         return (messages, Vec::new());
     }
-    let mut mended = Vec::with_capacity(messages.len());
-    let mut warnings = Vec::new();
-    let mut rest = VecDeque::from(messages);
+    let mut warnings: Vec<_> = messages.iter().flat_map(misplaced_calls).map(misplaced).collect();
+    let mut rest: VecDeque<_> = messages.iter().filter_map(without_misplaced_calls).collect();
+    let mut mended = Vec::with_capacity(rest.len());
     while let Some(message) = rest.pop_front() {
         // Results were taken from here by the calls before; what is left answers nothing.
         warnings.extend(message.tool_results().map(|it| orphan(it)));
@@ -37,6 +38,9 @@ pub(super) fn mend(messages: Vec<ChatMessage>) -> (Vec<ChatMessage>, Vec<Warning
 fn is_sound(messages: &[ChatMessage]) -> bool {
     let mut open: Vec<&str> = Vec::new();
     for message in messages {
+        if misplaced_calls(message).next().is_some() {
+            return false;
+        }
         if message.role() != Role::Tool {
             if !open.is_empty() || message.tool_results().next().is_some() {
                 return false;
@@ -52,6 +56,17 @@ fn is_sound(messages: &[ChatMessage]) -> bool {
         }
     }
     open.is_empty()
+}
+
+/// The calls in a message of somebody who can't call.
+fn misplaced_calls(message: &ChatMessage) -> impl Iterator<Item = &Arc<ToolCall>> {
+    message.tool_calls().filter(|_| message.role() != Role::Assistant)
+}
+
+fn without_misplaced_calls(message: &ChatMessage) -> Option<ChatMessage> {
+    keep_parts(message, |part| {
+        message.role() == Role::Assistant || !matches!(part, ContentPart::ToolCall(_))
+    })
 }
 
 /// Takes the result of `call` out of what follows it, up to the next call with the same id.
@@ -91,6 +106,10 @@ fn is_result(part: &ContentPart) -> bool {
 fn interrupted(call: &ToolCall) -> ToolResult {
     let told = "No result of this call was recorded. It may or may not have been executed.";
     ToolResult::unexecuted(call, ToolStatus::Interrupted, told)
+}
+
+fn misplaced(call: &Arc<ToolCall>) -> Warning {
+    Warning::MisplacedCall { call_id: call.id.clone(), name: call.name.clone() }
 }
 
 fn orphan(result: &ToolResult) -> Warning {

@@ -30,6 +30,7 @@ mod prepare_step;
 mod repair;
 mod resume;
 mod run;
+mod run_error;
 mod screen;
 mod setup;
 mod stop_condition;
@@ -49,6 +50,7 @@ pub use self::{
     perform::perform,
     prepare_step::{PrepareStepContext, PrepareStepResult},
     repair::{InvalidCall, RepairToolCall},
+    run_error::RunError,
     stop_condition::{
         StopCondition, all_of, any_of, custom_condition, elapsed, has_text_response, has_tool_call,
         no, same_call_repeated, step_count_is, tool_call_count_is, total_tokens_over,
@@ -57,8 +59,8 @@ pub use self::{
     suspended::{SigningKey, SuspendedRun},
     types::{
         OnChunk, OnContextTooLong, OnFinish, OnStepFinish, OnToolApproval, OrchestratorOptions,
-        OrchestratorStreamOptions, PrepareStep, RunError, RunOutput, StepResult, StoppedBy,
-        Timeouts, ToolApproval,
+        OrchestratorStreamOptions, PrepareStep, RunOutput, StepResult, StoppedBy, Timeouts,
+        ToolApproval,
     },
 };
 pub use crate::{tool::ToolResolver, types::ToolChoice};

@@ -7,8 +7,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApprovalRequest, OnContextTooLong, PrepareStepContext, PrepareStepResult, StepResult,
-    StopCondition, StoppedBy,
+    ApprovalRequest, OnContextTooLong, StepResult, StopCondition, StoppedBy,
     asking::Asking,
     clock::Clock,
     entry::{Entry, REPLY_LOST},
@@ -431,48 +430,6 @@ impl Run {
         Some(StoppedBy::UsageLimit { limit })
     }
 
-    /// How the next step goes; it is the last one if the run came to `limit`.
-    fn plan(&self, rules: &Rules<'_>, limit: Option<StoppedBy>) -> Result<StepPlan, LlmError> {
-        let prepared = match rules.prepare_step {
-            Some(prepare) => prepare(PrepareStepContext {
-                step_number: self.steps.len(),
-                steps: &self.steps,
-                messages: &self.messages,
-            }),
-            None => PrepareStepResult::default(),
-        };
-        let mut plan = StepPlan::new(prepared, self.standing_choice(rules.tool_choice));
-        if let Some(limit) = limit {
-            plan = plan.last(limit);
-        }
-        plan.check(rules.tools)?;
-        Ok(plan)
-    }
-
-    /// The run's own choice; one that forces a call holds until it was obeyed.
-    fn standing_choice(&self, choice: Option<&ToolChoice>) -> Option<ToolChoice> {
-        let choice = choice?;
-        let mut steps = self.steps.iter();
-        let is_obeyed = match choice {
-            ToolChoice::Required => steps.any(|it| it.valid_calls().next().is_some()),
-            ToolChoice::Specific { tool_name } => steps.any(|it| it.has_called(tool_name)),
-            ToolChoice::Auto | ToolChoice::None => false,
-        };
-        Some(if is_obeyed { ToolChoice::Auto } else { choice.clone() })
-    }
-
-    fn request(&self, plan: &StepPlan, rules: &Rules<'_>) -> ChatRequest {
-        let system = plan.system.as_ref().unwrap_or(&self.system);
-        let messages = plan.messages.as_ref().unwrap_or(&self.messages);
-        let tools = rules.tools.active(plan.active_tools.as_deref());
-        // Without tools there is nothing to choose, and providers refuse a choice.
-        let choice = plan.tool_choice.clone().filter(|_| !tools.is_empty());
-        ChatRequest::shared(Arc::clone(system), Arc::clone(messages))
-            .with_tools(tools)
-            .with_tool_choice(choice)
-            .with_settings(Arc::clone(rules.settings))
-    }
-
     /// Moves the open step to the finished ones if nothing in it is left to do here.
     fn finish_step(&mut self) -> Option<&StepResult> {
         let open = std::mem::replace(&mut self.state, State::Between);
@@ -526,5 +483,6 @@ fn ask(conditions: &[&dyn StopCondition], steps: &[StepResult]) -> Option<usize>
 
 mod effects;
 mod guarded;
+mod plan;
 #[cfg(test)]
 mod tests;

@@ -76,7 +76,7 @@ impl SuspendedRun {
     /// let text = suspended.to_signed(&key)?;
     /// assert_eq!(SuspendedRun::from_signed(&text, &key)?, suspended);
     ///
-    /// let forged = text.replacen('A', "B", 1);
+    /// let forged = text.replacen("eyJ", "eyK", 1);
     /// let refused = SuspendedRun::from_signed(&forged, &key).unwrap_err();
     /// assert_eq!(refused.kind(), ErrorKind::BadSignature);
     /// # Ok(())

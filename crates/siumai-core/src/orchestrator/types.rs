@@ -1,5 +1,5 @@
 //! What goes into a run and what comes out of it.
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use super::{
     RepairToolCall, SuspendedRun, UsageLimit, UsageLimits,
 };
 use crate::{
-    CancellationToken, ErrorKind, LlmError,
+    CancellationToken,
     journal::Journal,
     types::{
         ChatMessage, ChatResponse, FinishReason, Settings, ToolCall, ToolChoice, ToolResult,
@@ -156,114 +156,6 @@ pub struct RunOutput {
     pub warnings: Vec<Warning>,
 }
 
-/// Why a run failed, with everything it had finished.
-///
-/// It turns into an [`LlmError`] by `?`, where only the reason matters.
-#[derive(Clone)]
-pub struct RunError {
-    error: LlmError,
-    done: Arc<Done>,
-}
-
-#[derive(Debug)]
-struct Done {
-    steps: Vec<StepResult>,
-    messages: Vec<ChatMessage>,
-    usage: Usage,
-    partial_reply: Option<ChatMessage>,
-    warnings: Vec<Warning>,
-}
-
-impl RunError {
-    pub(super) fn new(
-        error: LlmError,
-        steps: Vec<StepResult>,
-        messages: Vec<ChatMessage>,
-        usage: Usage,
-        partial_reply: Option<ChatMessage>,
-        warnings: Vec<Warning>,
-    ) -> Self {
-        let done = Done { steps, messages, usage, partial_reply, warnings };
-        Self { error, done: Arc::new(done) }
-    }
-
-    /// A run that failed before it began.
-    pub(super) fn unbegun(error: LlmError, messages: Vec<ChatMessage>) -> Self {
-        Self::new(error, Vec::new(), messages, Usage::zero(), None, Vec::new())
-    }
-
-    /// The failure itself.
-    pub fn error(&self) -> &LlmError {
-        &self.error
-    }
-
-    /// The sort of the failure.
-    pub fn kind(&self) -> ErrorKind {
-        self.error.kind()
-    }
-
-    /// The steps that were finished, the one that failed included if its tools had begun:
-    /// calls that were cut short have a result that says so.
-    pub fn steps(&self) -> &[StepResult] {
-        &self.done.steps
-    }
-
-    /// The history up to the failure. It is valid: run again with it to go on.
-    pub fn messages(&self) -> &[ChatMessage] {
-        &self.done.messages
-    }
-
-    /// What the run cost: the finished steps, and the replies of the one under way that broke off.
-    /// If one of those did not say what it cost, the sum is unknown.
-    pub fn usage(&self) -> &Usage {
-        &self.done.usage
-    }
-
-    /// What the model had said of a reply that broke off; it is not part of the history.
-    pub fn partial_reply(&self) -> Option<&ChatMessage> {
-        self.done.partial_reply.as_ref()
-    }
-
-    /// What was not as it should be, and did not end the run.
-    pub fn warnings(&self) -> &[Warning] {
-        &self.done.warnings
-    }
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.steps().len() {
-            0 => write!(f, "{}", self.error),
-            1 => write!(f, "{} (1 step was finished)", self.error),
-            count => write!(f, "{} ({count} steps were finished)", self.error),
-        }
-    }
-}
-
-impl fmt::Debug for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Prompts stay out of logs: what was finished is counted, not shown.
-        f.debug_struct("RunError")
-            .field("error", &self.error)
-            .field("steps", &self.steps().len())
-            .field("messages", &self.messages().len())
-            .field("usage", self.usage())
-            .finish_non_exhaustive()
-    }
-}
-
-impl Error for RunError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.error.source()
-    }
-}
-
-impl From<RunError> for LlmError {
-    fn from(failed: RunError) -> Self {
-        failed.error
-    }
-}
-
 /// Called with each finished step.
 pub type OnStepFinish = Arc<dyn Fn(&StepResult) + Send + Sync>;
 /// Called with all steps when the run has ended.
@@ -305,8 +197,8 @@ pub type OnContextTooLong = Arc<dyn Fn(&[ChatMessage]) -> Option<Vec<ChatMessage
 /// How long the parts of a run may take; what is `None` may take for ever.
 ///
 /// A tool that takes too long is stopped, the model is told, and the run goes on. The others end
-/// the run with an error of kind [`Timeout`](ErrorKind::Timeout), whose
-/// [`code`](LlmError::code) says which it was.
+/// the run with an error of kind [`Timeout`](crate::ErrorKind::Timeout), whose
+/// [`code`](crate::LlmError::code) says which it was.
 ///
 /// ```
 /// use std::time::Duration;

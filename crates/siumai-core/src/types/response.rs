@@ -23,6 +23,9 @@ pub struct ChatResponse {
     /// The model that answered, as the provider names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// The provider's id of the request: what its support asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
     /// What the model said, as it goes into the history.
     pub message: ChatMessage,
     /// The tools it called, in order.
@@ -40,8 +43,8 @@ impl ChatResponse {
     /// A reply that says `message`.
     pub fn new(message: ChatMessage, finish_reason: FinishReason) -> Self {
         let tool_calls = message.tool_calls().cloned().collect();
-        let (id, model, usage, warnings) = (None, None, None, Vec::new());
-        Self { id, model, message, tool_calls, finish_reason, usage, warnings }
+        let (id, model, request_id, usage, warnings) = (None, None, None, None, Vec::new());
+        Self { id, model, request_id, message, tool_calls, finish_reason, usage, warnings }
     }
 
     /// Adds what it cost.
@@ -90,6 +93,13 @@ pub enum Warning {
         /// The tool's name.
         name: String,
     },
+    /// The history had a call in a message that is not the model's; it was left out.
+    MisplacedCall {
+        /// The call's id.
+        call_id: String,
+        /// The tool's name.
+        name: String,
+    },
     /// The history had a result without a call before it; it was left out.
     ResultWithoutCall {
         /// The id it answers.
@@ -116,6 +126,11 @@ pub enum Warning {
         /// What the first failed with.
         error: String,
     },
+    /// The exchange with the model is missing in the recording that was to be made.
+    NotRecorded {
+        /// Why it could not be written.
+        error: String,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -124,6 +139,10 @@ impl fmt::Display for Warning {
             Self::CallWithoutResult { call_id, name } => write!(
                 f,
                 "the history has no result for call `{call_id}` of `{name}`; it was answered as interrupted"
+            ),
+            Self::MisplacedCall { call_id, name } => write!(
+                f,
+                "the history has call `{call_id}` of `{name}` in a message that is not the model's; it was left out"
             ),
             Self::ResultWithoutCall { call_id } => write!(
                 f,
@@ -136,6 +155,7 @@ impl fmt::Display for Warning {
             Self::FellBack { from, to, error } => {
                 write!(f, "`{from}` failed, and `{to}` took over: {error}")
             }
+            Self::NotRecorded { error } => write!(f, "this exchange was not recorded: {error}"),
         }
     }
 }

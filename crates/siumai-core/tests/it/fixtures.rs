@@ -10,6 +10,7 @@ use std::{
 use serde_json::{Value, json};
 use siumai_core::{
     LlmError,
+    journal::Journal,
     model::LanguageModel,
     orchestrator::{
         OrchestratorOptions, PrepareStep, RunError, StepResult, StopCondition, StreamEvent,
@@ -74,6 +75,14 @@ impl Scene {
         self
     }
 
+    /// The scene with another model, which may be made of the one it has.
+    pub(crate) fn wrap<M: LanguageModel + 'static>(
+        self,
+        wrap: impl FnOnce(Box<dyn LanguageModel>) -> M,
+    ) -> Self {
+        Self { model: Box::new(wrap(self.model)), ..self }
+    }
+
     pub(crate) fn tools(mut self, tools: impl IntoIterator<Item = Tool>) -> Self {
         self.tools = Some(tools.into_iter().collect());
         self
@@ -96,6 +105,11 @@ impl Scene {
 
     pub(crate) fn options(mut self, options: OrchestratorOptions) -> Self {
         self.options = named(options);
+        self
+    }
+
+    pub(crate) fn journal(mut self, journal: impl Journal + 'static) -> Self {
+        self.options.journal = Some(Arc::new(journal));
         self
     }
 

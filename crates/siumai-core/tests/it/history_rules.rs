@@ -117,6 +117,19 @@ async fn h1_a_result_that_answers_nothing_is_left_out_and_reported() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn h1_a_call_that_the_model_did_not_make_is_left_out_and_reported() {
+    let a = call("a", "look", json!({}));
+    let said = ContentPart::text("please look");
+    let parts = vec![said.clone(), ContentPart::ToolCall(Arc::clone(&a))];
+    let played = with(&[ChatMessage::new(Role::User, parts), answer(&a, "seen")]).await;
+    assert_eq!(played.requests[0].messages, [ChatMessage::new(Role::User, vec![said])]);
+    let (call_id, name) = ("a".to_owned(), "look".to_owned());
+    let left_out = Warning::ResultWithoutCall { call_id: "a".to_owned() };
+    let expected = [Warning::MisplacedCall { call_id, name }, left_out];
+    assert_eq!(played.output().warnings, expected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn h1_words_that_stand_beside_a_result_are_kept() {
     let (a, b) = (call("a", "look", json!({})), call("b", "hear", json!({})));
     let result =

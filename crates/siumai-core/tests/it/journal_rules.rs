@@ -5,6 +5,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
@@ -484,7 +485,7 @@ impl Engine {
 
     async fn work(&self, model: &ScriptedModel, resolver: &RecordingResolver) {
         loop {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
             let next = self.queue.lock().unwrap().pop_front();
             let Some(json) = next else { continue };
             let effect: Effect = serde_json::from_str(&json).unwrap();
@@ -531,7 +532,7 @@ impl RunJournal for Opened<Engine> {
             if let Some(outcome) = self.1.outcome(&effect.idempotency_key()) {
                 return Ok(Some(outcome));
             }
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 }
@@ -565,7 +566,9 @@ async fn j2_an_engine_performs_effects_on_another_task_from_their_json_alone() {
             () = engine.work(&model, &resolver) => unreachable!("it works for ever"),
         };
         // The engine takes its time.
-        output.steps.iter_mut().for_each(|step| step.duration = Duration::ZERO);
+        for step in &mut output.steps {
+            step.duration = Duration::ZERO;
+        }
         assert_eq!(output, expected, "dying after {dies_after}");
         assert_eq!(resolver.calls().len(), 3, "each tool has run once");
         assert_eq!((model.remaining(), nothing.calls()), (0, vec![]));

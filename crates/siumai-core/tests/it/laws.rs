@@ -5,28 +5,32 @@ use futures_util::{FutureExt, StreamExt};
 use proptest::{
     collection::vec,
     prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest},
-    sample::select,
+    sample::{Index, select},
 };
 use serde_json::{Value, json};
 use siumai_core::{
     ErrorKind, LlmError, async_trait,
-    model::Delta,
+    journal::MemoryJournal,
+    model::{Delta, LanguageModel},
     orchestrator::{
-        OrchestratorOptions, StepResult, StoppedBy, StreamEvent, StreamOrchestration, ToolApproval,
-        step_count_is,
+        OrchestratorOptions, RunError, RunOutput, StepResult, StoppedBy, StreamEvent,
+        StreamOrchestration, ToolApproval, step_count_is,
     },
     testing::{Reply, ScriptedModel},
     tool::ToolResolver,
     types::{ChatMessage, FinishReason, TokenCount, ToolResult, ToolStatus, Usage},
 };
 
-use crate::fixtures::{
-    Failed, Notes, NotesDrop, Played, Scene, assert_answered_once, event_type, play, tool,
+use crate::{
+    crash_sweep::ByPlace,
+    fixtures::{
+        Failed, Notes, NotesDrop, Played, Scene, assert_answered_once, event_type, play, tool,
+    },
 };
 
 /// A made-up run.
 #[derive(Clone, Debug)]
-struct Plan {
+pub(crate) struct Plan {
     replies: Vec<PlannedReply>,
     max_steps: usize,
     max_parallel_tools: usize,
@@ -55,7 +59,7 @@ const TOOLS: [&str; 7] = ["fine", "slow", "alone", "fails", "crashes", "fatal", 
 const ARGUMENTS: [&str; 7] =
     ["", "{}", r#"{"n": 3}"#, r#"{"n": 30}"#, r#"{"n": "x"}"#, r#"{"n""#, "[]"];
 
-fn plans() -> impl Strategy<Value = Plan> {
+pub(crate) fn plans() -> impl Strategy<Value = Plan> {
     (vec(replies(), 1..5), 1..6_usize, 1..4_usize, 1..8_usize, any::<bool>()).prop_map(
         |(replies, max_steps, max_parallel_tools, stop_at, is_denying)| Plan {
             replies,
@@ -84,9 +88,19 @@ fn replies() -> impl Strategy<Value = PlannedReply> {
 }
 
 impl Plan {
-    fn scene(&self, notes: &Notes) -> Scene {
+    pub(crate) fn scene(&self, notes: &Notes) -> Scene {
         let replies = self.replies.iter();
         let model = replies.fold(ScriptedModel::new(), |model, it| model.then(it.reply()));
+        self.scene_of(model, notes)
+    }
+
+    /// The same, kept in `journal`, with a model that gives each reply as often as it is asked.
+    fn kept_scene(&self, journal: &MemoryJournal) -> Scene {
+        let model = ByPlace::new(self.replies.iter().map(PlannedReply::reply));
+        self.scene_of(model, &Notes::default()).journal(journal.clone())
+    }
+
+    fn scene_of(&self, model: impl LanguageModel + 'static, notes: &Notes) -> Scene {
         let is_denying = self.is_denying;
         let approve = move |name: &str, arguments: &Value| match name {
             "fine" if is_denying => ToolApproval::Deny { reason: "not now".into() },
@@ -100,8 +114,8 @@ impl Plan {
             ..Default::default()
         };
         let tools = TOOLS.map(|name| match name {
-            "alone" => tool(name).exclusive(),
-            _ => tool(name),
+            "alone" => tool(name).exclusive().idempotent(),
+            _ => tool(name).idempotent(),
         });
         Scene::new(model)
             .tools(tools)
@@ -157,11 +171,11 @@ impl ToolResolver for Deeds {
     }
 }
 
-fn config() -> ProptestConfig {
+pub(crate) fn config() -> ProptestConfig {
     ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() }
 }
 
-fn in_paused_time<F: Future>(future: F) -> F::Output {
+pub(crate) fn in_paused_time<F: Future>(future: F) -> F::Output {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_time().start_paused(true).build().unwrap().block_on(future)
 }
@@ -199,6 +213,49 @@ proptest! {
                 Err(failed) => check_cut_short(&failed.into(), &whole),
             }
         });
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn any_prefix_of_the_journal_resumes_to_the_same_run(plan in plans(), cut in any::<Index>()) {
+        in_paused_time(async {
+            let journal = MemoryJournal::new();
+            let whole = plan.kept_scene(&journal).stream().await.stream.finish().await;
+            let records = journal.records("run-1");
+            let kept = MemoryJournal::new();
+            kept.set_records("run-1", records[..=cut.index(records.len())].to_vec());
+            let scene = plan.kept_scene(&kept).messages(vec![]);
+            let resumed = scene.stream().await.stream.finish().await;
+            check_resumed(whole, resumed);
+        });
+    }
+}
+
+/// A run that ended by itself ends alike. One that failed may get further now, from where it was.
+fn check_resumed(whole: Result<RunOutput, RunError>, resumed: Result<RunOutput, RunError>) {
+    let resumed_messages = match &resumed {
+        Ok(output) => output.messages.clone(),
+        Err(failed) => failed.messages().to_vec(),
+    };
+    match whole {
+        Ok(whole) => {
+            let resumed = resumed.unwrap();
+            assert_eq!((resumed.messages, resumed.stopped_by), (whole.messages, whole.stopped_by));
+            assert_eq!(resumed.response.message, whole.response.message);
+            assert_eq!(resumed.pending, whole.pending);
+        }
+        Err(whole) => {
+            assert_answered_once(&resumed_messages);
+            let was_open =
+                |it: &ChatMessage| it.tool_results().any(|it| it.status == ToolStatus::Interrupted);
+            let finished = whole.messages().iter().take_while(|it| !was_open(it));
+            for (whole, resumed) in finished.zip(&resumed_messages) {
+                assert_eq!(whole, resumed, "what was finished stays as it was");
+            }
+        }
     }
 }
 

@@ -24,9 +24,15 @@ mod journal_rules;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod laws_recording;
+#[cfg(test)]
 mod layer_fallback;
 #[cfg(test)]
 mod layer_rate_limit;
+#[cfg(test)]
+mod layer_recorder;
+#[cfg(test)]
+mod layer_replay;
 #[cfg(test)]
 mod layer_retry;
 #[cfg(test)]

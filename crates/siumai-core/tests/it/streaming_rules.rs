@@ -1,7 +1,7 @@
 //! The events of a run: their order, what they carry, and their end.
 use std::{cell::Cell, rc::Rc, time::Duration};
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture};
 use serde_json::{Value, json};
 use siumai_core::{
     ErrorKind, LlmError,
@@ -235,7 +235,7 @@ async fn s4_a_slow_reader_slows_the_run() {
 }
 
 /// How often another task got its turn while a run went on that never waits.
-async fn turns_beside(run: impl Future<Output = usize> + 'static) -> usize {
+async fn turns_beside(run: LocalBoxFuture<'static, usize>) -> usize {
     let (mut tasks, turns) = (tokio::task::JoinSet::new(), Rc::new(Cell::new(0)));
     let counted = Rc::clone(&turns);
     let local = tokio::task::LocalSet::new();
@@ -254,24 +254,24 @@ async fn turns_beside(run: impl Future<Output = usize> + 'static) -> usize {
 
 #[tokio::test(flavor = "current_thread")]
 async fn s4_a_run_that_never_waits_lets_others_on_its_thread_have_their_turn() {
-    let whole = turns_beside(async {
+    let whole = turns_beside(Box::pin(async {
         let tools = Some(vec![tool("look")]);
         let options = OrchestratorOptions::default();
         let (model, resolver) = (restless(), echo(&["look"]));
         let ran = run(&model, vec![user!("go")], tools, Some(&resolver), &[], options).await;
         ran.unwrap().steps.len()
-    });
+    }));
     assert!(whole.await >= 3);
-    let steps = turns_beside(async {
+    let steps = turns_beside(Box::pin(async {
         let owned = Scene::new(restless()).echoing(["look"]).stream().await;
         let (_unread, steps) = (owned.stream, owned.steps);
         steps.await.unwrap().len()
-    });
+    }));
     assert!(steps.await >= 3);
-    let read = turns_beside(async {
+    let read = turns_beside(Box::pin(async {
         let owned = Scene::new(restless()).echoing(["look"]).stream().await;
         owned.stream.count().await;
         owned.steps.await.unwrap().len()
-    });
+    }));
     assert!(read.await >= 3);
 }

@@ -94,6 +94,8 @@ impl ReplyReader for Reader {
                 tracing::trace!(kind, "an event of a kind that is not known was skipped");
             }
         }
+        // A start comes before anything else or not at all.
+        self.has_begun |= !events.is_empty();
         Ok(Progress::More)
     }
 

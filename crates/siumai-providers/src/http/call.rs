@@ -13,6 +13,10 @@ const ERROR_BODY: usize = 64 * 1024;
 /// How much of what can't be read an error shows, in characters.
 const EXCERPT: usize = 120;
 
+/// What providers call the header with their id of a request: most, Anthropic, Azure, Mistral.
+const REQUEST_IDS: [&str; 4] =
+    ["x-request-id", "request-id", "apim-request-id", "mistral-correlation-id"];
+
 /// One exchange with an endpoint: what its errors have to name.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
@@ -28,7 +32,7 @@ impl<'a> Call<'a> {
         model: &'a str,
         response: &HttpResponse,
     ) -> Self {
-        let id = response.header("x-request-id").or_else(|| response.header("request-id"));
+        let id = REQUEST_IDS.iter().find_map(|name| response.header(name));
         let request_id = id.map(|id| endpoint.quote(id));
         tracing::debug!(
             provider = endpoint.provider(),
@@ -72,6 +76,11 @@ impl<'a> Call<'a> {
             self.endpoint.address()
         );
         self.identified(LlmError::new(kind, message).with_status(status))
+    }
+
+    /// The provider's id of the request.
+    pub(crate) fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
     }
 
     /// The error of a transport, in the midst of an answer.

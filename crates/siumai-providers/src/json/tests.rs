@@ -14,10 +14,18 @@ fn text_without_escapes_is_borrowed() {
 }
 
 #[test]
+fn a_number_may_stand_for_text() {
+    let texts = ["7", "-7", "7.5"].map(|json| String::from(read::<Text<'_>>(json)));
+    assert_eq!(texts, ["7", "-7", "7.5"]);
+}
+
+#[test]
 fn json_may_come_as_text_or_as_itself() {
     let text = |json| String::from(read::<JsonText<'_>>(json));
     assert_eq!(text(r#""{\"a\": 1}""#), r#"{"a": 1}"#);
     assert_eq!(text(r#"{"b": [1, "x"], "a": null}"#), r#"{"b":[1,"x"],"a":null}"#);
+    assert_eq!(text(r#"[1, {"a": 2}]"#), r#"[1,{"a":2}]"#);
+    assert_eq!(text("null"), "");
 }
 
 #[test]

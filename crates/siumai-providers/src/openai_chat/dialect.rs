@@ -7,10 +7,47 @@ pub(crate) struct Dialect {
     pub(crate) seed_name: SeedName,
     /// Whether a stream tells the usage only if it is asked to.
     pub(crate) asks_for_usage: bool,
-    /// Whether a reply can be held to a JSON schema.
-    pub(crate) has_schemas: bool,
+    pub(crate) formats: Formats,
     pub(crate) reasoning: Reasoning,
+    pub(crate) files: Files,
+    /// Whether arguments of a call that are no JSON may go back as the model wrote them. Most
+    /// servers read them again, and refuse what they can't read.
+    pub(crate) takes_broken_arguments: bool,
+    /// Whether the model is held to the schemas of the tools, which the user decides.
+    pub(crate) strict_tools: bool,
+    pub(crate) end: End,
     pub(crate) address: Address,
+}
+
+/// What the form of a reply can be held to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Formats {
+    Any,
+    /// JSON, of whatever schema.
+    JsonAlone,
+    /// A JSON schema, but no JSON without one.
+    SchemasAlone,
+}
+
+/// How files are sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Files {
+    /// By their bytes.
+    Bytes,
+    /// By their bytes or where they are.
+    BytesOrUrl,
+    /// As a document, by its bytes or where it is, and sound without its format.
+    Documents,
+}
+
+/// How a stream ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum End {
+    /// With its end marker. Without it, it broke off.
+    #[default]
+    Marker,
+    /// With the connection, once it has said why.
+    Connection,
 }
 
 /// What servers call the most tokens of a reply.
@@ -54,14 +91,19 @@ impl Dialect {
         limit_name: LimitName::MaxTokens,
         seed_name: SeedName::Seed,
         asks_for_usage: true,
-        has_schemas: true,
+        formats: Formats::Any,
         reasoning: Reasoning::WithCalls,
+        files: Files::Bytes,
+        takes_broken_arguments: false,
+        strict_tools: false,
+        end: End::Marker,
         address: Address::Plain,
     };
 
     pub(crate) const OPENAI: Self = Self {
         limit_name: LimitName::MaxCompletionTokens,
         reasoning: Reasoning::Never,
+        takes_broken_arguments: true,
         ..Self::PLAIN
     };
 }

@@ -1,8 +1,9 @@
 //! OpenAI Chat Completions, and the servers that speak it.
 pub(crate) mod dialect;
+pub(crate) mod error;
 mod reply;
 mod request;
-pub(crate) mod wire;
+mod wire;
 
 use std::{fmt, sync::Arc};
 
@@ -13,7 +14,7 @@ use siumai_core::{
     types::ChatRequest,
 };
 
-use self::dialect::{Address, Dialect};
+use self::dialect::{Address, Dialect, End};
 use crate::{
     compatible::{self, Server},
     http::{Endpoint, EndpointBuilder, KeyHeader, Transport},
@@ -151,6 +152,20 @@ impl OpenAiChatBuilder {
         self
     }
 
+    /// Holds the model to the schemas of the tools. They must be what the provider's strict mode
+    /// takes: every property required, and no others allowed.
+    pub fn strict_tools(mut self) -> Self {
+        self.dialect.strict_tools = true;
+        self
+    }
+
+    /// Takes the end of the connection for the end of a reply that has said why it ended: some
+    /// servers send no `[DONE]`. What would have come behind the reason is not missed then.
+    pub fn without_end_marker(mut self) -> Self {
+        self.dialect.end = End::Connection;
+        self
+    }
+
     /// A header that goes with every request. Its value is treated as a secret.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.endpoint.headers.push((name.into(), SecretString::from(value.into())));
@@ -203,7 +218,7 @@ impl LanguageModel for OpenAiChat {
 
     async fn stream(&self, request: ChatRequest) -> Result<ModelStream<'_>, LlmError> {
         let question = request::question(&self.model, &self.wire, self.dialect, &request)?;
-        let reader = reply::Reader::new(&self.wire);
+        let reader = reply::Reader::new(&self.wire, self.dialect.end);
         ask_with(&self.endpoint, &self.model, question, reader).await
     }
 }

@@ -1,15 +1,25 @@
 //! Reads the replies of Chat Completions, whole or in pieces, by one path.
+mod beside;
+mod calls;
 mod kept;
 
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use siumai_core::{
-    model::{Delta, ModelEvent, ToolCallDelta},
+    model::{Delta, ModelEvent},
     types::{FinishReason, Usage},
 };
 
-use self::kept::Kept;
-use super::wire::{self, CallPiece, Detail, Said, Spoken, SpokenPart};
+use self::{
+    beside::{Beside, pictures},
+    calls::{Calls, Piece},
+    kept::Kept,
+};
+use super::{
+    dialect::End,
+    error,
+    wire::reply::{self as wire, CallPiece, Detail, Said, Spoken, SpokenPart},
+};
 use crate::{
     http::{Fault, Reported},
     json::{Count, Few, Text},
@@ -22,9 +32,11 @@ use crate::{
 pub(crate) struct Reader {
     /// What the origin of the message is called.
     wire: String,
+    end: End,
     start: Start,
     kept: Kept,
-    calls: Vec<OpenCall>,
+    beside: Beside,
+    calls: Calls,
     finish_reason: Option<FinishReason>,
     usage: Option<Usage>,
 }
@@ -36,21 +48,9 @@ enum Start {
     Told,
 }
 
-/// A tool call of the reply. It is counted by its place in the reply, since some servers
-/// count wrongly or not at all.
-#[derive(Debug)]
-struct OpenCall {
-    /// The server's own count.
-    index: Option<u64>,
-    id: String,
-    /// Arguments that came before the name.
-    held: String,
-    has_begun: bool,
-}
-
 impl ReplyReader for Reader {
     fn read_error(body: &[u8]) -> Option<Reported> {
-        wire::error(&serde_json::from_slice(body).ok()?)
+        error::read(&serde_json::from_slice(body).ok()?)
     }
 
     fn read_event(
@@ -75,6 +75,13 @@ impl ReplyReader for Reader {
         Ok(Progress::More)
     }
 
+    fn end(&mut self, events: &mut Events) -> Result<ModelEvent, Fault> {
+        match self.end {
+            End::Marker => Err(Fault::Incomplete),
+            End::Connection => self.finish(events),
+        }
+    }
+
     fn read_whole(&mut self, body: &[u8], events: &mut Events) -> Result<(), Fault> {
         let reply = match serde_json::from_slice(body) {
             Err(error) if error.is_eof() => return Err(Fault::Incomplete),
@@ -82,8 +89,9 @@ impl ReplyReader for Reader {
         };
         self.read(reply, Form::Whole, events)?;
         if self.finish_reason.is_none() {
-            skip(body)?;
-            return Err(Fault::malformed(&"it has no choices", body));
+            let said = Self::read_error(body).filter(|it| it.message.is_some());
+            let no_choices = || Fault::malformed(&"it has no choices", body);
+            return Err(said.map_or_else(no_choices, Fault::Reported));
         }
         let finish = self.finish(events)?;
         events.push_back(finish);
@@ -100,8 +108,8 @@ enum Form {
 
 impl Reader {
     /// Reads a reply whose message is to have an origin of this name.
-    pub(super) fn new(wire: &str) -> Self {
-        Self { wire: wire.to_owned(), ..Self::default() }
+    pub(super) fn new(wire: &str, end: End) -> Self {
+        Self { wire: wire.to_owned(), end, ..Self::default() }
     }
 
     /// The one path. Whether `reply` was something that is known.
@@ -111,19 +119,25 @@ impl Reader {
         form: Form,
         events: &mut Events,
     ) -> Result<bool, Fault> {
-        if let Some(error) = reply.error {
+        if let Some(error) = reply.error.filter(|it| error::says_something(it)) {
             return Err(reported(&error));
         }
         self.learn(reply.id, reply.model, events);
+        for pages in [reply.search_results, reply.citations].into_iter().flatten() {
+            self.beside.found(pages);
+        }
         let is_known = reply.usage.is_some() || reply.choices.is_present;
-        let aside = reply.x_groq.and_then(|it| it.usage);
+        let aside = reply.x_groq.unwrap_or_default();
+        if let Some(error) = aside.error.filter(|it| error::says_something(it)) {
+            return Err(reported(&error));
+        }
         let mut choice = reply.choices.first;
         let in_choice = choice.as_mut().and_then(|it| it.usage.take());
-        if let Some(used) = reply.usage.or(aside).or(in_choice) {
+        if let Some(used) = reply.usage.or(aside.usage).or(in_choice) {
             self.usage = Some(usage(&used));
         }
         let Some(choice) = choice else { return Ok(is_known) };
-        if let Some(error) = choice.error {
+        if let Some(error) = choice.error.filter(|it| error::says_something(it)) {
             return Err(reported(&error));
         }
         if let Some(said) = choice.said {
@@ -183,8 +197,38 @@ impl Reader {
             Some(Spoken::Parts(parts)) => self.say_parts(&parts, form, events),
             _ => {}
         }
-        self.push_text(said.refusal.map(String::from), Delta::refusal, events);
-        self.call(said.tool_calls, form, events);
+        self.push_text(said.refusal.filled(), Delta::refusal, events);
+        self.show(said.annotations, said.images, said.audio, events);
+        let calls = match said.function_call {
+            // Some servers tell the same call both ways.
+            Some(function) if said.tool_calls.is_empty() && !self.calls.have_ids() => {
+                let (index, function) = (Count(Some(0)), Some(function));
+                Few::one(CallPiece { index, function, ..CallPiece::default() })
+            }
+            _ => said.tool_calls,
+        };
+        self.call(calls, form, events);
+    }
+
+    fn show(
+        &mut self,
+        annotations: Option<&RawValue>,
+        images: Option<&RawValue>,
+        audio: Option<wire::Sound<'_>>,
+        events: &mut Events,
+    ) {
+        if let Some(annotations) = annotations {
+            self.beside.cite(annotations);
+            self.kept.annotations(annotations);
+        }
+        if let Some(images) = images {
+            self.begin(events);
+            events.extend(pictures(images));
+        }
+        if let Some(audio) = audio {
+            self.beside.hear(audio.data.as_str());
+            self.kept.audio(audio.id.as_str());
+        }
     }
 
     /// Keeps blocks of thinking; their text is told if it is nowhere else.
@@ -210,7 +254,7 @@ impl Reader {
             let kind = part.kind.as_str();
             let thought = part.thinking.as_ref().map(spoken_text);
             match (form, kind) {
-                (Form::Piece, "text") => self.kept.text_part(part.text.as_str()),
+                (Form::Piece, "text") => self.kept.text(part.text.as_str()),
                 (Form::Piece, "thinking") => {
                     let thought = thought.as_deref().unwrap_or_default();
                     self.kept.thinking_part(thought, part.signature.as_str());
@@ -238,57 +282,43 @@ impl Reader {
         }
     }
 
-    fn call(&mut self, pieces: Few<CallPiece<'_>>, form: Form, events: &mut Events) {
-        for piece in pieces {
+    fn call(&mut self, said: Few<CallPiece<'_>>, form: Form, events: &mut Events) {
+        let are_several = said.are_several();
+        for (position, piece) in said.into_iter().enumerate() {
+            if piece.kind.as_str() == "custom" {
+                tracing::trace!("a call of a tool that takes text was skipped");
+                continue;
+            }
             let function = piece.function.unwrap_or_default();
-            let id = piece.id.map(String::from).unwrap_or_default();
-            let name = function.name.map(String::from).unwrap_or_default();
-            let arguments = function.arguments.map(String::from).unwrap_or_default();
-            let at = self.place(piece.index, &id, &name, form);
-            if let Some(extra) = piece.extra_content {
+            let extra = piece.extra_content;
+            let piece = Piece {
+                index: piece.index.0,
+                id: piece.id.map(String::from).unwrap_or_default(),
+                name: function.name.filled().unwrap_or_default(),
+                arguments: function.arguments.map(String::from).unwrap_or_default(),
+                position: are_several.then_some(position),
+            };
+            let (at, delta) = match form {
+                Form::Whole => self.calls.add(piece),
+                Form::Piece => self.calls.go_on(piece),
+            };
+            if let Some(extra) = extra {
                 self.kept.call(at, extra);
             }
-            if let Some(delta) = self.calls[at].go_on(at, id, name, arguments) {
+            if let Some(delta) = delta {
                 self.begin(events);
                 events.push_back(ModelEvent::Delta(Delta::tool_call(delta)));
             }
         }
     }
 
-    /// Which call of the reply a piece belongs to; one that it begins is added.
-    fn place(&mut self, index: Option<u64>, id: &str, name: &str, form: Form) -> usize {
-        let is_other = |call: &OpenCall| !id.is_empty() && !call.id.is_empty() && call.id != id;
-        let open = match index {
-            // A whole reply has whole calls.
-            _ if form == Form::Whole => None,
-            // Some servers count every call as the first, and tell them apart by their ids.
-            Some(_) => {
-                let is_same = |call: &OpenCall| name.is_empty() || !is_other(call);
-                self.calls.iter().rposition(|call| call.index == index && is_same(call))
-            }
-            None if !id.is_empty() => self.calls.iter().rposition(|call| call.id == id),
-            None => {
-                let last = self.calls.len().checked_sub(1);
-                last.filter(|at| name.is_empty() || !self.calls[*at].has_begun)
-            }
-        };
-        open.unwrap_or_else(|| {
-            self.calls.push(OpenCall {
-                index,
-                id: String::new(),
-                held: String::new(),
-                has_begun: false,
-            });
-            self.calls.len() - 1
-        })
-    }
-
     fn finish(&mut self, events: &mut Events) -> Result<ModelEvent, Fault> {
         let reason = self.finish_reason.take().ok_or(Fault::Incomplete)?;
-        if self.calls.iter().any(OpenCall::is_nameless) {
+        if self.calls.lack_a_name() {
             return Err(Fault::malformed(&"a tool call has no name", b""));
         }
         self.begin(events);
+        events.extend(std::mem::take(&mut self.beside).into_events());
         let origin = std::mem::take(&mut self.kept).into_origin(&self.wire);
         events.extend(origin.map(ModelEvent::Origin));
         Ok(ModelEvent::finish(reason, self.usage.take()))
@@ -298,41 +328,6 @@ impl Reader {
 impl Default for Start {
     fn default() -> Self {
         Self::Known { id: None, model: None }
-    }
-}
-
-impl OpenCall {
-    fn is_nameless(&self) -> bool {
-        let has_come = !self.id.is_empty() || !self.held.is_empty();
-        has_come && !self.has_begun
-    }
-
-    /// Takes in a piece; what it brings is a delta of the call with the number `at`.
-    fn go_on(
-        &mut self,
-        at: usize,
-        id: String,
-        name: String,
-        arguments: String,
-    ) -> Option<ToolCallDelta> {
-        if self.has_begun {
-            return (!arguments.is_empty()).then(|| ToolCallDelta::arguments(at, arguments));
-        }
-        if !id.is_empty() {
-            self.id = id;
-        }
-        self.held.push_str(&arguments);
-        if name.is_empty() {
-            return None;
-        }
-        self.has_begun = true;
-        let id = Some(self.id.clone()).filter(|it| !it.is_empty());
-        Some(ToolCallDelta {
-            index: at,
-            id,
-            name: Some(name),
-            arguments: std::mem::take(&mut self.held),
-        })
     }
 }
 
@@ -353,14 +348,14 @@ fn parse<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, Fault> {
 }
 
 fn reported(error: &Value) -> Fault {
-    Fault::Reported(wire::error(error).unwrap_or_default())
+    Fault::Reported(error::read(error).unwrap_or_default())
 }
 
 fn finish_reason(word: &str) -> FinishReason {
     match word {
         "stop" => FinishReason::Stop,
         "length" => FinishReason::Length,
-        "tool_calls" => FinishReason::ToolCalls,
+        "tool_calls" | "function_call" => FinishReason::ToolCalls,
         "content_filter" => FinishReason::ContentFilter,
         other => FinishReason::Other(other.to_owned()),
     }

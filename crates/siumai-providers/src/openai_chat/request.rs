@@ -1,9 +1,8 @@
 //! Writes a request as Chat Completions wants it.
 use std::{borrow::Cow, collections::BTreeMap};
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize, Serializer, ser::Error};
-use serde_json::{Value, value::RawValue};
+use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny, ser::Error};
+use serde_json::{Value, json, value::RawValue};
 use siumai_core::{
     LlmError,
     types::{
@@ -13,7 +12,7 @@ use siumai_core::{
 };
 
 use super::{
-    dialect::{Dialect, LimitName, Reasoning, SeedName},
+    dialect::{Dialect, Files, Formats, LimitName, Reasoning, SeedName},
     wire,
 };
 use crate::reply::Question;
@@ -41,28 +40,15 @@ pub(super) fn question(
         stream: !request.is_whole(),
         stream_options: (!request.is_whole() && dialect.asks_for_usage)
             .then_some(wire::StreamOptions { include_usage: true }),
-        messages: Messages { request, wire, reasoning: dialect.reasoning },
-        tools: request.tools().iter().map(tool).collect(),
+        messages: Messages { request, wire, dialect },
+        tools: request.tools().iter().map(|it| tool(it, dialect)).collect(),
         // Without tools either is refused.
         tool_choice: request.tool_choice().filter(|_| has_tools).map(tool_choice),
         parallel_tool_calls: settings.parallel_tool_calls.filter(|_| has_tools),
     };
-    let body = written(&body, settings);
-    let body = body.map_err(|error| LlmError::invalid_input(error.to_string()))?;
     let lost_schema = lost_schema(settings, dialect);
-    let warnings = messages.flat_map(unsupported).chain(lost_schema).collect();
-    Ok(Question { body, warnings })
-}
-
-fn written(request: &impl Serialize, settings: &Settings) -> serde_json::Result<Bytes> {
-    if settings.extra.is_empty() {
-        return serde_json::to_vec(request).map(Bytes::from);
-    }
-    let mut body = serde_json::to_value(request)?;
-    if let Value::Object(fields) = &mut body {
-        fields.extend(settings.extra.iter().map(|(name, value)| (name.clone(), value.clone())));
-    }
-    serde_json::to_vec(&body).map(Bytes::from)
+    let warnings = messages.flat_map(|it| unsupported(it, dialect)).chain(lost_schema).collect();
+    Question::new(&body, &settings.extra, warnings)
 }
 
 fn wire_settings(settings: &Settings, dialect: Dialect) -> wire::Settings<'_> {
@@ -83,21 +69,27 @@ fn wire_settings(settings: &Settings, dialect: Dialect) -> wire::Settings<'_> {
 }
 
 fn response_format(format: &ResponseFormat, dialect: Dialect) -> Option<wire::ResponseFormat<'_>> {
-    match format {
-        ResponseFormat::JsonSchema { .. } if !dialect.has_schemas => {
-            Some(wire::ResponseFormat::JsonObject)
+    let json_schema = match format {
+        ResponseFormat::Json if dialect.formats == Formats::SchemasAlone => wire::JsonSchema {
+            name: "json",
+            schema: Cow::Owned(json!({ "type": "object" })),
+            strict: false,
+        },
+        ResponseFormat::JsonSchema { name, schema, strict }
+            if dialect.formats != Formats::JsonAlone =>
+        {
+            wire::JsonSchema { name, schema: Cow::Borrowed(schema), strict: *strict }
         }
-        ResponseFormat::Json => Some(wire::ResponseFormat::JsonObject),
-        ResponseFormat::JsonSchema { name, schema, strict } => {
-            let json_schema = wire::JsonSchema { name, schema, strict: *strict };
-            Some(wire::ResponseFormat::JsonSchema { json_schema })
+        ResponseFormat::Json | ResponseFormat::JsonSchema { .. } => {
+            return Some(wire::ResponseFormat::JsonObject);
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(wire::ResponseFormat::JsonSchema { json_schema })
 }
 
 fn lost_schema(settings: &Settings, dialect: Dialect) -> Option<Warning> {
-    let is_lost = !dialect.has_schemas
+    let is_lost = dialect.formats == Formats::JsonAlone
         && matches!(settings.response_format, Some(ResponseFormat::JsonSchema { .. }));
     let what = "this server holds a reply to no JSON schema; it was asked for JSON alone";
     is_lost.then(|| Warning::Unsupported { what: what.to_owned() })
@@ -108,7 +100,7 @@ struct Messages<'a> {
     request: &'a ChatRequest,
     /// What the origins of its messages are called.
     wire: &'a str,
-    reasoning: Reasoning,
+    dialect: Dialect,
 }
 
 impl Serialize for Messages<'_> {
@@ -129,16 +121,17 @@ impl Messages<'_> {
         &self,
         message: &'m ChatMessage,
     ) -> impl Iterator<Item = wire::Message<'m>> + use<'m> {
+        let dialect = self.dialect;
         let results = message.tool_results().map(|result| tool_message(result));
         let has_results = message.tool_results().next().is_some();
         let parts = message.content().iter();
         let spoken = match message.role() {
-            Role::System => {
-                Some(wire::Message::System { content: content(parts.filter(|it| is_text(it))) })
-            }
-            Role::Assistant => Some(assistant(message, self.kept(message))),
+            Role::System => Some(wire::Message::System {
+                content: content(parts.filter(|it| is_text(it)), dialect),
+            }),
+            Role::Assistant => Some(assistant(message, self.kept(message), dialect)),
             Role::User if has_results && parts.clone().all(is_result) => None,
-            Role::User => Some(wire::Message::User { content: content(parts) }),
+            Role::User => Some(wire::Message::User { content: content(parts, dialect) }),
             Role::Tool => None,
         };
         results.chain(spoken)
@@ -146,12 +139,17 @@ impl Messages<'_> {
 
     /// The fields of `message` that came over the same wire and go back as they are.
     fn kept<'m>(&self, message: &'m ChatMessage) -> BTreeMap<&'m str, &'m RawValue> {
-        let origin = message.origin(self.wire).filter(|_| self.reasoning != Reasoning::Never);
+        let origin = message.origin(self.wire);
         let mut kept: BTreeMap<&str, &RawValue> =
             origin.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default();
-        if self.reasoning == Reasoning::WithCalls && message.tool_calls().next().is_none() {
-            kept.remove("reasoning");
-            kept.remove("reasoning_content");
+        let is_behind_a_call = message.tool_calls().next().is_some();
+        match self.dialect.reasoning {
+            // A spoken reply is no reasoning.
+            Reasoning::Never => kept.retain(|name, _| *name == "audio"),
+            Reasoning::WithCalls if !is_behind_a_call => {
+                kept.retain(|name, _| !matches!(*name, "reasoning" | "reasoning_content"));
+            }
+            Reasoning::WithCalls | Reasoning::Always => {}
         }
         kept
     }
@@ -165,8 +163,11 @@ fn tool_message(result: &ToolResult) -> wire::Message<'_> {
     wire::Message::Tool { tool_call_id: &result.call_id, content: result.output_text() }
 }
 
-fn content<'a>(parts: impl Iterator<Item = &'a ContentPart>) -> wire::Content<'a> {
-    let parts: Vec<_> = parts.filter_map(part).collect();
+fn content<'a>(
+    parts: impl Iterator<Item = &'a ContentPart>,
+    dialect: Dialect,
+) -> wire::Content<'a> {
+    let parts: Vec<_> = parts.filter_map(|it| part(it, dialect)).collect();
     match parts[..] {
         [] => wire::Content::Text(""),
         [wire::Part::Text { text }] => wire::Content::Text(text),
@@ -174,21 +175,53 @@ fn content<'a>(parts: impl Iterator<Item = &'a ContentPart>) -> wire::Content<'a
     }
 }
 
-fn part(part: &ContentPart) -> Option<wire::Part<'_>> {
+fn part(part: &ContentPart, dialect: Dialect) -> Option<wire::Part<'_>> {
     match part {
         ContentPart::Text { text, .. } => Some(wire::Part::Text { text }),
         ContentPart::Image { media, .. } => {
-            let url = match media {
-                Media::Url { url, .. } => Cow::Borrowed(url.as_str()),
-                bytes => Cow::Owned(bytes.data_url()?),
-            };
-            Some(wire::Part::ImageUrl { image_url: wire::ImageUrl { url } })
+            Some(wire::Part::ImageUrl { image_url: wire::ImageUrl { url: url(media)? } })
         }
-        ContentPart::File { media, name, .. } => {
-            let file = wire::File { filename: name.as_deref(), file_data: media.data_url()? };
+        ContentPart::File { media, name, .. } => file(media, name.as_deref(), dialect.files),
+        _ => None,
+    }
+}
+
+fn file<'a>(media: &'a Media, name: Option<&'a str>, files: Files) -> Option<wire::Part<'a>> {
+    if let Some(format) = sound_format(media) {
+        let data = media.base64()?;
+        let input_audio = match files {
+            Files::Documents => wire::Audio::Bare(data),
+            Files::Bytes | Files::BytesOrUrl => wire::Audio::Known { data, format },
+        };
+        return Some(wire::Part::InputAudio { input_audio });
+    }
+    match (media, files) {
+        (Media::Url { .. }, Files::Bytes) => None,
+        (_, Files::Documents) => {
+            Some(wire::Part::DocumentUrl { document_url: url(media)?, document_name: name })
+        }
+        _ => {
+            let file = wire::File { filename: name, file_data: url(media)? };
             Some(wire::Part::File { file })
         }
-        _ => None,
+    }
+}
+
+/// Where `media` is, or a URL that holds it.
+fn url(media: &Media) -> Option<Cow<'_, str>> {
+    match media {
+        Media::Url { url, .. } => Some(Cow::Borrowed(url)),
+        bytes => bytes.data_url().map(Cow::Owned),
+    }
+}
+
+/// What the format of a sound is called, if `media` is one that is sent along.
+fn sound_format(media: &Media) -> Option<&str> {
+    let Media::Bytes { media_type, .. } = media else { return None };
+    match media_type.strip_prefix("audio/")? {
+        "mpeg" => Some("mp3"),
+        "wave" | "vnd.wave" => Some("wav"),
+        format => Some(format.trim_start_matches("x-")),
     }
 }
 
@@ -201,11 +234,12 @@ fn is_result(part: &ContentPart) -> bool {
 }
 
 /// What of `message` has no place in this format and would be missed.
-fn unsupported(message: &ChatMessage) -> impl Iterator<Item = Warning> {
+fn unsupported(message: &ChatMessage, dialect: Dialect) -> impl Iterator<Item = Warning> {
     let is_from_user = message.role() == Role::User;
+    let takes_no_url = is_from_user && dialect.files == Files::Bytes;
     message.content().iter().filter_map(move |part| {
         let what = match part {
-            ContentPart::File { media: Media::Url { .. }, .. } if is_from_user => {
+            ContentPart::File { media: Media::Url { .. }, .. } if takes_no_url => {
                 "Chat Completions takes no file by its URL; one was left out, send its bytes"
             }
             ContentPart::Image { .. } | ContentPart::File { .. } if !is_from_user => {
@@ -221,6 +255,7 @@ fn unsupported(message: &ChatMessage) -> impl Iterator<Item = Warning> {
 fn assistant<'a>(
     message: &'a ChatMessage,
     mut kept: BTreeMap<&'a str, &'a RawValue>,
+    dialect: Dialect,
 ) -> wire::Message<'a> {
     let extras = kept.remove("tool_calls").map(|it| serde_json::from_str(it.get()));
     let extras: Vec<CallFields<'_>> = extras.and_then(Result::ok).unwrap_or_default();
@@ -228,7 +263,7 @@ fn assistant<'a>(
     let tool_calls: Vec<_> = calls
         .map(|(at, call)| {
             let extra = extras.iter().find(|it| it.index == at);
-            tool_call(call, extra.map(|it| it.extra_content))
+            tool_call(call, extra.map(|it| it.extra_content), dialect)
         })
         .collect();
     let refusal = refusal(message);
@@ -257,10 +292,17 @@ fn refusal(message: &ChatMessage) -> Option<Cow<'_, str>> {
     Some(refusals.fold(Cow::Borrowed(first), |all, more| all + more))
 }
 
-fn tool_call<'a>(call: &'a ToolCall, extra_content: Option<&'a RawValue>) -> wire::Call<'a> {
+fn tool_call<'a>(
+    call: &'a ToolCall,
+    extra_content: Option<&'a RawValue>,
+    dialect: Dialect,
+) -> wire::Call<'a> {
     let arguments = match &call.arguments {
-        // Text that was no JSON goes back as the model wrote it.
-        Value::String(raw) => Cow::Borrowed(raw.as_str()),
+        // Text that was no object goes back as the model wrote it, if it may.
+        Value::String(raw) if dialect.takes_broken_arguments || is_json(raw) => {
+            Cow::Borrowed(raw.as_str())
+        }
+        Value::String(raw) => Cow::Owned(json!({ "not_json": raw }).to_string()),
         other => Cow::Owned(other.to_string()),
     };
     wire::Call::Function {
@@ -270,12 +312,17 @@ fn tool_call<'a>(call: &'a ToolCall, extra_content: Option<&'a RawValue>) -> wir
     }
 }
 
-fn tool(tool: &Tool) -> wire::Tool<'_> {
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+fn tool(tool: &Tool, dialect: Dialect) -> wire::Tool<'_> {
     wire::Tool::Function {
         function: wire::Function {
             name: tool.name(),
             description: tool.description(),
             parameters: tool.parameters(),
+            strict: dialect.strict_tools.then_some(true),
         },
     }
 }

@@ -13,7 +13,7 @@ use self::items::{CallState, Channel, Item, Items, Nature, Whole};
 use super::{WIRE, wire};
 use crate::{
     http::{Fault, Reported},
-    json::{MaybeText, plain_word},
+    json::{JsonText, MaybeText, plain_word},
     reply::{Events, Progress, ReplyReader},
     sse,
 };
@@ -78,6 +78,7 @@ impl ReplyReader for Reader {
             "response.function_call_arguments.delta" => {
                 self.tell(Channel::Arguments, read, events);
             }
+            "response.function_call_arguments.done" => self.tell_arguments(read, events),
             "response.output_text.annotation.added" => self.cite(&read)?,
             "response.output_item.added" => self.open(&read, events)?,
             "response.output_item.done" => {
@@ -98,6 +99,8 @@ impl ReplyReader for Reader {
             "" => skip(data)?,
             kind => tracing::trace!(kind = plain_word(kind), "an event was not needed"),
         }
+        // A start comes before anything else or not at all.
+        self.has_started |= !events.is_empty();
         Ok(Progress::More)
     }
 
@@ -156,6 +159,14 @@ impl Reader {
         events.push_back(channel.delta(place, text));
     }
 
+    /// Tells the arguments of a call that did not come in pieces.
+    fn tell_arguments(&mut self, event: wire::Event<'_>, events: &mut Events) {
+        let place = self.items.find(event.output_index.0, event.item_id.as_str(), "");
+        if let Some(place) = place {
+            self.push_arguments(place, event.arguments, events);
+        }
+    }
+
     /// Takes in the beginning of an item.
     fn open(&mut self, event: &wire::Event<'_>, events: &mut Events) -> Result<(), Fault> {
         let Some(raw) = event.item else { return Ok(()) };
@@ -180,15 +191,19 @@ impl Reader {
         let item: wire::OutputItem<'_> = parse(json)?;
         let (id, call_id) = (item.id.as_str(), item.call_id.as_str());
         let open = self.items.find(index, id, call_id);
-        let open = open.filter(|place| self.items.at(*place).whole.is_none());
+        let is_call = item.kind.as_str() == "function_call";
+        // What was told to be a call does not become anything else.
+        let may_be =
+            |it: &Item| it.whole.is_none() && (is_call || it.call != Some(CallState::Begun));
+        let open = open.filter(|place| may_be(self.items.at(*place)));
         let place = open.unwrap_or_else(|| self.items.add(Item::new(index, id, call_id)));
         let mut whole = Whole::read(json)?;
         match item.kind.as_str() {
-            "message" => self.close_message(place, parse(json)?, events),
+            "message" => self.close_message(place, &parse(json)?, events),
             "reasoning" => {
                 let thinking: wire::Thinking<'_> = parse(json)?;
                 whole.nature = nature(&thinking);
-                self.close_reasoning(place, thinking, events);
+                self.close_reasoning(place, &thinking, events);
             }
             "function_call" => {
                 self.items.at(place).rename(id, call_id);
@@ -205,10 +220,10 @@ impl Reader {
         Ok(())
     }
 
-    fn close_message(&mut self, place: usize, message: wire::Message<'_>, events: &mut Events) {
+    fn close_message(&mut self, place: usize, message: &wire::Message<'_>, events: &mut Events) {
         let item = self.items.at(place);
         let mut sources = Vec::new();
-        for part in message.content.into_iter().flatten() {
+        for part in message.parts() {
             match part.kind.as_str() {
                 "refusal" if item.lacks(Channel::Refusal) => {
                     push(Channel::Refusal, place, part.refusal, events);
@@ -218,28 +233,46 @@ impl Reader {
                 }
                 _ => {}
             }
-            sources.extend(part.annotations.into_iter().flatten().filter_map(source));
+            sources.extend(wire::items(part.annotations).into_iter().filter_map(source));
         }
         let told = std::mem::take(&mut item.sources);
         events.extend(if sources.is_empty() { told } else { sources });
     }
 
-    fn close_reasoning(&mut self, place: usize, thinking: wire::Thinking<'_>, events: &mut Events) {
+    fn close_reasoning(
+        &mut self,
+        place: usize,
+        thinking: &wire::Thinking<'_>,
+        events: &mut Events,
+    ) {
         let parts = [(Channel::Summary, thinking.summary), (Channel::Thinking, thinking.content)];
         for (channel, parts) in parts {
             if self.items.at(place).lacks(channel) {
-                parts.into_iter().flatten().for_each(|it| push(channel, place, it.text, events));
+                for part in wire::items::<wire::TextPart<'_>>(parts) {
+                    push(channel, place, part.text, events);
+                }
             }
         }
     }
 
     fn close_call(&mut self, place: usize, call: wire::Call<'_>, events: &mut Events) {
         self.begin_call(place, call.name, events);
+        self.push_arguments(place, call.arguments, events);
+    }
+
+    fn push_arguments(
+        &mut self,
+        place: usize,
+        arguments: Option<JsonText<'_>>,
+        events: &mut Events,
+    ) {
         let item = self.items.at(place);
-        let arguments = call.arguments.map(String::from).filter(|it| !it.is_empty());
         let is_wanted = item.call == Some(CallState::Begun) && item.lacks(Channel::Arguments);
-        events
-            .extend(arguments.filter(|_| is_wanted).map(|it| Channel::Arguments.delta(place, it)));
+        let arguments = arguments.map(String::from).filter(|it| is_wanted && !it.is_empty());
+        if let Some(arguments) = arguments {
+            item.has_told(Channel::Arguments);
+            events.push_back(Channel::Arguments.delta(place, arguments));
+        }
     }
 
     fn begin_call(&mut self, place: usize, name: MaybeText<'_>, events: &mut Events) {
@@ -311,7 +344,7 @@ fn push(channel: Channel, place: usize, text: MaybeText<'_>, events: &mut Events
 }
 
 fn nature(thinking: &wire::Thinking<'_>) -> Nature {
-    let is_open = thinking.content.as_ref().is_some_and(|it| !it.is_empty());
+    let is_open = !wire::items::<wire::TextPart<'_>>(thinking.content).is_empty();
     if is_open || !thinking.encrypted_content.is_empty() {
         Nature::Reasoning
     } else {

@@ -1,8 +1,6 @@
 //! Writes a request as Responses wants it.
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::HashMap, fmt};
 
-use bytes::Bytes;
-use serde::Serialize;
 use serde_json::{
     Map, Value,
     value::{RawValue, to_raw_value},
@@ -95,6 +93,7 @@ pub(super) fn question(
     let tools = request.tools().iter().map(|it| tool(it, manner.strict_tools));
     let tools: Vec<_> = tools.chain(hosted).collect();
     let has_tools = !tools.is_empty();
+    let callers = callers(messages, &manner.wire);
     let wire = wire::Request {
         model,
         settings: wire_settings,
@@ -106,25 +105,17 @@ pub(super) fn question(
         },
         stream: !request.is_whole(),
         instructions: if instructs { instructions(system) } else { None },
-        input: in_input.iter().chain(messages).flat_map(|it| input(it, &manner.wire)).collect(),
+        input: in_input
+            .iter()
+            .chain(messages)
+            .flat_map(|it| input(it, &manner.wire, &callers))
+            .collect(),
         tools,
         // Without tools either is refused.
         tool_choice: request.tool_choice().filter(|_| has_tools).map(tool_choice),
         parallel_tool_calls: settings.parallel_tool_calls.filter(|_| has_tools),
     };
-    let body = body(&wire, settings).map_err(|error| LlmError::invalid_input(error.to_string()))?;
-    Ok(Question { body, warnings })
-}
-
-fn body(request: &impl Serialize, settings: &Settings) -> serde_json::Result<Bytes> {
-    if settings.extra.is_empty() {
-        return serde_json::to_vec(request).map(Bytes::from);
-    }
-    let mut body = serde_json::to_value(request)?;
-    if let Value::Object(fields) = &mut body {
-        fields.extend(settings.extra.iter().map(|(name, value)| (name.clone(), value.clone())));
-    }
-    serde_json::to_vec(&body).map(Bytes::from)
+    Question::new(&wire, &settings.extra, warnings)
 }
 
 fn is_unanswerable(message: &ChatMessage) -> bool {
@@ -187,8 +178,21 @@ fn instructions(system: &[ChatMessage]) -> Option<Cow<'_, str>> {
     Some(texts.fold(Cow::Borrowed(first), |all, more| all + "\n\n" + more))
 }
 
+/// Who made the calls that say so, by their ids: their answers must name the same.
+fn callers<'a>(messages: &'a [ChatMessage], wire: &str) -> HashMap<String, &'a RawValue> {
+    let origins = messages.iter().filter_map(|it| it.origin(wire));
+    let items = origins.filter(|it| it.contains(r#""caller""#)).flat_map(|origin| {
+        serde_json::from_str::<Vec<wire::OutputItem<'_>>>(origin).unwrap_or_default()
+    });
+    items.filter_map(|it| Some((it.call_id.filled()?, it.caller?))).collect()
+}
+
 /// A message as the wire has it: each call and each result is an item of its own there.
-fn input<'a>(message: &'a ChatMessage, wire: &str) -> Vec<wire::Input<'a>> {
+fn input<'a>(
+    message: &'a ChatMessage,
+    wire: &str,
+    callers: &HashMap<String, &'a RawValue>,
+) -> Vec<wire::Input<'a>> {
     if message.role() == Role::Assistant {
         let origin = message.origin(wire).map(serde_json::from_str::<Vec<&RawValue>>);
         return match origin {
@@ -198,6 +202,7 @@ fn input<'a>(message: &'a ChatMessage, wire: &str) -> Vec<wire::Input<'a>> {
     }
     let results = message.tool_results().map(|result| wire::Item::FunctionCallOutput {
         call_id: call_id(&result.call_id),
+        caller: callers.get(&result.call_id).copied(),
         output: result.output_text(),
     });
     results.chain(spoken(message)).map(wire::Input::Written).collect()

@@ -9,7 +9,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     http::Reported,
-    json::{Count, JsonText, MaybeText},
+    json::{Count, JsonText, MaybeText, Text},
     openai_chat,
 };
 
@@ -92,6 +92,9 @@ pub(super) enum Item<'a> {
     },
     FunctionCallOutput {
         call_id: Cow<'a, str>,
+        /// Who called, as the call says, if it was not the model itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        caller: Option<&'a RawValue>,
         output: Cow<'a, str>,
     },
 }
@@ -165,6 +168,9 @@ pub(super) struct Event<'a> {
     pub(super) item_id: MaybeText<'a>,
     #[serde(borrow)]
     pub(super) delta: MaybeText<'a>,
+    /// All of what came in deltas.
+    #[serde(borrow)]
+    pub(super) arguments: Option<JsonText<'a>>,
     #[serde(borrow)]
     pub(super) annotation: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -212,13 +218,17 @@ pub(super) struct OutputItem<'a> {
     /// Who executes the call: `server`, or `client`.
     #[serde(borrow)]
     pub(super) execution: MaybeText<'a>,
+    /// Who made the call: the model, or a program of its own.
+    #[serde(borrow)]
+    pub(super) caller: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Message<'a> {
+    /// A list of [`MessagePart`]s; some servers send bare text.
     #[serde(borrow)]
-    pub(super) content: Option<Vec<MessagePart<'a>>>,
+    pub(super) content: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -230,8 +240,9 @@ pub(super) struct MessagePart<'a> {
     pub(super) text: MaybeText<'a>,
     #[serde(borrow)]
     pub(super) refusal: MaybeText<'a>,
+    /// A list of [`Annotation`]s.
     #[serde(borrow)]
-    pub(super) annotations: Option<Vec<Annotation<'a>>>,
+    pub(super) annotations: Option<&'a RawValue>,
 }
 
 /// Where a stretch of text is from: a page, or a file.
@@ -251,12 +262,12 @@ pub(super) struct Annotation<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Thinking<'a> {
-    /// What may be shown of it.
+    /// What may be shown of it: a list of [`TextPart`]s, as is the next.
     #[serde(borrow)]
-    pub(super) summary: Option<Vec<TextPart<'a>>>,
+    pub(super) summary: Option<&'a RawValue>,
     /// The thinking itself, which OpenAI keeps to itself.
     #[serde(borrow)]
-    pub(super) content: Option<Vec<TextPart<'a>>>,
+    pub(super) content: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) encrypted_content: MaybeText<'a>,
 }
@@ -311,18 +322,53 @@ pub(super) struct OutputDetails {
     pub(super) reasoning_tokens: Count,
 }
 
+/// The items of a list that can be read; none of what is no list.
+pub(super) fn items<'a, T: Deserialize<'a>>(list: Option<&'a RawValue>) -> Vec<T> {
+    let list: Vec<&RawValue> =
+        list.and_then(|it| serde_json::from_str(it.get()).ok()).unwrap_or_default();
+    list.into_iter().filter_map(|it| serde_json::from_str(it.get()).ok()).collect()
+}
+
+impl<'a> Message<'a> {
+    pub(super) fn parts(&self) -> Vec<MessagePart<'a>> {
+        let text = self.content.and_then(|it| serde_json::from_str::<Text<'_>>(it.get()).ok());
+        match text {
+            Some(text) => vec![MessagePart {
+                kind: "output_text".into(),
+                text: text.into(),
+                ..MessagePart::default()
+            }],
+            None => items(self.content),
+        }
+    }
+}
+
+/// Whether `item` lacks what it is there for.
+pub(super) fn is_hollow(item: &serde_json::Map<String, Value>) -> bool {
+    let has = |name: &str| item.get(name).is_some_and(|it| !it.is_null());
+    match item.get("type").and_then(Value::as_str) {
+        Some("message") => !has("content"),
+        Some("function_call") => !has("arguments"),
+        _ => false,
+    }
+}
+
 /// What an item that is sent back must have, and some servers leave out or say with a null.
 pub(super) fn complete(item: &mut serde_json::Map<String, Value>) {
     let kind = item.get("type").and_then(Value::as_str);
     if !matches!(kind, Some("message" | "reasoning" | "function_call")) {
         return;
     }
-    let is_message = kind == Some("message");
+    let (is_message, is_reasoning) = (kind == Some("message"), kind == Some("reasoning"));
     item.retain(|_, value| !value.is_null());
+    if is_reasoning {
+        item.entry("summary").or_insert_with(|| Value::Array(Vec::new()));
+    }
     if !is_message {
         return;
     }
     item.entry("status").or_insert_with(|| "completed".into());
+    item.entry("role").or_insert_with(|| "assistant".into());
     let parts = item.get_mut("content").and_then(Value::as_array_mut);
     for part in parts.into_iter().flatten().filter(|it| it["type"] == "output_text") {
         for list in ["annotations", "logprobs"] {
@@ -337,7 +383,7 @@ pub(super) fn complete(item: &mut serde_json::Map<String, Value>) {
 ///
 /// It is `{"error": {…}}`, or the error without anything around it.
 pub(super) fn error(body: &Value) -> Option<Reported> {
-    let mut reported = openai_chat::wire::error(body)?;
+    let mut reported = openai_chat::error::read(body)?;
     // That is the type of the event.
     reported.category = reported.category.filter(|it| it != "error");
     let told = [&body["status"], &body["status_code"]].into_iter().find_map(Value::as_u64);

@@ -4,17 +4,10 @@ use super::*;
 
 /// All events of a stream that arrives in `pieces`, its unended last one included.
 fn events(pieces: &[&[u8]]) -> Vec<(String, String)> {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let mut framer = Framer::default();
-    let mut events = Vec::new();
-    for piece in pieces {
-        framer.push(Bytes::copy_from_slice(piece));
-        while let Some(event) = framer.next_event().unwrap() {
-            events.push((text(event.name), text(event.data)));
-        }
-    }
-    events.extend(framer.unended().map(|event| (text(event.name), text(event.data))));
-    events
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let (events, error) = laws::events(pieces.iter().copied(), EVENT_LIMIT);
+    assert_eq!(error, None);
+    events.into_iter().map(|(name, data)| (text(name), text(data))).collect()
 }
 
 fn data(stream: &str) -> Vec<String> {
@@ -102,6 +95,21 @@ fn an_event_of_endless_lines_is_an_error() {
     assert!((14..=16).contains(&fed.count()));
 }
 
+#[test]
+fn a_large_line_is_an_error_whatever_it_says() {
+    let stream = b"data: one\n\n: a comment that is long\ndata: two\n\n";
+    let first = (vec![], b"one".to_vec());
+    for pieces in [vec![&stream[..]], stream.chunks(1).collect()] {
+        assert_eq!(laws::events(pieces, 16), (vec![first.clone()], Some(TooLarge)));
+    }
+}
+
+#[test]
+fn a_large_event_without_its_end_is_an_error() {
+    let stream: &[u8] = b"data: 12345678\ndata: 12345678";
+    assert_eq!(laws::events([stream], 16), (vec![], Some(TooLarge)));
+}
+
 /// Streams that look like streams: lines of every sort, ended in every way.
 fn a_stream() -> impl Strategy<Value = String> {
     let line = prop_oneof![
@@ -118,48 +126,41 @@ fn a_stream() -> impl Strategy<Value = String> {
     })
 }
 
-/// What the standard says, in the simplest words: whole text, no cuts.
-fn by_the_standard(stream: &str) -> Vec<(String, String)> {
-    let stream = stream.strip_prefix('\u{feff}').unwrap_or(stream);
-    let lines = stream.replace("\r\n", "\n").replace('\r', "\n");
-    let (mut name, mut data, mut events) = (String::new(), None::<String>, Vec::new());
-    for line in lines.split('\n').chain([""]) {
-        let (field, value) = line.split_once(':').unwrap_or((line, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
-        match (line, field) {
-            ("", _) => {
-                let name = std::mem::take(&mut name);
-                events.extend(data.take().map(|data| (name, data)));
-            }
-            (_, "event") => value.clone_into(&mut name),
-            (_, "data") => data = Some(data.map_or(value.to_owned(), |it| it + "\n" + value)),
-            _ => {}
-        }
-    }
-    events
-}
-
 proptest! {
     #[test]
-    fn any_cut_of_the_bytes_decodes_alike(
+    fn any_cut_of_the_bytes_decodes_as_the_standard_says(
         stream in a_stream(),
-        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+        cuts in any::<u8>(),
     ) {
-        let mut cuts: Vec<_> = cuts.iter().map(|it| it.index(stream.len() + 1)).collect();
-        cuts.extend([0, stream.len()]);
-        cuts.sort_unstable();
-        let pieces: Vec<_> = cuts.windows(2).map(|it| &stream.as_bytes()[it[0]..it[1]]).collect();
-        prop_assert_eq!(events(&pieces), by_the_standard(&stream));
+        laws::check(stream.as_bytes(), cuts, EVENT_LIMIT);
     }
 
     #[test]
-    fn arbitrary_bytes_never_panic(pieces in prop::collection::vec(any::<Vec<u8>>(), 0..8)) {
-        let mut framer = Framer::default();
-        for piece in pieces {
-            framer.push(piece.into());
-            while framer.next_event() != Ok(None) {}
-        }
-        framer.unended();
+    fn what_is_too_large_is_so_in_any_cut(
+        stream in a_stream(),
+        cuts in any::<u8>(),
+        limit in 4..24_usize,
+    ) {
+        laws::check(stream.as_bytes(), cuts, limit);
+    }
+
+    #[test]
+    fn arbitrary_bytes_decode_as_the_standard_says(
+        stream in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'\n'), Just(b':')], 0..64),
+        cuts in any::<u8>(),
+        limit in 4..24_usize,
+    ) {
+        laws::check(&stream, cuts, limit);
+    }
+}
+
+#[test]
+fn what_fuzzing_begins_with_and_what_it_found_holds() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/sse");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let data = std::fs::read(entry.unwrap().path()).unwrap();
+        let [cuts, limit, stream @ ..] = &data[..] else { continue };
+        laws::check(stream, *cuts, usize::from(*limit));
     }
 }
 

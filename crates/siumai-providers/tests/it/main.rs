@@ -12,6 +12,8 @@ mod conformance;
 #[cfg(test)]
 mod heard;
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod loopback;

@@ -1,3 +1,5 @@
 //! The public face, used as its users use it.
 #[cfg(test)]
+mod recording;
+#[cfg(test)]
 mod specification;

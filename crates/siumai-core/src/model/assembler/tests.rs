@@ -213,9 +213,14 @@ proptest! {
     }
 
     #[test]
-    fn a_reply_in_one_piece_is_the_reply_that_was_streamed(arguments in ".{0,12}", text in ".{0,6}") {
+    fn a_reply_in_one_piece_is_the_reply_that_was_streamed(
+        arguments in ".{0,12}",
+        text in ".{0,6}",
+        request_id in proptest::option::of("[a-z]{1,4}"),
+    ) {
         let deltas = vec![Delta::content(&text), tool_call(0, "a", "look", &arguments)];
-        let (streamed, _) = assembled(deltas, FinishReason::ToolCalls);
+        let (mut streamed, _) = assembled(deltas, FinishReason::ToolCalls);
+        streamed.request_id = request_id;
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let collected = runtime.block_on(collect(one_reply(streamed.clone()))).unwrap();
         assert_eq!(collected, streamed);

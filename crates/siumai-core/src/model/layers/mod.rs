@@ -5,6 +5,9 @@
 //! | ask again when it fails in a way that may pass | [`Retry`] |
 //! | let another model take over | [`Fallback`] |
 //! | ask only so often, or only so many at once | [`RateLimit`] |
+//! | write down what it is asked and answers | [`Recorder`] |
+//!
+//! and [`Replay`] answers by what was written down, in the place of a model.
 //!
 //! They know no run and nest in any order; usually each model has its own limit
 //! and its own retries, and the fallback stands around them:
@@ -39,13 +42,19 @@
 //! ```
 mod fallback;
 mod rate_limit;
+mod recording;
 mod retry;
 
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 
-pub use self::{fallback::Fallback, rate_limit::RateLimit, retry::Retry};
+pub use self::{
+    fallback::Fallback,
+    rate_limit::RateLimit,
+    recording::{Recorder, Replay},
+    retry::Retry,
+};
 use super::{LanguageModel, ModelEvent, ModelStream};
 use crate::{
     LlmError,

@@ -486,3 +486,13 @@ fn a_stream_goes_on_until_its_message_stops() {
     let (_, end) = read(&[message_start(), message_delta("end_turn")]);
     assert_eq!(end, Ok(None));
 }
+
+#[test]
+fn a_start_that_comes_late_is_left_out() {
+    let block = start(0, &json!({ "type": "text", "text": "Hi" }));
+    let (events, finish) =
+        read(&[block, message_start(), message_delta("end_turn"), message_stop()]);
+    assert_eq!(events[0], ModelEvent::content("Hi"));
+    assert!(!events.iter().any(|it| matches!(it, ModelEvent::Start { .. })), "{events:?}");
+    assert!(matches!(finish, Ok(Some(_))), "{finish:?}");
+}

@@ -203,7 +203,13 @@ impl<'a> Ids<'a> {
 
     /// The calls of a message that goes back as it came.
     fn know(&mut self, message: &'a ChatMessage) {
-        self.taken.extend(message.tool_calls().map(|it| Cow::Borrowed(it.id.as_str())));
+        for call in message.tool_calls() {
+            self.taken.insert(Cow::Borrowed(&call.id));
+            // Some servers give ids that others refuse, and want them back.
+            if plain(&call.id) != call.id {
+                self.renamed.insert(&call.id, call.id.clone());
+            }
+        }
     }
 
     fn call(&mut self, call: &'a ToolCall) -> Cow<'a, str> {

@@ -3,7 +3,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use siumai_core::types::Origin;
 
-use super::super::wire::Detail;
+use super::wire::{Annotation, Detail};
 
 /// The fields of the message that the parts of a reply have no place for, put together from
 /// their pieces.
@@ -12,8 +12,10 @@ pub(super) struct Kept {
     reasoning: Option<(&'static str, String)>,
     details: Vec<KeptDetail>,
     content: Vec<Part>,
-    /// Whether text came before there were parts: then they are not all.
-    has_plain_text: bool,
+    /// What the server has read from files, so that it need not read them again.
+    annotations: Vec<Box<RawValue>>,
+    /// The name of a spoken reply.
+    audio: Option<String>,
     /// What came with each call, by its number.
     calls: Vec<(usize, Box<RawValue>)>,
 }
@@ -64,7 +66,16 @@ struct Fields<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     content: Vec<Box<RawValue>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    annotations: Vec<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audio: Option<Audio>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     tool_calls: Vec<CallFields<'a>>,
+}
+
+#[derive(Serialize)]
+struct Audio {
+    id: String,
 }
 
 #[derive(Serialize)]
@@ -89,7 +100,7 @@ impl Kept {
     pub(super) fn detail(&mut self, piece: &Detail<'_>) {
         let goes_on = |last: &Pieces| {
             let is_same = |a: &str, b: &str| a.is_empty() || b.is_empty() || a == b;
-            last.index == piece.index
+            last.index == piece.index.0
                 && is_same(&last.kind, piece.kind.as_str())
                 && is_same(&last.id, piece.id.as_str())
         };
@@ -98,7 +109,7 @@ impl Kept {
             KeptDetail::Whole(_) => false,
         });
         let at = at.unwrap_or_else(|| {
-            let pieces = Pieces { index: piece.index, ..Pieces::default() };
+            let pieces = Pieces { index: piece.index.0, ..Pieces::default() };
             self.details.push(KeptDetail::Pieces(pieces));
             self.details.len() - 1
         });
@@ -107,17 +118,8 @@ impl Kept {
         }
     }
 
-    /// Text of the content.
+    /// Text of the content, whether it came as a part or not.
     pub(super) fn text(&mut self, more: &str) {
-        match self.content.last_mut() {
-            Some(Part::Text(text)) => text.push_str(more),
-            Some(_) => self.content.push(Part::Text(more.to_owned())),
-            None => self.has_plain_text = true,
-        }
-    }
-
-    /// Text that came as a part of the content.
-    pub(super) fn text_part(&mut self, more: &str) {
         match self.content.last_mut() {
             Some(Part::Text(text)) => text.push_str(more),
             _ => self.content.push(Part::Text(more.to_owned())),
@@ -140,6 +142,23 @@ impl Kept {
         self.content.push(Part::Raw(part.to_owned()));
     }
 
+    /// What annotations say of files.
+    pub(super) fn annotations(&mut self, list: &RawValue) {
+        let list: Vec<&RawValue> = serde_json::from_str(list.get()).unwrap_or_default();
+        let is_of_file = |raw: &&&RawValue| {
+            let read = serde_json::from_str::<Annotation<'_>>(raw.get());
+            read.is_ok_and(|it| it.kind.as_str() == "file")
+        };
+        self.annotations.extend(list.iter().filter(is_of_file).map(|it| (*it).to_owned()));
+    }
+
+    /// The name of a spoken reply.
+    pub(super) fn audio(&mut self, id: &str) {
+        if !id.is_empty() {
+            self.audio = Some(id.to_owned());
+        }
+    }
+
     /// What came with the call that has this number.
     pub(super) fn call(&mut self, at: usize, extra: &RawValue) {
         self.calls.push((at, extra.to_owned()));
@@ -148,7 +167,7 @@ impl Kept {
     /// What goes back, if anything was kept.
     pub(super) fn into_origin(self, wire: &str) -> Option<Origin> {
         let is_text = |part: &Part| matches!(part, Part::Text(_));
-        let has_parts = !self.has_plain_text && !self.content.iter().all(is_text);
+        let has_parts = !self.content.iter().all(is_text);
         let content = if has_parts { self.content } else { Vec::new() };
         let of = |name| self.reasoning.as_ref().filter(|(field, _)| *field == name);
         let fields = Fields {
@@ -156,6 +175,8 @@ impl Kept {
             reasoning_content: of("reasoning_content").map(|(_, text)| text.as_str()),
             reasoning_details: self.details.into_iter().filter_map(KeptDetail::into_raw).collect(),
             content: content.into_iter().filter_map(Part::into_raw).collect(),
+            annotations: self.annotations,
+            audio: self.audio.map(|id| Audio { id }),
             tool_calls: self
                 .calls
                 .iter()

@@ -1,6 +1,9 @@
 use std::collections::VecDeque;
 
-use siumai_core::types::{Origin, TokenCount};
+use siumai_core::{
+    model::ToolCallDelta,
+    types::{Origin, TokenCount},
+};
 
 use super::*;
 
@@ -260,20 +263,6 @@ fn what_is_no_json_is_malformed_and_what_is_cut_off_incomplete() {
 }
 
 #[test]
-fn refusals_of_every_shape_are_read() {
-    let read = |body: &str| Reader::read_error(body.as_bytes()).and_then(|it| it.message);
-    let words = |text: &str| Some(text.to_owned());
-    assert_eq!(read(r#"{"error":{"message":"no"}}"#), words("no"));
-    assert_eq!(read(r#"{"error":"no"}"#), words("no"));
-    assert_eq!(read(r#"[{"error":{"message":"no"}}]"#), words("no"));
-    assert_eq!(read(r#"{"message":"no"}"#), words("no"));
-    assert_eq!(read(r#"{"detail":"no"}"#), words("no"));
-    assert_eq!(read(r#"{"detail":[{"loc":["body"]}]}"#), words(r#"[{"loc":["body"]}]"#));
-    assert_eq!(read("upstream failed"), None);
-    assert_eq!(read("{}"), None);
-}
-
-#[test]
 fn pieces_of_signed_thinking_are_put_together_and_told_once() {
     let piece = |fields: &str| {
         format!(r#"{{"choices":[{{"delta":{{"reasoning_details":[{{{fields}}}]}}}}]}}"#)
@@ -314,4 +303,116 @@ fn usage_in_odd_places_is_found() {
     assert_eq!(used(hit), expected);
     let apart = r#""usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":14,"completion_tokens_details":{"reasoning_tokens":5}}"#;
     assert_eq!(used(apart).output_tokens, TokenCount::from(7));
+}
+
+#[test]
+fn calls_that_are_not_counted_go_on_by_their_place() {
+    let begun = r#"{"choices":[{"delta":{"tool_calls":[
+        {"id":"a","function":{"name":"add"}},{"id":"b","function":{"name":"sub"}}]}}]}"#;
+    let go_on = r#"{"choices":[{"delta":{"tool_calls":[
+        {"function":{"arguments":"{\"x\":1}"}},{"function":{"arguments":"{\"y\":2}"}}]}}]}"#;
+    let (events, _) = read(&[begun, go_on]);
+    let deltas = [
+        begin(0, "a", "add", ""),
+        begin(1, "b", "sub", ""),
+        ToolCallDelta::arguments(0, "{\"x\":1}"),
+        ToolCallDelta::arguments(1, "{\"y\":2}"),
+    ];
+    assert_eq!(events, deltas.map(|it| ModelEvent::Delta(Delta::tool_call(it))));
+}
+
+#[test]
+fn calls_may_be_counted_once_they_have_begun_and_by_what_is_no_number() {
+    let pieces = [
+        r#"{"id":"a","function":{"name":"add","arguments":"{\"x\":"}},{"id":"b","function":{"name":"sub"}}"#,
+        r#"{"index":1,"function":{"arguments":"{}"}},{"index":0,"function":{"arguments":"1}"}}"#,
+    ];
+    let deltas = [
+        begin(0, "a", "add", "{\"x\":"),
+        begin(1, "b", "sub", ""),
+        ToolCallDelta::arguments(1, "{}"),
+        ToolCallDelta::arguments(0, "1}"),
+    ];
+    assert_eq!(calls(&pieces), deltas);
+    let odd = r#"{"index":"zero","id":7,"function":{"name":"add","arguments":[1]}}"#;
+    assert_eq!(calls(&[odd]), [begin(0, "7", "add", "[1]")]);
+}
+
+#[test]
+fn a_call_of_the_old_sort_is_a_call_unless_it_is_told_twice() {
+    let old = r#""function_call":{"name":"add","arguments":"{}"}"#;
+    let new = r#""tool_calls":[{"id":"a","function":{"name":"add","arguments":"{}"}}]"#;
+    let told = |fields: &str| {
+        let reply = format!(
+            r#"{{"choices":[{{"message":{{{fields}}},"finish_reason":"function_call"}}]}}"#
+        );
+        read_whole(&reply).unwrap()
+    };
+    let call = |id: Option<&str>| {
+        let delta = ToolCallDelta { id: id.map(str::to_owned), ..begin(0, "", "add", "{}") };
+        let finish = ModelEvent::finish(FinishReason::ToolCalls, None);
+        vec![ModelEvent::Delta(Delta::tool_call(delta)), finish]
+    };
+    assert_eq!(told(old), call(None));
+    assert_eq!(told(&format!("{new},{old}")), call(Some("a")));
+}
+
+#[test]
+fn a_call_of_a_tool_that_takes_text_is_skipped() {
+    let custom = r#"{"index":0,"id":"a","type":"custom","custom":{"name":"say","input":"Hi"}}"#;
+    assert_eq!(calls(&[custom]), []);
+}
+
+#[test]
+fn text_before_thinking_goes_back_before_it() {
+    let (events, _) = read(&[
+        r#"{"choices":[{"delta":{"content":"First"}}]}"#,
+        r#"{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}}]}"#,
+        r#"{"choices":[{"delta":{"content":"then"},"finish_reason":"stop"}]}"#,
+        "[DONE]",
+    ]);
+    let content = r#"{"content":[{"type":"text","text":"First"},{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"then"}]}"#;
+    assert_eq!(events.last(), Some(&ModelEvent::Origin(Origin::new("", content))));
+}
+
+#[test]
+fn what_says_nothing_in_the_place_of_an_error_is_none() {
+    for nothing in ["null", "false", r#""""#, "{}", "[]", r#"{"message":null}"#] {
+        let (events, _) = read(&[&format!(
+            r#"{{"error":{nothing},"choices":[{{"delta":{{"content":"Hi"}}}}]}}"#
+        )]);
+        assert_eq!(events, [ModelEvent::content("Hi")], "{nothing}");
+    }
+}
+
+#[test]
+fn why_a_server_stopped_early_is_an_error() {
+    let stopped = r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"x_groq":{"id":"r","error":"no JSON"}}"#;
+    let said = Reported { message: Some("no JSON".into()), ..Reported::default() };
+    assert_eq!(read(&[stopped]).1, Err(Fault::Reported(said)));
+}
+
+#[test]
+fn an_error_that_came_as_a_success_is_told() {
+    let said = read_whole(r#"{"code":"x","message":"no such model"}"#);
+    let reported = Reported {
+        code: Some("x".into()),
+        message: Some("no such model".into()),
+        ..Reported::default()
+    };
+    assert_eq!(said, Err(Fault::Reported(reported)));
+}
+
+#[test]
+fn the_end_of_the_connection_is_the_end_where_there_is_no_marker() {
+    let ended = |chunk: &str| {
+        let (mut reader, mut events) = (Reader::new("", End::Connection), VecDeque::new());
+        assert!(reader.read_event(event(chunk), &mut events).is_ok());
+        reader.end(&mut events)
+    };
+    let whole = r#"{"choices":[{"delta":{"content":"Hi"},"finish_reason":"stop"}]}"#;
+    assert_eq!(ended(whole), Ok(ModelEvent::finish(FinishReason::Stop, None)));
+    let cut_off = r#"{"choices":[{"delta":{"content":"Hi"}}]}"#;
+    assert_eq!(ended(cut_off), Err(Fault::Incomplete));
+    assert_eq!(Reader::default().end(&mut VecDeque::new()), Err(Fault::Incomplete));
 }

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::json;
 use siumai_core::{assistant, system, types::ToolStatus, user};
 
@@ -8,9 +9,20 @@ use super::*;
 const WIRE: &str = "openai-chat:test";
 
 fn written(request: &ChatRequest) -> Value {
-    let question = question("gpt-test", WIRE, Dialect::PLAIN, request).unwrap();
-    assert_eq!(question.warnings, []);
-    serde_json::from_slice(&question.body).unwrap()
+    let (body, warnings) = written_for(Dialect::PLAIN, request);
+    assert_eq!(warnings, [] as [String; 0]);
+    body
+}
+
+/// The body, and what it is warned of.
+fn written_for(dialect: Dialect, request: &ChatRequest) -> (Value, Vec<String>) {
+    let question = question("gpt-test", WIRE, dialect, request).unwrap();
+    let warnings = question.warnings.iter().map(ToString::to_string);
+    (serde_json::from_slice(&question.body).unwrap(), warnings.collect())
+}
+
+fn server(name: &str) -> Dialect {
+    crate::compatible::find(name).unwrap().dialect()
 }
 
 fn messages(messages: Vec<ChatMessage>) -> Value {
@@ -65,7 +77,7 @@ fn calls_and_their_results_go_back_by_id() {
             {
                 "role": "assistant",
                 "content": null,
-                "tool_calls": [call("a", r#"{"y":2,"x":1}"#), call("b", "{oops")],
+                "tool_calls": [call("a", r#"{"y":2,"x":1}"#), call("b", r#"{"not_json":"{oops"}"#)],
             },
             { "role": "tool", "tool_call_id": "a", "content": r#"{"sum":3}"# },
             { "role": "tool", "tool_call_id": "b", "content": "plain" },
@@ -279,4 +291,118 @@ fn what_cannot_be_told_is_an_error_that_says_so() {
         refused(vec![ChatMessage::new(Role::Tool, vec![ContentPart::text("7")])]),
         "a message with the role `tool` has no tool result; make it with `ChatMessage::tool`"
     );
+}
+
+#[test]
+fn a_seed_has_the_name_that_the_server_knows() {
+    let settings = Settings { seed: Some(7), ..Settings::default() };
+    let request = ChatRequest::new(vec![user!("Hi")]).with_settings(settings);
+    let seeds = |name| {
+        let (body, _) = written_for(server(name), &request);
+        (body.get("seed").cloned(), body.get("random_seed").cloned())
+    };
+    assert_eq!(seeds("groq"), (Some(json!(7)), None));
+    assert_eq!(seeds("mistral"), (None, Some(json!(7))));
+}
+
+#[test]
+fn a_server_that_tells_the_usage_unasked_is_not_asked() {
+    let request = ChatRequest::new(vec![user!("Hi")]);
+    let asked = |name| written_for(server(name), &request).0.get("stream_options").cloned();
+    assert_eq!(asked("mistral"), None);
+    assert_eq!(asked("groq"), Some(json!({ "include_usage": true })));
+}
+
+#[test]
+fn a_form_that_the_server_has_not_is_the_nearest_it_has() {
+    let with = |format| {
+        let settings = Settings { response_format: Some(format), ..Settings::default() };
+        ChatRequest::new(vec![user!("Hi")]).with_settings(settings)
+    };
+    let schema = json!({ "type": "object", "properties": { "city": { "type": "string" } } });
+    let schema = ResponseFormat::JsonSchema { name: "city".into(), schema, strict: true };
+    let (body, warnings) = written_for(server("deepseek"), &with(schema.clone()));
+    assert_eq!(body["response_format"], json!({ "type": "json_object" }));
+    let lost = "this server holds a reply to no JSON schema; it was asked for JSON alone";
+    assert_eq!(warnings, [lost]);
+
+    let (body, warnings) = written_for(server("lmstudio"), &with(ResponseFormat::Json));
+    let any = json!({ "name": "json", "schema": { "type": "object" }, "strict": false });
+    assert_eq!(body["response_format"], json!({ "type": "json_schema", "json_schema": any }));
+    assert_eq!(warnings, [] as [String; 0]);
+    let (body, _) = written_for(server("lmstudio"), &with(schema));
+    assert_eq!(body["response_format"]["json_schema"]["name"], "city");
+}
+
+#[test]
+fn files_are_sent_as_the_server_wants_them() {
+    let parts = vec![
+        ContentPart::file(Media::url("https://example.com/a.pdf"), "a.pdf"),
+        ContentPart::unnamed_file(Media::bytes("application/pdf", *b"%PDF")),
+        ContentPart::unnamed_file(Media::bytes("audio/mpeg", *b"ID3")),
+        ContentPart::unnamed_file(Media::bytes("audio/x-wav", *b"RIFF")),
+    ];
+    let request = ChatRequest::new(vec![ChatMessage::new(Role::User, parts)]);
+    let content = |name| {
+        let (body, warnings) = written_for(server(name), &request);
+        (body["messages"][0]["content"].clone(), warnings.len())
+    };
+    let pdf = "data:application/pdf;base64,JVBERg==";
+    let file = |fields: Value| json!({ "type": "file", "file": fields });
+    let sound = |sound: Value| json!({ "type": "input_audio", "input_audio": sound });
+    let by_bytes = json!([
+        file(json!({ "file_data": pdf })),
+        sound(json!({ "data": "SUQz", "format": "mp3" })),
+        sound(json!({ "data": "UklGRg==", "format": "wav" })),
+    ]);
+    assert_eq!(content("groq"), (by_bytes.clone(), 1));
+    let mut all = by_bytes.as_array().unwrap().clone();
+    let by_url = json!({ "filename": "a.pdf", "file_data": "https://example.com/a.pdf" });
+    all.insert(0, file(by_url));
+    assert_eq!(content("openrouter"), (json!(all), 0));
+    let documents = json!([
+        {
+            "type": "document_url",
+            "document_url": "https://example.com/a.pdf",
+            "document_name": "a.pdf",
+        },
+        { "type": "document_url", "document_url": pdf },
+        sound(json!("SUQz")),
+        sound(json!("UklGRg==")),
+    ]);
+    assert_eq!(content("mistral"), (documents, 0));
+}
+
+#[test]
+fn arguments_that_are_no_json_go_back_as_they_are_where_nobody_reads_them() {
+    let arguments = |dialect, written: &str| {
+        let said = ChatMessage::new(Role::Assistant, vec![a_call("a", json!(written))]);
+        let (body, _) = written_for(dialect, &ChatRequest::new(vec![user!("Add"), said]));
+        body["messages"][1]["tool_calls"][0]["function"]["arguments"].clone()
+    };
+    assert_eq!(arguments(Dialect::OPENAI, "{oops"), "{oops");
+    assert_eq!(arguments(server("azure"), "{oops"), "{oops");
+    assert_eq!(arguments(server("vllm"), "{oops"), r#"{"not_json":"{oops"}"#);
+    assert_eq!(arguments(server("vllm"), "null"), "null");
+}
+
+#[test]
+fn the_model_is_held_to_the_schemas_of_tools_if_that_is_asked_for() {
+    let request = ChatRequest::new(vec![user!("Hi")]);
+    let request = request.with_tools(vec![Tool::function("ping", "Pings")]);
+    let dialect = Dialect { strict_tools: true, ..Dialect::OPENAI };
+    let (body, _) = written_for(dialect, &request);
+    assert_eq!(body["tools"][0]["function"]["strict"], true);
+    let (body, _) = written_for(Dialect::OPENAI, &request);
+    assert_eq!(body["tools"][0]["function"].get("strict"), None);
+}
+
+#[test]
+fn a_spoken_reply_goes_back_by_its_name_where_reasoning_never_does() {
+    let origin =
+        siumai_core::types::Origin::new(WIRE, r#"{"reasoning":"hm","audio":{"id":"audio_1"}}"#);
+    let said = ChatMessage::new(Role::Assistant, vec![]).with_origin(origin);
+    let (body, _) = written_for(Dialect::OPENAI, &ChatRequest::new(vec![said]));
+    let expected = json!({ "role": "assistant", "content": "", "audio": { "id": "audio_1" } });
+    assert_eq!(body["messages"][0], expected);
 }

@@ -50,6 +50,8 @@ pub(super) enum Nature {
     Reasoning,
     /// Reasoning that the provider has and did not send, in whatever form.
     ReasoningElsewhere,
+    /// What came in pieces is not in it, as with some servers.
+    Hollow,
 }
 
 /// What the pieces of an item make up.
@@ -120,6 +122,9 @@ impl Items {
         }
         let wholes = self.0.into_iter().map(|it| it.whole);
         let mut wholes = wholes.collect::<Option<Vec<_>>>()?;
+        if wholes.iter().any(|it| it.nature == Nature::Hollow) {
+            return None;
+        }
         // Reasoning is refused without what it led to.
         while is_incomplete && wholes.last().is_some_and(|it| it.nature != Nature::Any) {
             wholes.pop();
@@ -167,8 +172,9 @@ impl Item {
 impl Whole {
     pub(super) fn read(json: &str) -> Result<Self, Fault> {
         let mut item: Map<String, Value> = parse(json)?;
+        let nature = if wire::is_hollow(&item) { Nature::Hollow } else { Nature::Any };
         wire::complete(&mut item);
-        Ok(Self { json: Value::Object(item).to_string(), nature: Nature::Any })
+        Ok(Self { json: Value::Object(item).to_string(), nature })
     }
 }
 

@@ -192,7 +192,7 @@ fn items_without_a_count_are_known_by_their_names() {
 
 #[test]
 fn items_that_change_their_names_are_known_by_their_count() {
-    let renamed = |id: &str| json!({ "type": "message", "id": id, "status": "completed", "content": [{ "type": "output_text", "text": "Hi", "annotations": [], "logprobs": [] }] });
+    let renamed = |id: &str| json!({ "type": "message", "role": "assistant", "id": id, "status": "completed", "content": [{ "type": "output_text", "text": "Hi", "annotations": [], "logprobs": [] }] });
     let events = whole_stream(&[
         added(0, &renamed("1")),
         json!({ "type": "response.output_text.delta", "output_index": 0, "item_id": "2", "delta": "Hi" }),
@@ -346,7 +346,7 @@ fn an_item_goes_back_with_what_requests_must_have() {
         origin(&response),
         json!([
             { "type": "reasoning", "id": "rs_1", "summary": [] },
-            { "type": "message", "id": "msg_1", "status": "completed", "content": [{ "type": "output_text", "text": "Hi", "annotations": [], "logprobs": [] }] },
+            { "type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [{ "type": "output_text", "text": "Hi", "annotations": [], "logprobs": [] }] },
             { "type": "code_interpreter_call", "id": "ci_1", "outputs": null },
         ])
     );
@@ -556,4 +556,74 @@ proptest! {
             assembler.push(event).unwrap();
         }
     }
+}
+
+#[test]
+fn a_start_that_comes_late_is_left_out() {
+    let created = json!({ "type": "response.created", "response": { "id": "r", "model": "m" } });
+    let stream = [delta("output_text", 0, "Hi"), created, completed(&json!([message("Hi")]))];
+    let events = whole_stream(&stream);
+    assert_eq!(events[0], ModelEvent::content("Hi"));
+    assert!(!events.iter().any(|it| matches!(it, ModelEvent::Start { .. })), "{events:?}");
+}
+
+#[test]
+fn a_call_that_ends_as_something_else_is_a_call_all_the_same() {
+    let item = |kind: &str| json!({ "type": kind, "id": "fc_1", "call_id": "k", "name": "add" });
+    let stream = [added(0, &item("function_call")), done(0, &item("odd")), completed(&json!([]))];
+    let response = put_together(whole_stream(&stream));
+    assert_eq!(response.tool_calls.len(), 1);
+    assert_eq!(response.message.origin(WIRE), None, "without the call its result would be refused");
+}
+
+#[test]
+fn arguments_that_come_at_once_are_told_once() {
+    let begun = json!({ "type": "function_call", "call_id": "a", "name": "add", "arguments": "" });
+    let arguments = r#"{"x":1}"#;
+    let all_at_once = json!({
+        "type": "response.function_call_arguments.done",
+        "output_index": 0,
+        "arguments": arguments,
+    });
+    let call =
+        json!({ "type": "function_call", "call_id": "a", "name": "add", "arguments": arguments });
+    for end in [vec![done(0, &call), completed(&json!([call]))], vec![completed(&json!([]))]] {
+        let stream = [vec![added(0, &begun), all_at_once.clone()], end].concat();
+        let response = put_together(whole_stream(&stream));
+        let expected =
+            ToolCall { id: "a".into(), name: "add".into(), arguments: json!({ "x": 1 }) };
+        assert_eq!(*response.tool_calls, [expected.into()]);
+    }
+}
+
+#[test]
+fn what_is_not_as_it_should_be_costs_no_more_than_itself() {
+    let odd =
+        json!({ "output_text": 7, "type": "output_text", "text": "Hi", "annotations": "none" });
+    let annotated =
+        json!({ "type": "output_text", "text": "!", "annotations": [7, { "url": "https://a" }] });
+    let output = json!([
+        { "type": "message", "content": "Say: " },
+        { "type": "message", "content": [odd, 7, annotated] },
+        { "type": "reasoning", "summary": "none", "content": [{ "text": "hm" }, null] },
+    ]);
+    let reply = read_whole(&json!({ "status": "completed", "output": output })).unwrap();
+    let response = put_together(reply);
+    assert_eq!(response.content_text(), Some("Say: Hi!"));
+    let source = ContentPart::Source(Source::url("https://a"));
+    assert_eq!(response.message.content()[1..], [source, ContentPart::reasoning("hm")]);
+}
+
+#[test]
+fn items_without_what_came_in_pieces_do_not_go_back_as_they_are() {
+    let bare = json!({ "type": "message", "id": "m" });
+    let stream = [
+        added(0, &bare),
+        delta("output_text", 0, "Hi"),
+        done(0, &bare),
+        json!({ "type": "response.completed", "response": { "usage": null } }),
+    ];
+    let response = put_together(whole_stream(&stream));
+    assert_eq!(response.content_text(), Some("Hi"));
+    assert_eq!(response.message.origin(WIRE), None);
 }

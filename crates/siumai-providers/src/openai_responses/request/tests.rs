@@ -435,3 +435,19 @@ fn what_cannot_be_told_is_an_error_that_says_so() {
         "a message with the role `tool` has no tool result; make it with `ChatMessage::tool`"
     );
 }
+
+#[test]
+fn an_answer_names_who_called() {
+    let caller = json!({ "type": "program", "caller_id": "p" });
+    let program = json!({ "type": "program", "call_id": "p", "code": "…", "fingerprint": "f" });
+    let by_program = json!({ "type": "function_call", "call_id": "a", "name": "add", "arguments": "{}", "caller": caller });
+    let output = json!([program, by_program, called("b", "{}")]);
+    let calls = vec![a_call("a", json!({})), a_call("b", json!({}))];
+    let results = ["a", "b"].map(|id| ChatMessage::tool(a_result(id, json!("3"))));
+    let history = [vec![user!("Add"), came(&output, calls)], results.to_vec()].concat();
+    let mut answer = answered("a", "3");
+    answer["caller"] = caller;
+    let expected =
+        [said("user", "Add"), program, by_program, called("b", "{}"), answer, answered("b", "3")];
+    assert_eq!(items(history), json!(expected));
+}

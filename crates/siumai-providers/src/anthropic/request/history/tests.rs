@@ -247,6 +247,23 @@ fn a_system_message_in_the_midst_is_sent_as_the_model_takes_it() {
 }
 
 #[test]
+fn the_result_of_a_call_that_goes_back_as_it_came_keeps_its_id() {
+    let block = json!({ "type": "tool_use", "id": "functions.add:0", "name": "add", "input": {} });
+    let origin = Origin::new("anthropic", json!([block]).to_string());
+    let call = said(vec![a_call("functions.add:0", json!({}))]).with_origin(origin);
+    let result = ChatMessage::tool(a_result("functions.add:0", json!("3")));
+    let result_block =
+        json!({ "type": "tool_result", "tool_use_id": "functions.add:0", "content": "3" });
+    assert_eq!(
+        messages(vec![call, result]),
+        json!([
+            { "role": "assistant", "content": [block] },
+            { "role": "user", "content": [result_block] },
+        ])
+    );
+}
+
+#[test]
 fn results_stand_before_all_that_was_said_since_the_call() {
     let brought = vec![
         ContentPart::ToolResult(Arc::new(a_result("a", json!(1)))),

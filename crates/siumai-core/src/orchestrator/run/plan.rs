@@ -1,0 +1,57 @@
+//! How the next step goes, and what the model is asked in it.
+use std::sync::Arc;
+
+use super::{Rules, Run};
+use crate::{
+    LlmError,
+    orchestrator::{PrepareStepContext, PrepareStepResult, StoppedBy, prepare_step::StepPlan},
+    types::{ChatRequest, ToolChoice},
+};
+
+impl Run {
+    /// How the next step goes; it is the last one if the run came to `limit`.
+    pub(super) fn plan(
+        &self,
+        rules: &Rules<'_>,
+        limit: Option<StoppedBy>,
+    ) -> Result<StepPlan, LlmError> {
+        let prepared = match rules.prepare_step {
+            Some(prepare) => prepare(PrepareStepContext {
+                step_number: self.steps.len(),
+                steps: &self.steps,
+                messages: &self.messages,
+            }),
+            None => PrepareStepResult::default(),
+        };
+        let mut plan = StepPlan::new(prepared, self.standing_choice(rules.tool_choice));
+        if let Some(limit) = limit {
+            plan = plan.last(limit);
+        }
+        plan.check(rules.tools)?;
+        Ok(plan)
+    }
+
+    /// The run's own choice; one that forces a call holds until it was obeyed.
+    fn standing_choice(&self, choice: Option<&ToolChoice>) -> Option<ToolChoice> {
+        let choice = choice?;
+        let mut steps = self.steps.iter();
+        let is_obeyed = match choice {
+            ToolChoice::Required => steps.any(|it| it.valid_calls().next().is_some()),
+            ToolChoice::Specific { tool_name } => steps.any(|it| it.has_called(tool_name)),
+            ToolChoice::Auto | ToolChoice::None => false,
+        };
+        Some(if is_obeyed { ToolChoice::Auto } else { choice.clone() })
+    }
+
+    pub(super) fn request(&self, plan: &StepPlan, rules: &Rules<'_>) -> ChatRequest {
+        let system = plan.system.as_ref().unwrap_or(&self.system);
+        let messages = plan.messages.as_ref().unwrap_or(&self.messages);
+        let tools = rules.tools.active(plan.active_tools.as_deref());
+        // Without tools there is nothing to choose, and providers refuse a choice.
+        let choice = plan.tool_choice.clone().filter(|_| !tools.is_empty());
+        ChatRequest::shared(Arc::clone(system), Arc::clone(messages))
+            .with_tools(tools)
+            .with_tool_choice(choice)
+            .with_settings(Arc::clone(rules.settings))
+    }
+}

@@ -1,0 +1,7 @@
+//! Answers of OpenAiResponses: streams, whole replies and refusals.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| siumai_fuzz::reply(
+    siumai_fuzz::Wire::OpenAiResponses,
+    data
+));
