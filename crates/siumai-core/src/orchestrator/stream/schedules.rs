@@ -64,8 +64,7 @@ fn run_with(calls: usize) -> (StreamOrchestration, Vec<oneshot::Sender<()>>, Arc
     let model = ScriptedModel::new().then(reply).reply("It is there.");
     let (openers, doors) = (0..calls).map(|_| oneshot::channel()).unzip();
     let tools = Tools { doors: std::sync::Mutex::new(doors), ..Tools::default() };
-    let (shared, dropped) =
-        (Arc::clone(&tools.witness.shared), Arc::clone(&tools.witness.dropped));
+    let (shared, dropped) = (Arc::clone(&tools.witness.shared), Arc::clone(&tools.witness.dropped));
     let offered = vec![Tool::function("look", "Look there")];
     let options = OrchestratorOptions::default();
     let made =
@@ -77,8 +76,20 @@ fn run_with(calls: usize) -> (StreamOrchestration, Vec<oneshot::Sender<()>>, Arc
 
 /// What a run with one call tells its reader.
 const ONE_CALL: [&str; 14] = [
-    "start", "step 0", "delta", "delta", "delta", "call_1", "call_1 is done", "end of 0", "step 1",
-    "It ", "is ", "there.", "end of 1", "end",
+    "start",
+    "step 0",
+    "delta",
+    "delta",
+    "delta",
+    "call_1",
+    "call_1 is done",
+    "end of 0",
+    "step 1",
+    "It ",
+    "is ",
+    "there.",
+    "end of 1",
+    "end",
 ];
 
 fn label(event: Result<StreamEvent, RunError>) -> String {
@@ -268,7 +279,9 @@ fn what_emits_within_a_set_of_futures_goes_on_whoever_polls() {
         while let Some(Ok(event)) = block_on(stream.next()) {
             match event {
                 StreamEvent::StepStart { step_number: part } if seen[part] == 0 => seen[part] = 1,
-                StreamEvent::StepReset { step_number: part, .. } if seen[part] == 1 => seen[part] = 2,
+                StreamEvent::StepReset { step_number: part, .. } if seen[part] == 1 => {
+                    seen[part] = 2
+                }
                 other => panic!("{other:?} after {seen:?}"),
             }
         }
