@@ -3,7 +3,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Context, Poll, Waker, ready},
 };
 
@@ -24,6 +24,7 @@ use super::{
 use crate::{
     ErrorKind, LlmError,
     model::LanguageModel,
+    sync::{Mutex, MutexGuard},
     tool::ToolResolver,
     types::{ChatMessage, Tool},
 };
@@ -358,3 +359,6 @@ fn last_event(ended: &Result<RunOutput, RunError>) -> Result<StreamEvent, RunErr
 fn never_ended() -> LlmError {
     LlmError::new(ErrorKind::Cancelled, "the stream had already ended")
 }
+
+#[cfg(all(test, shuttle))]
+mod schedules;
