@@ -2,7 +2,8 @@
 //!
 //! They are the standard library's. The tests called `schedules` swap them for those of an explorer,
 //! which switches between threads at each lock: see `explore`.
-#[cfg(all(test, shuttle))]
+#[cfg(test)]
+#[cfg(shuttle)]
 pub(crate) mod explore;
 
 pub(crate) use self::locks::{Mutex, MutexGuard};

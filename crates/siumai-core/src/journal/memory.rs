@@ -101,5 +101,6 @@ impl Drop for MemoryRun {
     }
 }
 
-#[cfg(all(test, shuttle))]
+#[cfg(test)]
+#[cfg(shuttle)]
 mod schedules;

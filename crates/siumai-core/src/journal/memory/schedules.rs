@@ -35,7 +35,9 @@ fn two_who_open_one_run_get_it_one_after_the_other() {
             let (journal, open) = (journal.clone(), Arc::clone(&open));
             thread::spawn(move || drive(&journal, &open, name))
         });
-        drivers.into_iter().for_each(|it| it.join().unwrap());
+        for driver in drivers {
+            driver.join().unwrap();
+        }
         assert_eq!(journal.records("run-1").len(), 6);
     });
 }

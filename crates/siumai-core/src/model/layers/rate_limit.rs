@@ -189,5 +189,6 @@ fn check(limit: usize) -> Result<(), LlmError> {
     ))
 }
 
-#[cfg(all(test, shuttle))]
+#[cfg(test)]
+#[cfg(shuttle)]
 mod schedules;

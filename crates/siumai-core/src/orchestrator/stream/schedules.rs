@@ -2,7 +2,7 @@
 use std::{
     sync::{
         Arc, OnceLock, Weak,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     task::Waker,
 };
@@ -247,7 +247,32 @@ fn tools_that_are_done_on_other_threads_wake_whoever_waits() {
         let count = |what: &str| events.iter().filter(|it| it.ends_with(what)).count();
         assert_eq!((count("is done"), count("end")), (3, 1));
         assert_eq!(waiting.join().unwrap()[0].tool_results.len(), 3);
-        opening.into_iter().for_each(|it| it.join().unwrap());
+        for door in opening {
+            door.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn whoever_finds_the_driver_away_has_it_polled_again() {
+    explore(|| {
+        let has_read = Arc::new(AtomicBool::new(false));
+        let is_read = Arc::clone(&has_read);
+        let mut stream = RunStream::new(|events, outcome| {
+            Box::pin(async move {
+                events.emit(StreamEvent::StepStart { step_number: 0 }).await;
+                // Nobody is woken by this. But who has read and comes again has the driver look.
+                let look = || if is_read.load(SeqCst) { Poll::Ready(()) } else { Poll::Pending };
+                std::future::poll_fn(|_| look()).await;
+                outcome.set(Err(RunError::unbegun(never_ended(), Vec::new())));
+            })
+        });
+        let steps = Steps(Arc::clone(&stream.shared));
+        let waiting = thread::spawn(move || block_on(steps).unwrap_err());
+        assert_eq!(label(block_on(stream.next()).unwrap()), "step 0");
+        has_read.store(true, SeqCst);
+        assert!(block_on(stream.next()).unwrap().is_err());
+        waiting.join().unwrap();
     });
 }
 
@@ -280,7 +305,7 @@ fn what_emits_within_a_set_of_futures_goes_on_whoever_polls() {
             match event {
                 StreamEvent::StepStart { step_number: part } if seen[part] == 0 => seen[part] = 1,
                 StreamEvent::StepReset { step_number: part, .. } if seen[part] == 1 => {
-                    seen[part] = 2
+                    seen[part] = 2;
                 }
                 other => panic!("{other:?} after {seen:?}"),
             }

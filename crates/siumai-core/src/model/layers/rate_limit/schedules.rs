@@ -30,7 +30,9 @@ fn requests_get_the_one_place_in_turn_and_whoever_goes_away_frees_it() {
         });
         // Waits, or has a reply, and wants neither any more.
         drop(limited.stream(request()).now_or_never());
-        asking.into_iter().for_each(|it| it.join().unwrap());
+        for it in asking {
+            it.join().unwrap();
+        }
         let begun = limited.model.requests().len();
         assert_eq!(limited.pace.as_ref().unwrap().begun().len(), begun);
     });
