@@ -21,7 +21,24 @@ enum Work {
 
 const FUZZ: &str = "fuzz/Cargo.toml";
 
-const CHECKS: [Check; 10] = [
+/// What threads share, with an explorer's locks: a build of the core, and of all below it, of its own.
+const SCHEDULES: Check = Check {
+    name: "schedules",
+    work: Work::Cargo {
+        arguments: &[
+            "test",
+            "--package",
+            "siumai-core",
+            "--lib",
+            "--target-dir",
+            "target/schedules",
+            "schedules::",
+        ],
+        environment: &[("RUSTFLAGS", "--cfg shuttle")],
+    },
+};
+
+const CHECKS: [Check; 11] = [
     Check::cargo("format", &["fmt", "--all", "--check"]),
     Check::cargo("format of the fuzz targets", &["fmt", "--manifest-path", FUZZ, "--check"]),
     Check { name: "tidy", work: Work::Tidy },
@@ -47,6 +64,7 @@ const CHECKS: [Check; 10] = [
     Check::cargo("examples", &["build", "--workspace", "--examples"]),
     // The examples in the documentation have a check of their own.
     Check::cargo("tests", &["test", "--workspace", "--lib", "--bins", "--tests"]),
+    SCHEDULES,
     Check::cargo("examples in the documentation", &["test", "--workspace", "--doc"]),
     Check {
         name: "documentation",
@@ -73,6 +91,11 @@ pub(crate) fn run() -> Result<(), String> {
         println!("{:>7.1} s  {name}", took.as_secs_f64());
     }
     Ok(())
+}
+
+/// Tries what threads share under many schedules.
+pub(crate) fn schedules() -> Result<(), String> {
+    SCHEDULES.perform()
 }
 
 impl Check {

@@ -28,6 +28,7 @@ the project's chores: cargo xtask VERB
   ci     the same, as the pipeline calls it
   tidy   only the rules of the tree that no compiler keeps
   e2e    runs the program offline, as somebody new would, and checks what it says
+  schedules   what threads share, under thousands of schedules
   fuzz   [TARGET] [--minutes N]: looks for bytes that break a law, with a nightly toolchain and cargo-fuzz
   help   this page";
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         ["test" | "ci"] => checks::run(),
         ["tidy"] => tidy::run(),
         ["e2e"] => e2e::run(),
+        ["schedules"] => checks::schedules(),
         ["fuzz"] => fuzz::run(None, fuzz::MINUTES),
         ["fuzz", "--minutes", minutes] => fuzz::run(None, minutes),
         ["fuzz", target] => fuzz::run(Some(target), fuzz::MINUTES),

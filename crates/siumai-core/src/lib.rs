@@ -3,9 +3,11 @@
 //! Most programs use the `siumai` crate, which re-exports all of this and adds
 //! providers. This crate has no HTTP, no TLS and spawns nothing.
 mod error;
+pub mod history;
 pub mod journal;
 pub mod model;
 pub mod orchestrator;
+mod sync;
 pub mod testing;
 pub mod tool;
 pub mod types;

@@ -8,6 +8,7 @@
 //! | [`stop_conditions`] | end a run where you want it to end |
 //! | [approval] | let somebody decide before a tool executes |
 //! | [durability] | keep a run, resume it after a crash, let it wait for approval |
+//! | [histories] | shorten a long conversation, or keep one for another day |
 //! | [streaming] | watch a run while it happens, or cancel it |
 //! | [errors] | keep what was done when something fails |
 //! | [recording] | play a run again without a model |
@@ -35,6 +36,8 @@ pub mod approval {}
 
 #[doc = include_str!("guide/durability.md")]
 pub mod durability {}
+#[doc = include_str!("guide/histories.md")]
+pub mod histories {}
 
 #[doc = include_str!("guide/streaming.md")]
 pub mod streaming {}

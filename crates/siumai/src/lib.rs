@@ -47,8 +47,8 @@ pub mod prelude;
 
 #[doc(inline)]
 pub use siumai_core::{
-    CancellationToken, ErrorKind, LlmError, assistant, async_trait, journal, model, orchestrator,
-    system, testing, tool, types, user,
+    CancellationToken, ErrorKind, LlmError, assistant, async_trait, history, journal, model,
+    orchestrator, system, testing, tool, types, user,
 };
 
 pub use self::{

@@ -21,10 +21,11 @@ pub(super) fn check(file: &SourceFile, findings: &mut Vec<Finding>) {
         ["types", ..] => types(file, code, findings),
         [
             "orchestrator",
-            "run" | "asking" | "clock" | "history" | "limits" | "loop_guard" | "open_step"
-            | "prepare_step" | "stop_condition",
+            "run" | "asking" | "clock" | "limits" | "loop_guard" | "open_step" | "prepare_step"
+            | "stop_condition",
             ..,
-        ] => {
+        ]
+        | ["history", ..] => {
             decisions(file, code, findings);
         }
         ["orchestrator", "generate" | "agent", ..] => callers_of_the_loop(file, code, findings),
@@ -94,15 +95,16 @@ fn decisions(file: &SourceFile, code: &Code, findings: &mut Vec<Finding>) {
 }
 
 /// What the driver is made of. A glob would bring in all of it.
-const PARTS_OF_THE_LOOP: [&str; 11] = [
+const PARTS_OF_THE_LOOP: [&str; 12] = [
     "approval",
     "asking",
+    "contained",
     "driver",
     "emitter",
     "execute",
-    "history",
     "open_step",
     "outcome",
+    "progress",
     "run",
     "watch",
     "*",

@@ -206,14 +206,14 @@ fn types_know_words_alone() {
 #[test]
 fn decisions_are_pure() {
     let paths = [
-        "run.rs",
-        "run/batch.rs",
-        "open_step.rs",
-        "history.rs",
-        "prepare_step.rs",
-        "stop_condition.rs",
+        "orchestrator/run.rs",
+        "orchestrator/run/batch.rs",
+        "orchestrator/open_step.rs",
+        "orchestrator/prepare_step.rs",
+        "orchestrator/stop_condition.rs",
+        "history/trim.rs",
     ];
-    for path in paths.map(|it| format!("crates/siumai-core/src/orchestrator/{it}")) {
+    for path in paths.map(|it| format!("crates/siumai-core/src/{it}")) {
         assert_found(&path, "use std::{fmt, time::Duration};\nuse crate::types::Tool;", &[]);
         assert_found(&path, "use futures_util::StreamExt;", &[":2: `futures_util::StreamExt`"]);
         assert_found(&path, "use std::time::Instant;", &[":2: `std::time::Instant`"]);

@@ -43,12 +43,18 @@ pub(crate) struct Progress<W> {
     began: Instant,
     step_began: Instant,
     is_reasoning: bool,
+    /// When a tool's progress was shown last.
+    reported: Option<Instant>,
 }
+
+/// Reports of tools that come sooner after another are not shown.
+const BETWEEN_REPORTS: Duration = Duration::from_millis(500);
 
 impl<W: Write> Progress<W> {
     pub(crate) fn new(out: W, detail: Detail, durations: Durations) -> Self {
         let now = clock::instant();
-        Self { out, detail, durations, began: now, step_began: now, is_reasoning: false }
+        let (is_reasoning, reported) = (false, None);
+        Self { out, detail, durations, began: now, step_began: now, is_reasoning, reported }
     }
 
     /// Says which model is used, and why.
@@ -90,6 +96,7 @@ impl<W: Write> Progress<W> {
                 }
             }
             StreamEvent::ToolCall { call, .. } => self.call(call),
+            StreamEvent::ToolProgress { name, value, .. } => self.report(name, value),
             StreamEvent::ToolResult { result, .. } => self.result(result),
             StreamEvent::StepFinish { step, .. } if !step.tool_calls.is_empty() => {
                 let took = seconds(self.step_began.elapsed());
@@ -193,6 +200,21 @@ impl<W: Write> Progress<W> {
             _ => (paint::ERROR, " failed"),
         };
         self.line(style, "<-", &format!("{name}{word}{took}: {}", printable(&output)));
+    }
+
+    /// Shows what a tool says of its progress, but no more than can be read.
+    fn report(&mut self, name: &str, value: &Value) {
+        let now = clock::instant();
+        let is_soon = self.reported.is_some_and(|last| now - last < BETWEEN_REPORTS);
+        if is_soon && self.detail != Detail::Verbose {
+            return;
+        }
+        self.reported = Some(now);
+        let said = match value {
+            Value::String(lines) => lines.trim_end().lines().next_back().unwrap_or_default().into(),
+            other => other.to_string(),
+        };
+        self.line(paint::FAINT, "..", &format!("{}: {}", printable(name), printable(&said)));
     }
 
     fn reasoning(&mut self, thought: &str) {

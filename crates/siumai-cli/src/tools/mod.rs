@@ -12,7 +12,11 @@ use std::{fmt, path::Path, sync::Arc};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use siumai::{LlmError, async_trait, tool::ToolResolver, types::Tool};
+use siumai::{
+    LlmError, async_trait,
+    tool::{ToolContext, ToolResolver},
+    types::Tool,
+};
 
 pub(crate) use self::root::Root;
 use crate::clock::Clock;
@@ -25,6 +29,11 @@ trait BuiltIn: Send + Sync {
 
     /// Does it.
     async fn call(&self, arguments: Value) -> Result<Value, LlmError>;
+
+    /// Does it, and says how far it is where that takes long.
+    async fn call_with(&self, arguments: Value, _: &ToolContext) -> Result<Value, LlmError> {
+        self.call(arguments).await
+    }
 }
 
 /// The tools the program offers to the model.
@@ -114,6 +123,16 @@ impl ToolResolver for BuiltIns {
     async fn call_tool(&self, name: &str, arguments: Value) -> Result<Value, LlmError> {
         let offer = self.find(name).ok_or_else(|| self.unknown(name))?;
         offer.tool.call(arguments).await
+    }
+
+    async fn call_tool_with(
+        &self,
+        name: &str,
+        arguments: Value,
+        context: &ToolContext,
+    ) -> Result<Value, LlmError> {
+        let offer = self.find(name).ok_or_else(|| self.unknown(name))?;
+        offer.tool.call_with(arguments, context).await
     }
 
     fn has_tool(&self, name: &str) -> bool {

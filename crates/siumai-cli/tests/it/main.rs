@@ -6,6 +6,8 @@ mod ending;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod kill_sweep;
+#[cfg(test)]
 mod models;
 #[cfg(test)]
 mod output;

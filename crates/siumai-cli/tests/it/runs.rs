@@ -378,16 +378,19 @@ fn a_start_that_several_ids_have_is_refused() {
 
 #[test]
 fn no_secret_is_kept() {
-    let server = writing();
-    let place = Place::new().set("OPENAI_API_KEY", "sk-canary");
-    let url = server.url().replace("http://", "http://user:canary@");
-    let url = format!("{url}?key=canary");
-    place.run(&["-m", "openai:test", "--base-url", &url, "--approve", "pause", "go"]);
-    let setup = &listed(&place)[0]["setup"];
-    assert_eq!(setup["base_url"], server.url());
-    for file in fs::read_dir(place.runs_file().parent().unwrap()).unwrap() {
-        let bytes = fs::read(file.unwrap().path()).unwrap();
-        assert!(!bytes.windows(6).any(|it| it == b"canary"));
+    let refused = Answer::json(401, &json!({ "error": { "message": "no key like sk-canary" } }));
+    for server in [writing(), Server::new([refused])] {
+        let place = Place::new().set("OPENAI_API_KEY", "sk-canary");
+        let url = server.url().replace("http://", "http://user:canary@");
+        let url = format!("{url}?key=canary");
+        place.run(&["-m", "openai:test", "--base-url", &url, "--approve", "pause", "go"]);
+        let setup = &listed(&place)[0]["setup"];
+        assert_eq!(setup["base_url"], server.url());
+        for file in fs::read_dir(place.runs_file().parent().unwrap()).unwrap() {
+            let bytes = fs::read(file.unwrap().path()).unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains("canary"), "{text}");
+        }
     }
 }
 

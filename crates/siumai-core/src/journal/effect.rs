@@ -76,6 +76,9 @@ pub enum Work {
         /// How long it may take.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         time_limit: Option<Duration>,
+        /// How many bytes its result may have.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_result_bytes: Option<usize>,
     },
 }
 
@@ -121,8 +124,13 @@ impl Effect {
     /// The execution of a tool as `call` asks for it, in step `step_number` of the run `run_id`.
     pub fn execute_tool(run_id: &str, step_number: usize, call: Arc<ToolCall>) -> Self {
         let name = tool_effect(step_number, &call.id);
-        let work =
-            Work::ExecuteTool { step_number, call, modified_arguments: None, time_limit: None };
+        let work = Work::ExecuteTool {
+            step_number,
+            call,
+            modified_arguments: None,
+            time_limit: None,
+            max_result_bytes: None,
+        };
         Self { run_id: run_id.to_owned(), name, work }
     }
 

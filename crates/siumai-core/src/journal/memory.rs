@@ -1,13 +1,16 @@
 //! Journals kept in memory: for tests, and for runs that outlive an error but not their process.
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use async_trait::async_trait;
 
 use super::{Journal, Record, RunJournal};
-use crate::{ErrorKind, LlmError};
+use crate::{
+    ErrorKind, LlmError,
+    sync::{Mutex, MutexGuard},
+};
 
 /// Keeps the journals of runs in this process. Clones share them.
 ///
@@ -97,3 +100,7 @@ impl Drop for MemoryRun {
         }
     }
 }
+
+#[cfg(test)]
+#[cfg(shuttle)]
+mod schedules;

@@ -9,10 +9,9 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, stream::FuturesUnordered};
 
 use super::{
     OrchestratorOptions, StoppedBy, StreamEvent,
@@ -20,9 +19,10 @@ use super::{
     ending::{Broken, Guard, panicked},
     entry::{Ending, Entry, ended},
     event::announce,
-    execute::execute,
+    execute::{CallLimits, execute},
     open_step::{ReadyCall, out_of_order},
     perform::{Listener, Question},
+    progress::{Heard, Report, Reports},
     run::{Action, Rules, Run},
     watch::Watch,
 };
@@ -245,6 +245,8 @@ impl Driver<'_> {
 
     /// Executes the batch concurrently, in call order as far as places are free.
     async fn execute_tools(&self, run: &mut Run, batch: Vec<ReadyCall>) -> Result<(), LlmError> {
+        let step_number = run.step_number();
+        let reports = Reports::new(self.delivery);
         let mut waiting = VecDeque::from(batch);
         let mut running = FuturesUnordered::new();
         let circle = run.circle(&self.rules);
@@ -254,14 +256,22 @@ impl Driver<'_> {
                 starting.iter().map(|it| Entry::CallStarted { call_id: it.call.id.clone() });
             self.record(run, started).await?;
             for ready in starting {
-                let effect = run.tool_effect(ready.clone(), self.time_limit(&ready.call));
-                running.push(self.execute(effect, ready, run.step_number()));
+                let effect = run.tool_effect(ready.clone(), self.limits(&ready.call));
+                running.push(self.execute(effect, ready, step_number, &reports));
             }
-            let next = self.watch.over(None, running.next()).await?;
-            let Some(outcome) = next else { return Ok(()) };
+            let next = reports.or_finished(&mut running, &self.events);
+            let finished = match self.watch.over(None, next).await? {
+                Heard::Reports(reports) => {
+                    self.tell_progress(step_number, reports).await;
+                    continue;
+                }
+                Heard::Finished(finished) => finished,
+            };
+            let Some(outcome) = finished else { return Ok(()) };
             let Outcome::ToolFinished { result, fatal } = outcome? else {
                 return Err(out_of_order("a reply"));
             };
+            self.tell_progress(step_number, reports.close(&result.call_id, &self.events)).await;
             let result = run.noted(circle, result);
             self.record(run, [Entry::CallFinished(result)]).await?;
             if let Some(error) = fatal {
@@ -298,6 +308,7 @@ impl Driver<'_> {
         effect: Effect,
         ready: ReadyCall,
         step_number: usize,
+        reports: &Reports,
     ) -> Result<Outcome, LlmError> {
         // Calls that nobody here executes are left to the caller, and never get here.
         let Some(resolver) = self.resolver else { return Err(out_of_order("a tool")) };
@@ -306,17 +317,28 @@ impl Driver<'_> {
         if let Some(run) = &self.options.cancellation {
             context = context.cancelled_with(run);
         }
-        let limit = self.time_limit(&ready.call);
-        let here = execute(resolver, ready, context, limit);
+        let context = reports.of(&ready.call, context);
+        let limits = self.limits(&ready.call);
+        let here = execute(resolver, ready, context, limits);
         match &self.journal {
             Some(journal) => journal.perform(effect, Box::pin(here)).await,
             None => Ok(here.await),
         }
     }
 
-    fn time_limit(&self, call: &ToolCall) -> Option<Duration> {
-        let own = self.rules.tools.find(&call.name).and_then(Tool::time_limit);
-        own.or(self.options.timeouts.tool)
+    async fn tell_progress(&self, step_number: usize, reports: Vec<Report>) {
+        for report in reports {
+            self.events.emit(report.event(step_number)).await;
+        }
+    }
+
+    fn limits(&self, call: &ToolCall) -> CallLimits {
+        let tool = self.rules.tools.find(&call.name);
+        let own_size = tool.and_then(Tool::result_limit);
+        CallLimits {
+            time: tool.and_then(Tool::time_limit).or(self.options.timeouts.tool),
+            result_bytes: own_size.or(Some(self.options.max_result_bytes)),
+        }
     }
 
     fn is_exclusive(&self, call: &ToolCall) -> bool {

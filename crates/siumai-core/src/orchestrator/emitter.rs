@@ -6,9 +6,11 @@
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Poll, Waker},
 };
+
+use crate::sync::{Mutex, MutexGuard};
 
 #[derive(Debug)]
 pub(super) struct Emitter<T>(Arc<Mutex<Queue<T>>>);
@@ -58,6 +60,11 @@ impl<T> Emitter<T> {
     /// Takes the oldest item.
     pub(super) fn take(&self) -> Option<T> {
         self.lock().items.pop_front()
+    }
+
+    /// Whether all that was put in is taken: whoever reads has come after.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().items.is_empty()
     }
 
     /// Wakes whatever is parked in [`emit`](Self::emit): the driver is about to be polled.

@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     ApprovalRequest, StepResult, StoppedBy,
@@ -18,7 +19,8 @@ use crate::{
 ///
 /// A run of two steps brings: `Start`, `StepStart`, deltas, a `ToolCall` for
 /// each call, a `ToolResult` for each as it finishes, `StepFinish`, then
-/// `StepStart`, deltas, `StepFinish`, and at last one `End`. Only where
+/// `StepStart`, deltas, `StepFinish`, and at last one `End`. Between its call and its result, a
+/// tool may bring `ToolProgress`. Only where
 /// [`step_retries`](super::OrchestratorOptions::step_retries) allows it, `StepReset` begins a
 /// step's deltas anew. In JSON each has a
 /// `type` in snake case.
@@ -70,6 +72,19 @@ pub enum StreamEvent {
         step_number: usize,
         /// The call.
         call: Arc<ToolCall>,
+    },
+    /// A tool says how far it is, by [`ToolContext::progress`](crate::tool::ToolContext::progress).
+    /// Neither the model nor the history hears of it.
+    #[non_exhaustive]
+    ToolProgress {
+        /// The number of the step, from 0.
+        step_number: usize,
+        /// The id of the call.
+        call_id: String,
+        /// The tool's name.
+        name: String,
+        /// What the tool says.
+        value: Value,
     },
     /// A call is finished. Results come in the order they finish.
     #[non_exhaustive]

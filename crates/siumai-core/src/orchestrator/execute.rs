@@ -1,9 +1,7 @@
 //! The execution of one tool call: whatever the tool does, there is one result.
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
-use futures_util::FutureExt;
-
-use super::open_step::ReadyCall;
+use super::{contained::Contained, open_step::ReadyCall};
 use crate::{
     ErrorKind,
     journal::Outcome,
@@ -11,23 +9,31 @@ use crate::{
     types::{ToolResult, ToolStatus},
 };
 
-/// Executes `ready`; a panic of the tool is caught, and one that takes longer than `limit` is dropped.
+/// How much a call may take, as far as there are limits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CallLimits {
+    pub(super) time: Option<Duration>,
+    pub(super) result_bytes: Option<usize>,
+}
+
+/// Executes `ready` within `limits`: what takes too long is dropped, what is too large cut off.
+/// A panic of the tool is caught, whenever it comes.
 pub(super) async fn execute(
     resolver: &dyn ToolResolver,
     ready: ReadyCall,
     context: ToolContext,
-    limit: Option<Duration>,
+    limits: CallLimits,
 ) -> Outcome {
     let ReadyCall { call, modified_arguments } = ready;
     // Dropped with this future, it stops what the tool may have left to somebody else.
     let guard = context.cancellation.clone().drop_guard();
     let arguments = modified_arguments.clone().unwrap_or_else(|| call.arguments.clone());
-    // Which has been checked as such.
-    let arguments =
-        if crate::tool::is_nothing(&arguments) { serde_json::Map::new().into() } else { arguments };
-    // The call itself stands inside the block too: a tool may panic before its first await.
-    let outcome = async { resolver.call_tool_with(&call.name, arguments, &context).await };
-    let outcome = within(limit, AssertUnwindSafe(outcome).catch_unwind()).await;
+    let outcome = match Contained::new(|| resolver.call_tool_with(&call.name, arguments, &context))
+    {
+        Ok(tool) => within(limits.time, tool).await,
+        // Before its first await.
+        Err(panic) => Ok(Err(panic)),
+    };
     if matches!(outcome, Ok(Ok(_))) {
         guard.disarm();
     }
@@ -56,6 +62,9 @@ pub(super) async fn execute(
         }
     };
     result.modified_arguments = modified_arguments;
+    if let Some(limit) = limits.result_bytes {
+        result.truncate(limit);
+    }
     Outcome::ToolFinished { result: Arc::new(result), fatal }
 }
 

@@ -2,12 +2,10 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::StepResult;
 use crate::{
     LlmError,
-    tool::is_nothing,
     types::{ToolCall, ToolResult},
 };
 
@@ -194,13 +192,7 @@ fn same_calls(a: &[Arc<ToolCall>], b: &[Arc<ToolCall>]) -> bool {
 
 fn same_call(a: &ToolCall, b: &ToolCall) -> bool {
     // Values are equal whatever the order of their fields.
-    let is_same = |a: &Value, b: &Value| a == b || is_empty(a) && is_empty(b);
-    a.name == b.name && is_same(&a.arguments, &b.arguments)
-}
-
-/// Whether a tool that is called with `arguments` gets an empty object.
-fn is_empty(arguments: &Value) -> bool {
-    is_nothing(arguments) || arguments.as_object().is_some_and(serde_json::Map::is_empty)
+    a.name == b.name && a.arguments == b.arguments
 }
 
 /// Whether each call of `a` came to what the same call came to in `b`.

@@ -1,10 +1,11 @@
 //! Where the driver leaves what came of a run, and who waits for it is told.
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Wake, Waker},
 };
 
 use super::{RunError, RunOutput};
+use crate::sync::{Mutex, MutexGuard};
 
 /// What came of a run, once it has ended.
 #[derive(Debug, Default)]

@@ -4,8 +4,12 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 
 use super::{
-    OrchestratorOptions, StreamEvent, driver::Observers, emitter::Emitter, execute::execute,
-    open_step::ReadyCall, watch::Watch,
+    OrchestratorOptions, StreamEvent,
+    driver::Observers,
+    emitter::Emitter,
+    execute::{CallLimits, execute},
+    open_step::ReadyCall,
+    watch::Watch,
 };
 use crate::{
     LlmError,
@@ -34,12 +38,19 @@ pub async fn perform(
             let question = Question { model, watch: &Watch::unlimited(), listener: None };
             question.ask(request.clone(), &mut Assembler::new(call_id_prefix)).await
         }
-        Work::ExecuteTool { step_number, call, modified_arguments, time_limit } => {
+        Work::ExecuteTool {
+            step_number,
+            call,
+            modified_arguments,
+            time_limit,
+            max_result_bytes,
+        } => {
             let context = ToolContext::new(call.id.as_str(), *step_number)
                 .with_idempotency_key(effect.idempotency_key());
             let modified_arguments = modified_arguments.clone();
+            let limits = CallLimits { time: *time_limit, result_bytes: *max_result_bytes };
             let ready = ReadyCall { call: Arc::clone(call), modified_arguments };
-            execute(resolver, ready, context, *time_limit).await
+            execute(resolver, ready, context, limits).await
         }
     }
 }

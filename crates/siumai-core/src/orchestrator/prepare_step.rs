@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{StepResult, StoppedBy, history};
+use super::{StepResult, StoppedBy};
 use crate::{
-    LlmError,
+    LlmError, history,
     tool::{Toolbox, nearest},
     types::{ChatMessage, Tool, ToolChoice, Warning, split_system},
 };

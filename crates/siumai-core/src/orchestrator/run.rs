@@ -11,14 +11,14 @@ use super::{
     asking::Asking,
     clock::Clock,
     entry::{Entry, REPLY_LOST},
-    history,
+    execute::CallLimits,
     limits::{Limits, Spent},
     open_step::{OpenStep, ReadyCall, out_of_order},
     prepare_step::StepPlan,
     types::PrepareStep,
 };
 use crate::{
-    LlmError,
+    LlmError, history,
     journal::{Effect, ModelFailure},
     tool::Toolbox,
     types::{
@@ -124,7 +124,7 @@ impl Run {
             }
             State::Asking(asking) => Ok(Action::CallModel(self.request(&asking.plan, rules))),
             State::Answering(step) if step.started().next().is_some() => {
-                let effect = |call| self.tool_effect(call, None);
+                let effect = |call| self.tool_effect(call, CallLimits::default());
                 Ok(Action::Recover(step.started().map(effect).collect()))
             }
             State::Answering(step) if step.undecided().next().is_some() => {
@@ -249,7 +249,8 @@ impl Run {
         }
         let hook = rules.on_context_too_long.filter(|_| asking.may_shorten(error))?;
         let sent = asking.plan.messages.as_ref().unwrap_or(&self.messages);
-        hook(sent).filter(|it| !it.is_empty()).map(Entry::HistoryShortened)
+        let shorter = hook(sent).filter(|it| !history::mend(it.clone()).0.is_empty())?;
+        Some(Entry::HistoryShortened(shorter))
     }
 
     /// Ends what is under way: every call that is not finished gets a result that says `status`.

@@ -57,11 +57,13 @@ fn first_state(
         }
         return Ok((suspended.clone().into_run(), news(messages)));
     }
-    if messages.is_empty() && options.journal.is_none() {
+    let run_id = run_id.unwrap_or_else(|| format!("run-{:032x}", fastrand::u128(..)));
+    let run = Run::new(run_id, messages);
+    // Mended, they may have come to nothing. A journal may have others.
+    if run.is_empty() && options.journal.is_none() {
         return Err(LlmError::invalid_input("there are no messages; pass at least one"));
     }
-    let run_id = run_id.unwrap_or_else(|| format!("run-{:032x}", fastrand::u128(..)));
-    Ok((Run::new(run_id, messages), Vec::new()))
+    Ok((run, Vec::new()))
 }
 
 fn check_approval(options: &OrchestratorOptions) -> Result<(), LlmError> {

@@ -3,7 +3,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Context, Poll, Waker, ready},
 };
 
@@ -24,6 +24,7 @@ use super::{
 use crate::{
     ErrorKind, LlmError,
     model::LanguageModel,
+    sync::{Mutex, MutexGuard},
     tool::ToolResolver,
     types::{ChatMessage, Tool},
 };
@@ -185,22 +186,27 @@ struct Shared<'a> {
 enum Seat<'a> {
     /// Here, to be polled.
     Free(BoxFuture<'a, ()>),
-    /// With somebody who polls it just now; `dropped` if it is not wanted back.
-    Taken { dropped: bool },
+    /// With somebody who polls it just now.
+    Taken {
+        /// The stream is gone, and nobody wants it back.
+        dropped: bool,
+        /// The other came for it meanwhile.
+        sought: bool,
+    },
     /// At its end.
     Gone,
 }
 
 impl<'a> Seat<'a> {
-    /// The driver, if it is here; it is marked as taken then.
+    /// The driver, if it is here; it is marked as taken then, and as sought otherwise.
     fn take(&mut self) -> Option<BoxFuture<'a, ()>> {
-        if !matches!(self, Self::Free(_)) {
-            return None;
-        }
-        match std::mem::replace(self, Self::Taken { dropped: false }) {
-            Self::Free(driver) => Some(driver),
-            Self::Taken { .. } | Self::Gone => None,
-        }
+        let (next, driver) = match std::mem::replace(self, Self::Gone) {
+            Self::Free(driver) => (Self::Taken { dropped: false, sought: false }, Some(driver)),
+            Self::Taken { dropped, .. } => (Self::Taken { dropped, sought: true }, None),
+            Self::Gone => (Self::Gone, None),
+        };
+        *self = next;
+        driver
     }
 }
 
@@ -291,21 +297,24 @@ impl<'a> Shared<'a> {
         let Some(mut driver) = self.seat().take() else { return false };
         self.events.release();
         let polled = driver.as_mut().poll(&mut Context::from_waker(&self.waker));
-        let has_ended = self.put_back(driver, polled);
+        let is_awaited = self.put_back(driver, polled);
         let has_moved = self.events.has_parked();
-        if has_moved || has_ended {
-            // The other may have found the driver taken, and this one may never come back.
+        if has_moved || is_awaited {
+            // Which may be waiting, and this one may never come back.
             self.waiters.wake(waiter.other());
         }
         has_moved
     }
 
     /// Puts the driver back where it was taken from, or drops it if it is done or not wanted any more.
+    /// Says whether the other has to come: at the end, and if it sought the driver meanwhile, which may
+    /// have looked at the queue before the other emptied it.
     fn put_back(&self, driver: BoxFuture<'a, ()>, polled: Poll<()>) -> bool {
         let mut seat = self.seat();
-        if polled.is_pending() && matches!(*seat, Seat::Taken { dropped: false }) {
+        if let (Poll::Pending, Seat::Taken { dropped: false, sought }) = (polled, &*seat) {
+            let is_sought = *sought;
             *seat = Seat::Free(driver);
-            return false;
+            return is_sought;
         }
         *seat = Seat::Gone;
         // Dropped outside the lock: a driver's destructor leaves the outcome and may run those of tools.
@@ -318,7 +327,7 @@ impl<'a> Shared<'a> {
     fn stop(&self) {
         let mut seat = self.seat();
         let next = match &*seat {
-            Seat::Taken { .. } => Seat::Taken { dropped: true },
+            Seat::Taken { .. } => Seat::Taken { dropped: true, sought: false },
             Seat::Free(_) | Seat::Gone => Seat::Gone,
         };
         let stopped = std::mem::replace(&mut *seat, next);
@@ -358,3 +367,7 @@ fn last_event(ended: &Result<RunOutput, RunError>) -> Result<StreamEvent, RunErr
 fn never_ended() -> LlmError {
     LlmError::new(ErrorKind::Cancelled, "the stream had already ended")
 }
+
+#[cfg(test)]
+#[cfg(shuttle)]
+mod schedules;

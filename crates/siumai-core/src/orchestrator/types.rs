@@ -248,6 +248,10 @@ pub struct OrchestratorOptions {
     pub max_steps: usize,
     /// The most tools of one step that run at a time. Not zero; 8 by default.
     pub max_parallel_tools: usize,
+    /// The most bytes of a tool result that the model is shown, in UTF-8; 1 MiB by default, and a
+    /// tool may have a [limit of its own](crate::types::Tool::max_result_bytes). What a tool
+    /// returns beyond that is cut off and not kept, and the model is told. `usize::MAX` is no limit.
+    pub max_result_bytes: usize,
     /// Which tools the model may or must call. A choice that forces a call
     /// holds until it was obeyed once, or the run would never end.
     pub tool_choice: Option<ToolChoice>,
@@ -356,6 +360,7 @@ impl Default for OrchestratorOptions {
         Self {
             max_steps: 100,
             max_parallel_tools: 8,
+            max_result_bytes: 1 << 20,
             tool_choice: None,
             settings: Settings::default(),
             limits: UsageLimits::default(),
@@ -388,6 +393,7 @@ impl fmt::Debug for OrchestratorOptions {
         f.debug_struct("OrchestratorOptions")
             .field("max_steps", &self.max_steps)
             .field("max_parallel_tools", &self.max_parallel_tools)
+            .field("max_result_bytes", &self.max_result_bytes)
             .field("tool_choice", &self.tool_choice)
             .field("settings", &self.settings)
             .field("limits", &self.limits)

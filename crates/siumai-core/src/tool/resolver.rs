@@ -1,4 +1,6 @@
 //! The contract of whoever executes tools.
+use std::{fmt, sync::Arc};
+
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -94,6 +96,17 @@ pub struct ToolContext {
     /// Cancelled when the run is, or when nobody waits for the call any more. A tool's future is
     /// dropped then; this is for work that it left to somebody else, such as a thread.
     pub cancellation: CancellationToken,
+    progress: Option<Progress>,
+}
+
+/// Where a tool's reports go.
+#[derive(Clone)]
+struct Progress(Arc<dyn Fn(Value) + Send + Sync>);
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Progress")
+    }
 }
 
 impl ToolContext {
@@ -101,7 +114,89 @@ impl ToolContext {
     pub fn new(call_id: impl Into<String>, step_number: usize) -> Self {
         let call_id = call_id.into();
         let idempotency_key = tool_effect(step_number, &call_id);
-        Self { call_id, step_number, idempotency_key, cancellation: CancellationToken::new() }
+        let cancellation = CancellationToken::new();
+        Self { call_id, step_number, idempotency_key, cancellation, progress: None }
+    }
+
+    /// Tells whoever watches the run how far the call is, as
+    /// [`ToolProgress`](crate::orchestrator::StreamEvent::ToolProgress): in words, a number, or a
+    /// piece of what will be the result. The model does not hear of it.
+    ///
+    /// It may be called from any thread and never waits. Where nobody watches, nothing comes of it.
+    /// Up to 64 reports of a call wait for a reader who is late; beyond that the oldest are
+    /// dropped. What is said after the call has ended is dropped too.
+    ///
+    /// ```
+    /// use futures_util::StreamExt;
+    /// use serde_json::{Value, json};
+    /// use siumai_core::{
+    ///     LlmError, async_trait,
+    ///     orchestrator::{OrchestratorOptions, StreamEvent, generate_stream},
+    ///     testing::ScriptedModel,
+    ///     tool::{ToolContext, ToolResolver},
+    ///     types::Tool,
+    ///     user,
+    /// };
+    ///
+    /// struct Copier;
+    ///
+    /// #[async_trait]
+    /// impl ToolResolver for Copier {
+    ///     async fn call_tool(&self, _: &str, _: Value) -> Result<Value, LlmError> {
+    ///         Ok(json!("copied"))
+    ///     }
+    ///
+    ///     async fn call_tool_with(
+    ///         &self,
+    ///         name: &str,
+    ///         arguments: Value,
+    ///         context: &ToolContext,
+    ///     ) -> Result<Value, LlmError> {
+    ///         context.progress("half of it is copied");
+    ///         self.call_tool(name, arguments).await
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), LlmError> {
+    /// let model = ScriptedModel::new().calls("copy", json!({})).reply("Done.");
+    /// let tools = Some(vec![Tool::function("copy", "Copies the file")]);
+    /// let options = OrchestratorOptions::default();
+    /// let mut stream =
+    ///     generate_stream(&model, vec![user!("Copy it")], tools, Some(&Copier), &[], options)?;
+    /// let mut told = Vec::new();
+    /// while let Some(event) = stream.next().await {
+    ///     if let StreamEvent::ToolProgress { name, value, .. } = event? {
+    ///         told.push((name, value));
+    ///     }
+    /// }
+    /// assert_eq!(told, [("copy".to_owned(), json!("half of it is copied"))]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn progress(&self, value: impl Into<Value>) {
+        if let Some(Progress(report)) = &self.progress {
+            report(value.into());
+        }
+    }
+
+    /// Hands what the tool reports to `report`, in place of whoever heard of it before.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use siumai_core::tool::ToolContext;
+    ///
+    /// let (sender, reports) = mpsc::channel();
+    /// let context = ToolContext::new("call_1", 0).reporting_to(move |value| {
+    ///     sender.send(value).ok();
+    /// });
+    /// context.progress(0.5);
+    /// assert_eq!(reports.recv().unwrap(), 0.5);
+    /// ```
+    #[must_use]
+    pub fn reporting_to(mut self, report: impl Fn(Value) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Progress(Arc::new(report)));
+        self
     }
 
     /// Gives the call another key.
@@ -152,4 +247,4 @@ macro_rules! forward {
     )+};
 }
 
-forward!(&R, Box<R>, std::sync::Arc<R>);
+forward!(&R, Box<R>, Arc<R>);

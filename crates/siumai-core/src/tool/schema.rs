@@ -70,9 +70,6 @@ impl Toolbox {
             }
             return Err(unknown(name, names));
         };
-        // Some models write `null` where a tool has nothing to be told.
-        let nothing = Value::Object(serde_json::Map::new());
-        let arguments = if is_nothing(arguments) { &nothing } else { arguments };
         if let Value::String(raw) = arguments {
             return Err(not_json(name, raw));
         }
@@ -83,11 +80,6 @@ impl Toolbox {
         }
         self.schemas.validate(arguments, self.indexes[place]).map_err(|error| misfit(name, &error))
     }
-}
-
-/// Whether `arguments` are `null`, as JSON or as the text that came.
-pub(crate) fn is_nothing(arguments: &Value) -> bool {
-    arguments.is_null() || arguments.as_str().is_some_and(|it| it.trim() == "null")
 }
 
 impl fmt::Debug for Toolbox {

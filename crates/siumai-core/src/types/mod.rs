@@ -4,6 +4,7 @@
 mod canonical;
 mod media;
 mod message;
+mod output;
 mod request;
 mod response;
 mod settings;

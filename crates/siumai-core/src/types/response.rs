@@ -105,6 +105,11 @@ pub enum Warning {
         /// The id it answers.
         call_id: String,
     },
+    /// The history had something else that no provider accepts; it was put right.
+    HistoryMended {
+        /// What it was, and what became of it.
+        what: String,
+    },
     /// The provider can't do what was asked for; it was left out.
     Unsupported {
         /// What it is, and what became of it.
@@ -148,7 +153,7 @@ impl fmt::Display for Warning {
                 f,
                 "the history has a result for `{call_id}`, which nothing before it called; it was left out"
             ),
-            Self::Unsupported { what } => f.write_str(what),
+            Self::HistoryMended { what } | Self::Unsupported { what } => f.write_str(what),
             Self::Retried { attempt, error } => {
                 write!(f, "attempt {attempt} at the model failed, and it was asked again: {error}")
             }

@@ -1,5 +1,5 @@
 //! Tools as a model sees them: definitions, calls and results.
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -36,6 +36,8 @@ struct Definition {
     idempotent: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     time_limit: Option<Duration>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    result_limit: Option<usize>,
 }
 
 impl Tool {
@@ -63,6 +65,7 @@ impl Tool {
             exclusive: false,
             idempotent: false,
             time_limit: None,
+            result_limit: None,
         }))
     }
 
@@ -136,6 +139,21 @@ impl Tool {
         self.with(|it| it.time_limit = Some(limit))
     }
 
+    /// Cuts off a result of the tool that has more bytes, and tells the model. It counts instead of
+    /// the run's own [limit](crate::orchestrator::OrchestratorOptions::max_result_bytes);
+    /// `usize::MAX` lifts that.
+    ///
+    /// ```
+    /// use siumai_core::types::Tool;
+    ///
+    /// let tool = Tool::function("read", "Reads a page").max_result_bytes(20_000);
+    /// assert_eq!(tool.result_limit(), Some(20_000));
+    /// ```
+    #[must_use]
+    pub fn max_result_bytes(self, limit: usize) -> Self {
+        self.with(|it| it.result_limit = Some(limit))
+    }
+
     /// The name a model calls it by: 1 to 64 of `a-z A-Z 0-9 _ -`.
     pub fn name(&self) -> &str {
         &self.0.name
@@ -174,6 +192,11 @@ impl Tool {
     /// How long a call of it may take, if [`timeout`](Self::timeout) was set.
     pub fn time_limit(&self) -> Option<Duration> {
         self.0.time_limit
+    }
+
+    /// How many bytes a result of it may have, if [`max_result_bytes`](Self::max_result_bytes) was set.
+    pub fn result_limit(&self) -> Option<usize> {
+        self.0.result_limit
     }
 
     fn with(mut self, change: impl FnOnce(&mut Definition)) -> Self {
@@ -232,6 +255,9 @@ pub struct ToolResult {
     /// What the model is told beside the output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// How many bytes the output had, where it was too large and is not all here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truncated_from: Option<u64>,
 }
 
 /// What really happened to a call.
@@ -286,28 +312,6 @@ impl ToolResult {
         self.status != ToolStatus::Executed
     }
 
-    /// The output as a model reads it: a string as it is, anything else as JSON, and below it the note.
-    ///
-    /// ```
-    /// use siumai_core::types::{ToolCall, ToolResult};
-    /// use serde_json::json;
-    ///
-    /// let call = ToolCall { id: "call_1".into(), name: "add".into(), arguments: json!({ "a": 1 }) };
-    /// let mut result = ToolResult::executed(&call, json!({ "sum": 1 }));
-    /// result.note = Some("It was rounded.".into());
-    /// assert_eq!(result.output_text(), "{\"sum\":1}\n\nIt was rounded.");
-    /// ```
-    pub fn output_text(&self) -> Cow<'_, str> {
-        let text = match &self.output {
-            Value::String(text) => Cow::from(text),
-            other => other.to_string().into(),
-        };
-        match &self.note {
-            Some(note) => format!("{text}\n\n{note}").into(),
-            None => text,
-        }
-    }
-
     /// The name of the tool that was executed.
     pub fn executed_name(&self) -> &str {
         self.modified_name.as_deref().unwrap_or(&self.name)
@@ -322,6 +326,7 @@ impl ToolResult {
             modified_name: None,
             modified_arguments: None,
             note: None,
+            truncated_from: None,
         }
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use siumai_core::{
-    orchestrator::{OrchestratorOptions, ToolApproval, has_tool_call},
+    orchestrator::{OnToolApproval, OrchestratorOptions, ToolApproval, has_tool_call},
     testing::Reply,
     types::ToolResult,
 };
@@ -108,6 +108,28 @@ async fn a1_modified_arguments_are_validated_again() {
     let (status, text) = &played.told(0)[0];
     assert_eq!(*status, "denied");
     assert!(text.contains("at `/n`: want integer, but got string"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn t7_whoever_approves_sees_empty_arguments_as_the_tool_gets_them() {
+    for arguments in ["", "null", "{}"] {
+        let played = play(|notes| {
+            let notes = notes.clone();
+            let approve = move |_: &str, arguments: &Value| {
+                notes.add(arguments.to_string());
+                ToolApproval::Approve(arguments.clone())
+            };
+            let on_tool_approval = Some(Arc::new(approve) as OnToolApproval);
+            let options = OrchestratorOptions { on_tool_approval, ..Default::default() };
+            let reply = Reply::empty().raw_call("a", "look", arguments);
+            Scene::new(script().then(reply).reply("Done.")).echoing(["look"]).options(options)
+        })
+        .await;
+        assert_eq!(played.notes, ["{}"], "{arguments:?}");
+        let result = ToolResult::executed(&call("a", "look", json!({})), json!("look"));
+        assert_eq!(*played.steps()[0].tool_results[0], result, "{arguments:?}");
+        assert_eq!(played.calls, [("look".to_owned(), json!({}))], "{arguments:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -220,7 +220,7 @@ type Mark = fn(Tool) -> Tool;
 const MARKS: [(Mark, bool); 2] = [(|it| it, false), (Tool::idempotent, true)];
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_is_cut_at_every_record_ends_alike_and_does_nothing_finished_twice() {
+async fn j2_a_run_that_is_cut_at_every_record_ends_alike_and_does_nothing_finished_twice() {
     for (mark, is_idempotent) in MARKS {
         let (first, output) = whole(mark).await;
         let records = first.journal.records("run-1");
@@ -240,7 +240,7 @@ async fn a_run_that_is_cut_at_every_record_ends_alike_and_does_nothing_finished_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_dies_at_every_await_point_ends_alike_and_does_nothing_finished_twice() {
+async fn j2_a_run_that_dies_at_every_await_point_ends_alike_and_does_nothing_finished_twice() {
     for (mark, is_idempotent) in MARKS {
         let (_, output) = whole(mark).await;
         let mut polls = 1;
@@ -258,7 +258,7 @@ async fn a_run_that_dies_at_every_await_point_ends_alike_and_does_nothing_finish
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_dies_again_and_again_ends_alike_and_does_nothing_finished_twice() {
+async fn t12_a_call_executes_once_at_most_in_the_life_of_a_run_that_dies_again_and_again() {
     for (mark, is_idempotent) in MARKS {
         let (_, output) = whole(mark).await;
         for polls in 5..60 {

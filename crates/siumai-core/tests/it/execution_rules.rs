@@ -1,6 +1,6 @@
 //! The execution of tools: side by side, in order, whatever they do.
 use std::{
-    panic::panic_any,
+    panic::{panic_any, resume_unwind},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -8,10 +8,11 @@ use std::{
     time::Duration,
 };
 
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use siumai_core::{
     ErrorKind, LlmError, async_trait,
-    orchestrator::{OrchestratorOptions, StreamEvent},
+    orchestrator::{OrchestratorOptions, StreamEvent, StreamOrchestration, Timeouts},
     testing::{RecordingResolver, Reply},
     tool::{ToolContext, ToolResolver},
     types::ChatMessage,
@@ -37,6 +38,54 @@ async fn t3_ten_tools_of_100_ms_in_one_step_take_100_ms() {
     .await;
     assert_eq!(played.took, Duration::from_millis(100));
     assert_eq!(statuses(&played, 0), ["executed"; 10]);
+}
+
+/// Tools that panic when they are dropped: after their end, or before, when they take too long.
+struct Explosive;
+
+struct Explodes;
+
+impl Drop for Explodes {
+    fn drop(&mut self) {
+        // Without the hook that would print every one of them.
+        resume_unwind(Box::new("boom"));
+    }
+}
+
+#[async_trait]
+impl ToolResolver for Explosive {
+    async fn call_tool(&self, name: &str, _: Value) -> Result<Value, LlmError> {
+        let explodes = Explodes;
+        if name == "slow" {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+        drop(explodes);
+        Ok(json!(name))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn t5_a_tool_that_panics_when_it_is_dropped_takes_nothing_along() {
+    let scene = |_: &Notes| {
+        let timeouts = Timeouts { tool: Some(Duration::from_secs(1)), ..Default::default() };
+        let options = OrchestratorOptions { timeouts, ..Default::default() };
+        let model = script().then(calls(&["slow", "quick", "slow"])).reply("Done.");
+        Scene::new(model).tools(["slow", "quick"].map(tool)).resolver(Explosive).options(options)
+    };
+    let played = play(scene).await;
+    assert_eq!(statuses(&played, 0), ["timed_out", "failed", "timed_out"]);
+    assert_eq!(played.output().response.content_text(), Some("Done."));
+
+    let StreamOrchestration { mut stream, steps, .. } = scene(&Notes::default()).stream().await;
+    while let Some(event) = stream.next().await {
+        if matches!(event.unwrap(), StreamEvent::ToolResult { .. }) {
+            break;
+        }
+    }
+    drop(stream);
+    let failed = steps.await.unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::Cancelled);
+    assert_answered_once(failed.messages());
 }
 
 /// Counts how many of it run at a time, and notes who began and ended.

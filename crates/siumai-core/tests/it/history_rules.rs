@@ -30,6 +30,10 @@ fn unanswered(call: &ToolCall) -> Warning {
     Warning::CallWithoutResult { call_id: call.id.clone(), name: call.name.clone() }
 }
 
+fn mended(what: &str) -> Warning {
+    Warning::HistoryMended { what: what.to_owned() }
+}
+
 #[tokio::test(start_paused = true)]
 async fn h1_a_sound_history_is_sent_as_it_is() {
     let (a, b) = (call("a", "look", json!({})), call("b", "look", json!({})));
@@ -155,6 +159,91 @@ async fn h1_words_that_stand_beside_a_result_are_kept() {
         [user!("go"), calling([&a]), answer(&a, "seen"), ChatMessage::new(Role::User, vec![said])];
     assert_eq!(played.requests[0].messages, mended);
     assert_eq!(played.output().warnings, [Warning::ResultWithoutCall { call_id: "b".into() }]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn h1_words_of_a_tool_are_sent_as_the_users() {
+    let a = call("a", "look", json!({}));
+    let result = ContentPart::ToolResult(Arc::new(ToolResult::executed(&a, json!("seen"))));
+    let said = ContentPart::text("and I say");
+    let mixed = ChatMessage::new(Role::Tool, vec![result, said.clone()]);
+    let nothing = ChatMessage::new(Role::Tool, vec![]);
+    let played = with(&[user!("go"), calling([&a]), mixed, nothing]).await;
+    let users = ChatMessage::new(Role::User, vec![said]);
+    assert_eq!(
+        played.requests[0].messages,
+        [user!("go"), calling([&a]), answer(&a, "seen"), users]
+    );
+    assert_eq!(
+        played.output().warnings,
+        [mended("words in a message of a tool were sent as the user's")]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn h1_calls_get_ids_that_tell_them_apart_and_results_follow() {
+    let (a, nameless) = (call("a", "look", json!({})), call("", "hear", json!({})));
+    let (first, second, third) = (json!({ "n": 1 }), json!({ "n": 2 }), answer(&nameless, "third"));
+    let (first, second) = (call("a", "look", first), call("a", "look", second));
+    let both = ChatMessage::new(
+        Role::Tool,
+        vec![
+            ContentPart::ToolResult(Arc::new(ToolResult::executed(&a, json!("first")))),
+            ContentPart::ToolResult(Arc::new(ToolResult::executed(&a, json!("second")))),
+        ],
+    );
+    let played = with(&[user!("go"), calling([&first, &second, &nameless]), both, third]).await;
+    let renamed = [call("a_2", "look", json!({ "n": 2 })), call("call_1", "hear", json!({}))];
+    let expected = [
+        user!("go"),
+        calling([&first, &renamed[0], &renamed[1]]),
+        answer(&first, "first"),
+        answer(&renamed[0], "second"),
+        answer(&renamed[1], "third"),
+    ];
+    assert_eq!(played.requests[0].messages, expected);
+    let warnings = [
+        "a call of `look` had an id that is empty or another call's; it is `a_2` instead",
+        "a call of `hear` had an id that is empty or another call's; it is `call_1` instead",
+    ];
+    assert_eq!(played.output().warnings, warnings.map(mended));
+}
+
+#[tokio::test(start_paused = true)]
+async fn h1_a_result_in_the_message_of_its_call_answers_it() {
+    let a = call("a", "look", json!({}));
+    let result = ContentPart::ToolResult(Arc::new(ToolResult::executed(&a, json!("seen"))));
+    let (before, after) = (ContentPart::text("I look."), ContentPart::text("I saw it."));
+    let made = ContentPart::ToolCall(Arc::clone(&a));
+    let all = vec![before.clone(), made.clone(), result, after.clone()];
+    let played = with(&[user!("go"), ChatMessage::new(Role::Assistant, all)]).await;
+    let said = ChatMessage::new(Role::Assistant, vec![before, made, after]);
+    assert_eq!(played.requests[0].messages, [user!("go"), said, answer(&a, "seen")]);
+    assert_eq!(played.output().warnings, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn h1_roles_in_any_order_keep_their_order() {
+    let messages = [
+        ChatMessage::assistant("Hi."),
+        ChatMessage::assistant("Anybody?"),
+        system!("It is night."),
+        user!("go"),
+        user!("on"),
+        system!("It is day."),
+        ChatMessage::assistant("So it is."),
+    ];
+    let played = with(&messages).await;
+    assert_eq!(played.requests[0].messages, messages);
+    assert_eq!(played.output().warnings, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn h1_a_history_that_comes_to_nothing_is_an_error_before_the_model_is_asked() {
+    let a = call("a", "look", json!({}));
+    let played = with(&[answer(&a, "seen")]).await;
+    assert_eq!(played.failed().text, "there are no messages; pass at least one");
+    assert!(played.requests.is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ use proptest::{
 use serde_json::{Value, json};
 use siumai_core::{
     ErrorKind, LlmError, async_trait,
+    history::{History, mend},
     journal::MemoryJournal,
     model::{Delta, LanguageModel},
     orchestrator::{
@@ -17,7 +18,7 @@ use siumai_core::{
         StreamOrchestration, ToolApproval, step_count_is,
     },
     testing::{Reply, ScriptedModel},
-    tool::ToolResolver,
+    tool::{ToolContext, ToolResolver},
     types::{ChatMessage, FinishReason, TokenCount, ToolResult, ToolStatus, Usage},
 };
 
@@ -149,6 +150,18 @@ struct Deeds(Notes);
 
 #[async_trait]
 impl ToolResolver for Deeds {
+    async fn call_tool_with(
+        &self,
+        name: &str,
+        arguments: Value,
+        context: &ToolContext,
+    ) -> Result<Value, LlmError> {
+        context.progress("about to begin");
+        let outcome = self.call_tool(name, arguments).await;
+        context.progress("about to end");
+        outcome
+    }
+
     async fn call_tool(&self, name: &str, arguments: Value) -> Result<Value, LlmError> {
         self.0.add(format!("{name} begins"));
         let _guard = NotesDrop(self.0.clone(), "a tool is dropped");
@@ -193,6 +206,7 @@ proptest! {
             check_usage(&plan, &played);
             check_ids(played.steps());
             check_deeds(&played);
+            check_kept(&played);
         });
     }
 
@@ -302,6 +316,10 @@ fn check_order(played: &Played) {
                 assert!(open.insert(call.id.clone()));
                 3
             }
+            StreamEvent::ToolProgress { call_id, .. } => {
+                assert!(open.contains(call_id), "a tool reports between its call and its result");
+                4
+            }
             StreamEvent::ToolResult { result, .. } => {
                 assert!(open.remove(&result.call_id), "a call comes before its result, and once");
                 4
@@ -380,6 +398,18 @@ fn check_deeds(played: &Played) {
         "only a fatal tool leaves others unfinished"
     );
     assert!(played.calls.iter().all(|(_, arguments)| arguments.is_object()));
+}
+
+/// A history that leaves the library is kept without loss, and has nothing to be mended.
+fn check_kept(played: &Played) {
+    let kept = serde_json::to_string(&History::new(played.messages().to_vec())).unwrap();
+    let back: History = serde_json::from_str(&kept).unwrap();
+    assert_eq!(back.messages, played.messages());
+    assert_eq!(serde_json::to_string(&back).unwrap(), kept);
+    if played.ended.as_ref().is_ok_and(|it| !it.pending.is_empty()) {
+        return;
+    }
+    assert_eq!(mend(back.messages), (played.messages().to_vec(), vec![]));
 }
 
 /// What a cancelled run gives back is the beginning of the `whole` run, with a valid history.

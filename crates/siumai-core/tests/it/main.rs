@@ -18,6 +18,8 @@ mod execution_rules;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod history_rules;
 #[cfg(test)]
 mod journal_conformance;
@@ -48,9 +50,17 @@ mod loop_rules;
 #[cfg(test)]
 mod model_rules;
 #[cfg(test)]
+mod output_rules;
+#[cfg(test)]
+mod progress_rules;
+#[cfg(test)]
 mod repair_rules;
 #[cfg(test)]
+mod resumed_limits;
+#[cfg(test)]
 mod retry_rules;
+#[cfg(test)]
+mod saved_rules;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
@@ -65,5 +75,7 @@ mod suspension_rules;
 mod timeout_rules;
 #[cfg(test)]
 mod tool_rules;
+#[cfg(test)]
+mod trim_rules;
 #[cfg(test)]
 mod usage_rules;

@@ -10,12 +10,12 @@ use siumai_core::{
         OnContextTooLong, OrchestratorOptions, PrepareStepResult, StreamEvent, Timeouts,
     },
     testing::Reply,
-    types::{ChatMessage, FinishReason, TokenCount, Usage, Warning},
+    types::{ChatMessage, FinishReason, TokenCount, ToolResult, Usage, Warning},
     user,
 };
 
 use crate::{
-    fixtures::{Notes, Played, Scene, assert_answered_once, event_type, play, script},
+    fixtures::{Notes, Played, Scene, assert_answered_once, call, event_type, play, script},
     layer_stand_ins::{Answer, Heard, Listed, PROMPT, events, failure, says},
 };
 
@@ -281,6 +281,12 @@ fn last_alone(notes: &Notes) -> OnContextTooLong {
     })
 }
 
+/// Leaves the first and the last message.
+fn first_and_last(notes: &Notes) -> OnContextTooLong {
+    let last = last_alone(notes);
+    Arc::new(move |messages| Some([vec![messages[0].clone()], last(messages)?].concat()))
+}
+
 fn shortening(hook: OnContextTooLong) -> OrchestratorOptions {
     OrchestratorOptions { on_context_too_long: Some(hook), ..Default::default() }
 }
@@ -327,7 +333,7 @@ async fn m6_the_hook_is_asked_once_a_step() {
         let model = script().fails(too_long()).calls("look", json!({}));
         let model = model.fails(too_long()).reply("Done.");
         let scene = Scene::new(model).messages(long()).echoing(["look"]);
-        scene.options(shortening(last_alone(notes)))
+        scene.options(shortening(first_and_last(notes)))
     })
     .await;
     assert_eq!(played.output().steps.len(), 2, "and in the next step again");
@@ -338,7 +344,7 @@ async fn m6_the_hook_is_asked_once_a_step() {
 async fn m6_a_history_that_the_hook_tore_is_mended_and_that_is_reported() {
     let played = play(|notes| {
         let model = script().calls("look", json!({})).fails(too_long()).reply("Done.");
-        Scene::new(model).echoing(["look"]).options(shortening(last_alone(notes)))
+        Scene::new(model).echoing(["look"]).options(shortening(first_and_last(notes)))
     })
     .await;
     let [Warning::ResultWithoutCall { call_id }] = &played.output().warnings[..] else {
@@ -369,7 +375,13 @@ async fn m6_the_hook_is_given_what_was_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn m6_no_shorter_history_or_none_at_all_lets_the_run_fail_as_it_did() {
-    let nothing: [OnContextTooLong; 2] = [Arc::new(|_| None), Arc::new(|_| Some(Vec::new()))];
+    let stray = ToolResult::executed(&call("a", "look", json!({})), json!(1));
+    let stray = ChatMessage::tool(stray);
+    let nothing: [OnContextTooLong; 3] = [
+        Arc::new(|_| None),
+        Arc::new(|_| Some(Vec::new())),
+        Arc::new(move |_| Some(vec![stray.clone()])),
+    ];
     for hook in nothing {
         let played = play(|_| {
             let model = script().fails(too_long()).reply("Never.");

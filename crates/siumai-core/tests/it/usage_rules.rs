@@ -73,6 +73,16 @@ fn u1_merge_usage_saturates() {
 }
 
 #[test]
+fn u2_cached_and_reasoning_tokens_are_kept_apart_and_included_in_their_totals() {
+    let mut usage = Usage::new(100, 20);
+    (usage.cached_input_tokens, usage.reasoning_tokens) = (80.into(), 15.into());
+    let sum = StepResult::merge_usage(&[step(Some(usage.clone())), step(Some(usage))]);
+    assert_eq!((sum.input_tokens, sum.output_tokens), (200.into(), 40.into()));
+    assert_eq!((sum.cached_input_tokens, sum.reasoning_tokens), (160.into(), 30.into()));
+    assert_eq!(sum.total_tokens, 240);
+}
+
+#[test]
 fn u1_no_steps_cost_nothing() {
     assert_eq!(StepResult::merge_usage(&[]), Usage::zero());
     assert_eq!(Usage::zero().total_tokens, 0);

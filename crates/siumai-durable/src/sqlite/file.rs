@@ -1,6 +1,6 @@
 //! The file itself: how it is made and opened, and the versions of what is in it.
 use std::{
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -40,19 +40,16 @@ const MIGRATIONS: [&str; 1] = ["CREATE TABLE runs (
 
 /// Opens the journal at `path`, or makes it.
 pub(super) fn open(path: &Path) -> Result<Connection, LlmError> {
-    let is_new = make(path)?;
+    make_folder(path)?;
     // Two who make or migrate the same file at once would get in each other's way.
     let _alone = alone(path)?;
-    if !is_new && path.metadata().is_ok_and(|it| it.len() == 0) {
-        return Err(damaged_file(path, "it is empty"));
+    match path.metadata() {
+        Ok(file) if file.len() == 0 => return Err(damaged_file(path, "it is empty")),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make(path)?,
+        Err(error) => return Err(system(path, error)),
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags);
-    let mut connection = connection.map_err(|error| sqlite(path, error))?;
-    let version = version(path, &connection)?;
-    configure(&connection).map_err(|error| sqlite(path, error))?;
-    migrate(&mut connection, version).map_err(|error| sqlite(path, error))?;
-    Ok(connection)
+    connect(path)
 }
 
 /// Holds others back who open the journal, or begin to drive runs of it, until it is dropped.
@@ -78,21 +75,50 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
-/// Makes the file, empty, and says whether it did. SQLite gives those it makes the same rights.
-///
-/// A file that is there is not touched: closing it here would take away the locks that another
-/// thread of this process holds on it.
-fn make(path: &Path) -> Result<bool, LlmError> {
+fn make_folder(path: &Path) -> Result<(), LlmError> {
     let mut folders = DirBuilder::new();
     folders.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut folders, 0o700);
     let made = path.parent().map_or(Ok(()), |it| folders.create(it));
-    match made.and_then(|()| private().create_new(true).open(path)) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(system(path, error)),
+    made.map_err(|error| system(path, error))
+}
+
+/// Makes the file beside its place and moves it there when it is whole: whoever dies in between
+/// leaves no journal, and not half of one. SQLite gives the files it makes the same rights.
+fn make(path: &Path) -> Result<(), LlmError> {
+    let new = beside(path, "new");
+    for left in [new.clone(), beside(&new, "wal"), beside(&new, "shm")] {
+        match fs::remove_file(&left) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(system(path, error));
+            }
+            _ => {}
+        }
     }
+    private().create_new(true).open(&new).map_err(|error| system(path, error))?;
+    let whole = connect(&new)?;
+    whole.close().map_err(|(_, error)| sqlite(path, error))?;
+    fs::rename(&new, path).and_then(|()| sync_folder(path)).map_err(|error| system(path, error))
+}
+
+/// Sees to it that the file's name is as lasting as what is in it.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        let folder = path.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new("."));
+        return File::open(folder)?.sync_all();
+    }
+    Ok(())
+}
+
+fn connect(path: &Path) -> Result<Connection, LlmError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags);
+    let mut connection = connection.map_err(|error| sqlite(path, error))?;
+    let version = version(path, &connection)?;
+    configure(&connection).map_err(|error| sqlite(path, error))?;
+    migrate(&mut connection, version).map_err(|error| sqlite(path, error))?;
+    Ok(connection)
 }
 
 /// The version of what is in the file; 0 if there is nothing yet.

@@ -16,7 +16,7 @@ use siumai_core::{
 
 use super::{
     chain::{Checksum, beginning, next},
-    failure::{damaged_run, is_driven, lease_lost, sqlite},
+    failure::{damaged_run, failed, is_driven, lease_lost, sqlite},
     file,
     lease::{self, Driver},
     summary::{RunSummary, SummaryRow},
@@ -60,10 +60,10 @@ impl Store {
         metadata: &Value,
         now: SystemTime,
     ) -> Result<String, LlmError> {
-        if self.driver.is_none() {
-            self.driver = Some(Driver::register(&self.path)?);
-        }
-        let lease = self.driver.as_mut().map(Driver::new_lease).unwrap_or_default();
+        let lease = match &mut self.driver {
+            Some(driver) => driver.new_lease(),
+            none => none.insert(Driver::register(&self.path)?).new_lease(),
+        };
         self.write(|store, transaction| {
             let row = run(transaction, run_id)?;
             if let Some(row) = &row
@@ -117,7 +117,7 @@ impl Store {
             }
             let (mut place, mut checksum) = (row.records, row.checksum);
             for record in records {
-                let kind = kind_name(record.kind());
+                let kind = kind_name(record.kind())?;
                 checksum = next(&checksum, &kind, record);
                 insert(transaction, run_id, place, &kind, record, &checksum)?;
                 place += 1;
@@ -331,9 +331,11 @@ fn changed(place: usize) -> String {
 }
 
 /// As in the JSON of a record.
-fn kind_name(kind: RecordKind) -> String {
-    let name = serde_json::to_value(kind).ok();
-    name.and_then(|it| it.as_str().map(str::to_owned)).unwrap_or_default()
+fn kind_name(kind: RecordKind) -> Result<String, LlmError> {
+    match serde_json::to_value(kind) {
+        Ok(Value::String(name)) => Ok(name),
+        _ => Err(failed("unknown_kind", format!("no journal can keep a record of kind {kind:?}"))),
+    }
 }
 
 fn read_kind(name: &str) -> Option<RecordKind> {

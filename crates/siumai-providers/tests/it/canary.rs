@@ -119,7 +119,7 @@ fn request() -> ChatRequest {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_sent_back_shows_in_no_error_and_no_log() {
+async fn m7_a_secret_that_is_sent_back_shows_in_no_error_and_no_log() {
     let (heard, _guard) = Heard::listen();
     for provider in PROVIDERS.iter() {
         for answer in answers() {
@@ -145,7 +145,7 @@ async fn a_secret_that_is_sent_back_shows_in_no_error_and_no_log() {
 }
 
 #[tokio::test]
-async fn a_run_that_fails_shows_no_secret() {
+async fn m7_a_run_that_fails_shows_no_secret() {
     for provider in PROVIDERS.iter() {
         let error = format!(r#"{{"error":{{"message":"{}","code":"{KEY}"}}}}"#, told());
         let answer = repeated_in_headers(Answer::new(401, "application/json", error));
@@ -161,7 +161,7 @@ async fn a_run_that_fails_shows_no_secret() {
 }
 
 #[tokio::test]
-async fn a_builder_a_model_and_its_requests_show_no_secret_and_send_each() {
+async fn m7_a_builder_a_model_and_its_requests_show_no_secret_and_send_each() {
     for provider in PROVIDERS.iter() {
         let transport = Canned::new(vec![Answer::events("")]);
         let asked = asked(secretive("https", "example.com"));

@@ -9,7 +9,7 @@ use std::{pin::pin, process::Stdio, time::Duration};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use siumai::{LlmError, async_trait, types::Tool};
+use siumai::{LlmError, async_trait, tool::ToolContext, types::Tool};
 use tokio::{process::Command, time::timeout};
 
 use self::{group::Group, output::Output};
@@ -62,13 +62,23 @@ impl BuiltIn for RunCommand {
     }
 
     async fn call(&self, arguments: Value) -> Result<Value, LlmError> {
+        self.call_with(arguments, &ToolContext::new("", 0)).await
+    }
+
+    async fn call_with(&self, arguments: Value, context: &ToolContext) -> Result<Value, LlmError> {
         let Arguments { command, timeout_seconds } = read_arguments(arguments)?;
         let seconds = timeout_seconds.unwrap_or(DEFAULT_SECONDS).clamp(1, MAX_SECONDS);
-        run(&self.0, &command, Duration::from_secs(seconds)).await
+        run(&self.0, &command, Duration::from_secs(seconds), context).await
     }
 }
 
-async fn run(root: &Root, line: &str, limit: Duration) -> Result<Value, LlmError> {
+/// Runs a command, and reports what it writes while it does.
+async fn run(
+    root: &Root,
+    line: &str,
+    limit: Duration,
+    context: &ToolContext,
+) -> Result<Value, LlmError> {
     let mut command = Command::new("sh");
     // Without `--` a line that begins with `-` would be taken for an option.
     command.args(["-c", "--", line]).current_dir(root.path()).kill_on_drop(true);
@@ -83,9 +93,10 @@ async fn run(root: &Root, line: &str, limit: Duration) -> Result<Value, LlmError
     let (mut child, group) = Group::spawn(&mut command).map_err(cannot_run)?;
     let (mut stdout, mut stderr) =
         (Output::of(child.stdout.take()), Output::of(child.stderr.take()));
+    let report = |lines: &str| context.progress(lines);
 
     let ended = {
-        let mut reading = pin!(async { tokio::join!(stdout.read(), stderr.read()) });
+        let mut reading = pin!(async { tokio::join!(stdout.read(report), stderr.read(report)) });
         let mut waiting = pin!(timeout(limit, child.wait()));
         let (ended, is_read) = tokio::select! {
             ended = &mut waiting => (ended, false),

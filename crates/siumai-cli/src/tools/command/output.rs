@@ -13,24 +13,37 @@ pub(super) struct Output<R> {
     head: Vec<u8>,
     tail: VecDeque<u8>,
     left_out: u64,
+    /// The beginning of a line that has not ended.
+    line: Vec<u8>,
 }
 
 impl<R: AsyncRead + Unpin> Output<R> {
     pub(super) fn of(from: Option<R>) -> Self {
-        Self { from, head: Vec::new(), tail: VecDeque::new(), left_out: 0 }
+        Self { from, head: Vec::new(), tail: VecDeque::new(), left_out: 0, line: Vec::new() }
     }
 
-    /// Reads to the end of the stream.
+    /// Reads to the end of the stream, and hands on the lines as they come, several at a time.
     ///
     /// # Cancel safety
     ///
     /// What was read by then is kept.
-    pub(super) async fn read(&mut self) {
+    pub(super) async fn read(&mut self, report: impl Fn(&str)) {
         let Some(mut from) = self.from.take() else { return };
         let mut buffer = vec![0; 8 << 10];
         // A stream that fails has ended.
         while let Ok(count @ 1..) = from.read(&mut buffer).await {
             self.keep(&buffer[..count]);
+            self.report(&buffer[..count], &report);
+        }
+    }
+
+    fn report(&mut self, bytes: &[u8], report: impl Fn(&str)) {
+        self.line.extend_from_slice(bytes);
+        let is_long = self.line.len() > KEPT_BYTES;
+        let end = self.line.iter().rposition(|it| *it == b'\n').or(is_long.then_some(KEPT_BYTES));
+        if let Some(end) = end {
+            let lines: Vec<_> = self.line.drain(..=end).collect();
+            report(&String::from_utf8_lossy(&lines));
         }
     }
 

@@ -1,4 +1,4 @@
-use std::{fs, io::Read};
+use std::{fs, io::Read, sync::mpsc};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -21,6 +21,36 @@ async fn output(arguments: Value) -> Value {
 async fn output_and_exit_status_come_back() {
     let answer = output(json!({ "command": "echo out; echo err >&2; exit 3" })).await;
     assert_eq!(answer, json!({ "exit_code": 3, "stdout": "out\n", "stderr": "err\n" }));
+}
+
+#[tokio::test]
+async fn what_a_command_writes_is_reported_by_whole_lines() {
+    let (_folder, tool) = tool();
+    let (sender, reports) = mpsc::channel();
+    let context = ToolContext::new("call_1", 0).reporting_to(move |value| {
+        sender.send(value).unwrap();
+    });
+    let command = "printf 'o'; printf 'ne\\ntwo\\nthr'; echo ee";
+    let answer = tool.call_with(json!({ "command": command }), &context).await.unwrap();
+    assert_eq!(answer["stdout"], "one\ntwo\nthree\n");
+    let reported: Vec<_> = reports.try_iter().collect();
+    let lines: String = reported.iter().map(|it| it.as_str().unwrap()).collect();
+    assert_eq!(lines, "one\ntwo\nthree\n");
+    assert!(reported.iter().all(|it| it.as_str().unwrap().ends_with('\n')), "{reported:?}");
+}
+
+#[tokio::test]
+async fn a_line_without_an_end_is_reported_in_pieces() {
+    let (_folder, tool) = tool();
+    let (sender, reports) = mpsc::channel();
+    let context = ToolContext::new("call_1", 0).reporting_to(move |value| {
+        sender.send(value).unwrap();
+    });
+    let command = "head -c 40000 /dev/zero | tr '\\0' 'x'";
+    tool.call_with(json!({ "command": command }), &context).await.unwrap();
+    let reported: Vec<_> = reports.try_iter().collect();
+    assert!(reported.iter().all(|it| it.as_str().unwrap().len() == KEPT_BYTES + 1));
+    assert_eq!(reported.len(), 2);
 }
 
 #[tokio::test]

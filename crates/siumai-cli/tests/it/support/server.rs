@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 /// One answer of the server.
+#[derive(Clone)]
 pub(crate) enum Answer {
     /// A whole answer: status, type, body.
     Whole(u16, &'static str, String),
@@ -39,11 +40,32 @@ impl Server {
             for answer in answers {
                 let Ok((stream, _)) = listener.accept() else { return };
                 let mut reader = BufReader::new(stream);
-                let request = read_request(&mut reader);
+                let request = read_request(&mut reader).unwrap();
                 // The test may be over, and want to hear of no more.
                 seen.send(request).ok();
                 // A client that goes away in the middle is what some tests are about.
                 give(answer, reader.into_inner()).ok();
+            }
+        });
+        Self { address, requests }
+    }
+
+    /// Answers by the place in the conversation, as often as it is asked there, whoever hangs up.
+    pub(crate) fn by_place(answers: impl IntoIterator<Item = Answer>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (seen, requests) = mpsc::channel();
+        let answers: Vec<Answer> = answers.into_iter().collect();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut reader = BufReader::new(stream.unwrap());
+                let Ok(request) = read_request(&mut reader) else { continue };
+                let messages = request["messages"].as_array().cloned().unwrap_or_default();
+                let place = messages.iter().filter(|it| it["role"] == "assistant").count();
+                if seen.send(request).is_err() {
+                    return;
+                }
+                give(answers[place].clone(), reader.into_inner()).ok();
             }
         });
         Self { address, requests }
@@ -110,11 +132,11 @@ fn finish(reason: &str) -> Value {
     json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": reason }] })
 }
 
-fn read_request(reader: &mut BufReader<TcpStream>) -> Value {
+fn read_request(reader: &mut BufReader<TcpStream>) -> std::io::Result<Value> {
     let mut length = 0;
     loop {
         let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
+        reader.read_line(&mut line)?;
         if line.trim().is_empty() {
             break;
         }
@@ -125,8 +147,8 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Value {
         }
     }
     let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    serde_json::from_slice(&body).unwrap_or(Value::Null)
+    reader.read_exact(&mut body)?;
+    Ok(serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 
 fn give(answer: Answer, mut to: TcpStream) -> std::io::Result<()> {

@@ -1,9 +1,5 @@
 //! A model that is asked only so often, and only so many at once.
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::PoisonError, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
@@ -13,7 +9,11 @@ use tokio::{
 };
 
 use super::{LanguageModel, ModelStream, time_left};
-use crate::{ErrorKind, LlmError, types::ChatRequest};
+use crate::{
+    ErrorKind, LlmError,
+    sync::{Mutex, MutexGuard},
+    types::ChatRequest,
+};
 
 /// Asks a model only so often, and only so many at once; the others wait in the order they came.
 ///
@@ -188,3 +188,7 @@ fn check(limit: usize) -> Result<(), LlmError> {
         "the limit is 0 requests, so none could ever begin; give it at least 1",
     ))
 }
+
+#[cfg(test)]
+#[cfg(shuttle)]
+mod schedules;

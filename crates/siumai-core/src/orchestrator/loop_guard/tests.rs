@@ -1,5 +1,5 @@
 //! What is a circle: the same calls again, alone or in turns of two or three.
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::types::ToolStatus;

@@ -1,7 +1,7 @@
 //! The effects that a run wants, and what becomes of those whose end nobody knows.
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use super::{Entry, ReadyCall, Run, State};
+use super::{super::execute::CallLimits, Entry, ReadyCall, Run, State};
 use crate::{
     journal::{Effect, Work, model_effect, tool_effect},
     tool::Toolbox,
@@ -23,15 +23,18 @@ impl Run {
         Effect { run_id: self.id.clone(), name: self.model_effect_name(), work }
     }
 
-    pub(in super::super) fn tool_effect(
-        &self,
-        ready: ReadyCall,
-        time_limit: Option<Duration>,
-    ) -> Effect {
+    pub(in super::super) fn tool_effect(&self, ready: ReadyCall, limits: CallLimits) -> Effect {
         let ReadyCall { call, modified_arguments } = ready;
         let step_number = self.steps.len();
         let name = tool_effect(step_number, &call.id);
-        let work = Work::ExecuteTool { step_number, call, modified_arguments, time_limit };
+        let CallLimits { time: time_limit, result_bytes: max_result_bytes } = limits;
+        let work = Work::ExecuteTool {
+            step_number,
+            call,
+            modified_arguments,
+            time_limit,
+            max_result_bytes,
+        };
         Effect { run_id: self.id.clone(), name, work }
     }
 

@@ -64,7 +64,11 @@ impl Run {
         let mut calls = step.response.tool_calls.iter();
         let call = calls.find(|it| it.id == result.call_id);
         match call.and_then(|call| circle.note(&self.steps, call, &result)) {
-            Some(note) => Arc::new(ToolResult { note: Some(note), ..Arc::unwrap_or_clone(result) }),
+            Some(note) => {
+                let mut result = Arc::unwrap_or_clone(result);
+                result.add_note(note);
+                Arc::new(result)
+            }
             None => result,
         }
     }
