@@ -292,8 +292,6 @@ impl CallBlock {
             // Nothing at all is how many models write "no arguments", but a reply
             // that ended for length may only not have come to them.
             "" if !cut_off => Value::Object(Map::new()),
-            // And this is how others do.
-            "null" => Value::Object(Map::new()),
             // What is no object is kept as it was written, to be sent back like that.
             text => serde_json::from_str(text).map_or(Value::String(self.arguments), Value::Object),
         };

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{ApprovalRequest, OrchestratorOptions, ToolApproval, open_step::Decision};
 use crate::{
-    tool::{ToolResolver, Toolbox},
+    tool::{ToolResolver, Toolbox, as_object},
     types::{ToolCall, ToolResult, ToolStatus},
 };
 
@@ -58,7 +58,8 @@ impl Judge<'_> {
     async fn ask(&self, call: &Arc<ToolCall>) -> Option<ToolApproval> {
         let answer = match (&self.options.on_tool_approval, &self.options.approver) {
             (Some(approve), _) => {
-                catch_unwind(AssertUnwindSafe(|| approve(&call.name, &call.arguments)))
+                let arguments = as_object(&call.arguments);
+                catch_unwind(AssertUnwindSafe(|| approve(&call.name, &arguments)))
             }
             (None, Some(approver)) => {
                 let request = ApprovalRequest::new(self.run_id, self.step_number, call);
@@ -76,7 +77,7 @@ impl Judge<'_> {
     }
 
     fn approved(&self, call: &ToolCall, arguments: Value) -> Result<Decision, Arc<ToolResult>> {
-        if arguments == call.arguments {
+        if arguments == *as_object(&call.arguments) {
             return Ok(Decision::Execute { modified_arguments: None });
         }
         match self.misfit(call, &arguments) {

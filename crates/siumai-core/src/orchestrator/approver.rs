@@ -1,5 +1,5 @@
 //! Who approves calls, now or later, and how a decision is bound to its call.
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::ToolApproval;
 use crate::{
     ErrorKind, LlmError,
+    tool::as_object,
     types::{Tool, ToolCall, canonical_json},
 };
 
@@ -137,7 +138,11 @@ pub struct ApprovalDecision {
 
 impl ApprovalRequest {
     pub(super) fn new(run_id: &str, step_number: usize, call: &Arc<ToolCall>) -> Self {
-        Self { run_id: run_id.to_owned(), step_number, call: Arc::clone(call) }
+        let call = match as_object(&call.arguments) {
+            Cow::Borrowed(_) => Arc::clone(call),
+            Cow::Owned(arguments) => Arc::new(ToolCall { arguments, ..(**call).clone() }),
+        };
+        Self { run_id: run_id.to_owned(), step_number, call }
     }
 
     /// The decision to execute the call as it is.

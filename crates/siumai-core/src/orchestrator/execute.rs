@@ -5,7 +5,7 @@ use super::{contained::Contained, open_step::ReadyCall};
 use crate::{
     ErrorKind,
     journal::Outcome,
-    tool::{ToolContext, ToolResolver},
+    tool::{ToolContext, ToolResolver, as_object},
     types::{ToolResult, ToolStatus},
 };
 
@@ -28,6 +28,7 @@ pub(super) async fn execute(
     // Dropped with this future, it stops what the tool may have left to somebody else.
     let guard = context.cancellation.clone().drop_guard();
     let arguments = modified_arguments.clone().unwrap_or_else(|| call.arguments.clone());
+    let arguments = as_object(&arguments).into_owned();
     let outcome = match Contained::new(|| resolver.call_tool_with(&call.name, arguments, &context))
     {
         Ok(tool) => within(limits.time, tool).await,

@@ -3,4 +3,4 @@ mod resolver;
 mod schema;
 
 pub use self::resolver::{ToolContext, ToolResolver};
-pub(crate) use self::schema::{Toolbox, nearest};
+pub(crate) use self::schema::{Toolbox, as_object, nearest};

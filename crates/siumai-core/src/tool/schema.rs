@@ -1,5 +1,5 @@
 //! The tools of a run with their compiled schemas: whether a call may be executed.
-use std::{error::Error, fmt, sync::Arc};
+use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 
 use boon::{Compiler, SchemaIndex, Schemas, UrlLoader};
 use serde_json::Value;
@@ -70,6 +70,7 @@ impl Toolbox {
             }
             return Err(unknown(name, names));
         };
+        let arguments = &*as_object(arguments);
         if let Value::String(raw) = arguments {
             return Err(not_json(name, raw));
         }
@@ -80,6 +81,14 @@ impl Toolbox {
         }
         self.schemas.validate(arguments, self.indexes[place]).map_err(|error| misfit(name, &error))
     }
+}
+
+/// The arguments as a tool gets them: some models write `null` where there is nothing to tell it.
+pub(crate) fn as_object(arguments: &Value) -> Cow<'_, Value> {
+    if arguments.is_null() || arguments.as_str().is_some_and(|it| it.trim() == "null") {
+        return Cow::Owned(Value::Object(serde_json::Map::new()));
+    }
+    Cow::Borrowed(arguments)
 }
 
 impl fmt::Debug for Toolbox {

@@ -127,7 +127,7 @@ async fn t7_whoever_approves_sees_empty_arguments_as_the_tool_gets_them() {
         .await;
         assert_eq!(played.notes, ["{}"], "{arguments:?}");
         let result = ToolResult::executed(&call("a", "look", json!({})), json!("look"));
-        assert_eq!(*played.steps()[0].tool_results[0], result, "{arguments:?}");
+        assert_eq!(*played.steps()[0].tool_results[0], result, "nothing was modified");
         assert_eq!(played.calls, [("look".to_owned(), json!({}))], "{arguments:?}");
     }
 }
