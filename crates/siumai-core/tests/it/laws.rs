@@ -250,9 +250,9 @@ proptest! {
 
 /// A run that ended by itself ends alike. One that failed may get further now, from where it was.
 fn check_resumed(whole: Result<RunOutput, RunError>, resumed: Result<RunOutput, RunError>) {
-    let resumed_messages = match &resumed {
-        Ok(output) => output.messages.clone(),
-        Err(failed) => failed.messages().to_vec(),
+    let (resumed_messages, is_left) = match &resumed {
+        Ok(output) => (output.messages.clone(), !output.pending.is_empty()),
+        Err(failed) => (failed.messages().to_vec(), false),
     };
     match whole {
         Ok(whole) => {
@@ -262,7 +262,10 @@ fn check_resumed(whole: Result<RunOutput, RunError>, resumed: Result<RunOutput, 
             assert_eq!(resumed.pending, whole.pending);
         }
         Err(whole) => {
-            assert_answered_once(&resumed_messages);
+            // What is left to the caller has no result yet.
+            if !is_left {
+                assert_answered_once(&resumed_messages);
+            }
             let was_open =
                 |it: &ChatMessage| it.tool_results().any(|it| it.status == ToolStatus::Interrupted);
             let finished = whole.messages().iter().take_while(|it| !was_open(it));
