@@ -74,8 +74,8 @@ impl Driver<'_> {
         match replay(&records)? {
             Some((begun, recorded)) => {
                 // The same call again, as after a crash, says nothing new.
-                if self.options.resume.is_none() && !run.begins_like(&begun) {
-                    self.news = run.messages().to_vec();
+                if self.options.resume.is_none() && run.begins_like(&begun) {
+                    self.news.clear();
                 }
                 *run = recorded;
             }
@@ -85,7 +85,12 @@ impl Driver<'_> {
                     "the journal has no run `{id}`; give messages to begin it"
                 )));
             }
-            None => self.watch.over(None, journal.append(&[begun(run)?])).await??,
+            None => {
+                if self.options.resume.is_none() {
+                    self.news.clear();
+                }
+                self.watch.over(None, journal.append(&[begun(run)?])).await??;
+            }
         }
         self.journal = Some(journal);
         Ok(())

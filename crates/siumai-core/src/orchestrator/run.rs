@@ -315,11 +315,6 @@ impl Run {
         }
     }
 
-    /// The history without its leading system messages.
-    pub(super) fn messages(&self) -> &[ChatMessage] {
-        &self.messages
-    }
-
     /// The calls that wait for somebody to decide.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Arc<ToolCall>> {
         self.open_step().into_iter().flat_map(OpenStep::waiting)

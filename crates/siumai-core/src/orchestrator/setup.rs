@@ -58,12 +58,14 @@ fn first_state(
         return Ok((suspended.clone().into_run(), news(messages)));
     }
     let run_id = run_id.unwrap_or_else(|| format!("run-{:032x}", fastrand::u128(..)));
+    // For a run that the journal has, they are not its beginning: a result may answer its last calls.
+    let said = if options.journal.is_some() { news(messages.clone()) } else { Vec::new() };
     let run = Run::new(run_id, messages);
-    // Mended, they may have come to nothing. A journal may have others.
+    // Mended, they may have come to nothing.
     if run.is_empty() && options.journal.is_none() {
         return Err(LlmError::invalid_input("there are no messages; pass at least one"));
     }
-    Ok((run, Vec::new()))
+    Ok((run, said))
 }
 
 fn check_approval(options: &OrchestratorOptions) -> Result<(), LlmError> {

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use siumai_core::{
+    journal::MemoryJournal,
     orchestrator::{
         OrchestratorOptions, PrepareStepContext, PrepareStepResult, RunOutput, StreamEvent,
     },
@@ -11,7 +12,7 @@ use siumai_core::{
     user,
 };
 
-use crate::fixtures::{Played, Scene, assert_answered_once, call, calling, play, script};
+use crate::fixtures::{Played, Scene, assert_answered_once, call, calling, play, script, tool};
 
 async fn with(messages: &[ChatMessage]) -> Played {
     play(|_| Scene::new(script().reply("Done.")).messages(messages.to_vec())).await
@@ -244,6 +245,30 @@ async fn h1_a_history_that_comes_to_nothing_is_an_error_before_the_model_is_aske
     let played = with(&[answer(&a, "seen")]).await;
     assert_eq!(played.failed().text, "there are no messages; pass at least one");
     assert!(played.requests.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn h1_a_result_that_answers_a_call_of_a_kept_run_reaches_it() {
+    let kept_in = |journal: MemoryJournal| OrchestratorOptions {
+        journal: Some(Arc::new(journal)),
+        run_id: Some("run-1".to_owned()),
+        ..Default::default()
+    };
+    let journal = MemoryJournal::new();
+    let left = Scene::new(script().calls("look", json!({}))).tools([tool("look")]);
+    left.options(kept_in(journal.clone())).stream().await.stream.finish().await.unwrap();
+
+    let a = call("call_1", "look", json!({}));
+    let played = play(|_| {
+        let again = MemoryJournal::new();
+        again.set_records("run-1", journal.records("run-1"));
+        let scene = Scene::new(script().reply("Done.")).tools([tool("look")]);
+        scene.messages(vec![answer(&a, "seen")]).options(kept_in(again))
+    })
+    .await;
+    assert_eq!(played.requests[0].messages, [user!("go"), calling([&a]), answer(&a, "seen")]);
+    assert_eq!(played.output().response.content_text(), Some("Done."));
+    assert_eq!(played.output().warnings, []);
 }
 
 #[tokio::test(start_paused = true)]
