@@ -1,7 +1,7 @@
 //! Tests under many schedules, and each of them again and again.
 //!
 //! Two threads seldom meet in the one way that loses a wake-up. Here they are no threads at all but
-//! stacks that [shuttle](shuttle) switches between at every lock, at random and by priorities that
+//! stacks that shuttle switches between at every lock, at random and by priorities that
 //! change a few times. It finds waits for ever, too: nobody is left to run.
 //!
 //! The tests lie beside what they test, in files called `schedules.rs`, and are compiled under
