@@ -138,9 +138,15 @@ impl From<Vec<ChatMessage>> for ChatRequest {
     }
 }
 
-/// Parts the leading system messages from the rest.
+/// Parts the leading system messages from the rest. One that has a call or a result is not what
+/// it says, and is left among the rest to be mended.
 pub(crate) fn split_system(mut messages: Vec<ChatMessage>) -> (Vec<ChatMessage>, Vec<ChatMessage>) {
-    let count = messages.iter().take_while(|it| it.role() == Role::System).count();
+    let is_system = |it: &&ChatMessage| {
+        it.role() == Role::System
+            && it.tool_calls().next().is_none()
+            && it.tool_results().next().is_none()
+    };
+    let count = messages.iter().take_while(is_system).count();
     let rest = messages.split_off(count);
     (messages, rest)
 }

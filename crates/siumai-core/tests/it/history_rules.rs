@@ -134,6 +134,19 @@ async fn h1_a_call_that_the_model_did_not_make_is_left_out_and_reported() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn h1_a_result_in_a_leading_system_message_is_left_out_and_reported() {
+    let a = call("a", "look", json!({}));
+    let said = ContentPart::text("Be brief.");
+    let result = ContentPart::ToolResult(Arc::new(ToolResult::executed(&a, json!("seen"))));
+    let torn = ChatMessage::new(Role::System, vec![said.clone(), result]);
+    let played = with(&[torn, user!("go")]).await;
+    let mended = [ChatMessage::new(Role::System, vec![said]), user!("go")];
+    assert_eq!(played.requests[0].messages, mended);
+    let left_out = Warning::ResultWithoutCall { call_id: "a".to_owned() };
+    assert_eq!(played.output().warnings, [left_out]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn h1_words_that_stand_beside_a_result_are_kept() {
     let (a, b) = (call("a", "look", json!({})), call("b", "hear", json!({})));
     let result =

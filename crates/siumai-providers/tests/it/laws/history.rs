@@ -1,11 +1,14 @@
 //! What holds for all JSON that somebody stored, whatever was made of it since.
-use std::{collections::HashSet, fmt::Debug};
+use std::fmt::Debug;
 
 use serde::{
     Serialize,
     de::{DeserializeOwned, IgnoredAny},
 };
 use siumai_core::{
+    history::{
+        History, Keep, drop_tool_results, last_exchanges, mend, rough_tokens, within_tokens,
+    },
     model::{Assembler, ModelEvent},
     orchestrator::{self, OrchestratorOptions, RunError, RunOutput},
     testing::ScriptedModel,
@@ -33,19 +36,21 @@ fn check_as<T: DeserializeOwned>(json: &[u8], check: impl FnOnce(T)) -> bool {
     serde_json::from_slice(json).map(check).is_ok()
 }
 
-fn check_history(messages: Vec<ChatMessage>) {
-    let stored = check_stored(&messages);
-    let has_own_ids = messages.iter().all(has_own_ids);
-    let (sent, ended) = go_on(messages);
+fn check_history(history: History) {
+    let stored = check_stored(&history);
+    let (sent, ended) = go_on(history.messages);
     let Some(sent) = sent else {
         assert!(ended.is_err(), "a run ended well and asked nothing");
         return;
     };
     let ended = ended.expect("a model that answers is all that a run needs");
     check_answered_once(sent.messages());
-    let (_, again) = go_on(ended.messages.clone());
-    let warnings = again.map(|it| it.warnings);
-    assert!(warnings.is_ok_and(|it| it.is_empty()), "a mended history is mended again");
+    check_sound(&ended.messages);
+    for keep in [Keep::Task, Keep::System, Keep::Nothing] {
+        check_sound(&last_exchanges(&ended.messages, 1, keep));
+        check_sound(&within_tokens(&ended.messages, 20, keep, rough_tokens));
+    }
+    check_sound(&drop_tool_results(&ended.messages, 0));
     for wire in Wire::ALL {
         // No wire has a place for every message.
         if written(wire, sent.clone()).is_err() {
@@ -53,16 +58,15 @@ fn check_history(messages: Vec<ChatMessage>) {
         }
         let body = check_written(wire, ChatRequest::new(ended.messages.clone()));
         // Where it is said what a message was on its wire, that may be another message.
-        if has_own_ids && !stored.contains("\"origin\"") {
+        if !stored.contains("\"origin\"") {
             check_answered(wire, &body);
         }
     }
 }
 
-/// Whether its calls have ids that tell them apart, as those of every reply have.
-fn has_own_ids(message: &ChatMessage) -> bool {
-    let mut seen = HashSet::new();
-    message.tool_calls().all(|call| !call.id.is_empty() && seen.insert(&call.id))
+/// There is nothing to mend in what was mended or made shorter.
+fn check_sound(messages: &[ChatMessage]) {
+    assert_eq!(mend(messages.to_vec()), (messages.to_vec(), vec![]));
 }
 
 /// No wire has a place for every request: what it refuses it refuses with an error.
