@@ -6,7 +6,7 @@
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, PoisonError, Weak},
     task::{Poll, Waker},
 };
 
@@ -14,7 +14,13 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use serde_json::Value;
 
 use super::{StreamEvent, driver::Delivery, emitter::Emitter};
-use crate::{LlmError, journal::Outcome, tool::ToolContext, types::ToolCall};
+use crate::{
+    LlmError,
+    journal::Outcome,
+    sync::{Mutex, MutexGuard},
+    tool::ToolContext,
+    types::ToolCall,
+};
 
 /// How many reports of a call wait to be read.
 const MOST_WAITING: usize = 64;
@@ -129,3 +135,7 @@ impl Inbox {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+#[cfg(shuttle)]
+mod schedules;

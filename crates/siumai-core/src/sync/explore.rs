@@ -1,15 +1,16 @@
-//! Tests under many schedules, and each of them again and again.
+//! Runs a test under thousands of schedules, the same ones every time.
 //!
 //! Two threads seldom meet in the one way that loses a wake-up. Here they are no threads at all but
-//! stacks that [shuttle](shuttle) switches between at every lock, at random and by priorities that
-//! change a few times. It finds waits for ever, too: nobody is left to run.
+//! stacks that shuttle switches between at every lock, at random and by priorities that change a few
+//! times. It finds waits for ever, too: nobody is left to run.
 //!
 //! The tests lie beside what they test, in files called `schedules.rs`, and are compiled under
 //! `cfg(shuttle)` alone, since these locks work nowhere else: `cargo xtask schedules` runs them.
 //! What other crates share between threads (the wakers of tokio, say) is not explored.
 //!
-//! Schedules come from a fixed seed, so what failed once fails every time. What is printed then can
-//! be played alone: put `shuttle::replay(test, "…")` in the place of `explore(test)`.
+//! Schedules come from a fixed seed, so what failed once fails every time. The one that failed is
+//! printed, and is played alone if `ReplayScheduler::new_from_encoded("…")` takes the place of the
+//! schedulers below.
 use shuttle::{
     Config, Runner,
     scheduler::{PctScheduler, RandomScheduler},
