@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::StepResult;
 use crate::{
     LlmError,
+    tool::as_object,
     types::{ToolCall, ToolResult},
 };
 
@@ -192,7 +193,7 @@ fn same_calls(a: &[Arc<ToolCall>], b: &[Arc<ToolCall>]) -> bool {
 
 fn same_call(a: &ToolCall, b: &ToolCall) -> bool {
     // Values are equal whatever the order of their fields.
-    a.name == b.name && a.arguments == b.arguments
+    a.name == b.name && as_object(&a.arguments) == as_object(&b.arguments)
 }
 
 /// Whether each call of `a` came to what the same call came to in `b`.

@@ -78,6 +78,15 @@ fn neither_the_order_of_fields_nor_that_of_calls_makes_a_difference() {
 }
 
 #[test]
+fn no_arguments_are_the_same_however_they_are_written() {
+    let written = [json!({}), json!(null), json!(" null")].map(|it| step(&[("look", it)]));
+    let circle = written.iter().all(|it| same_calls(&it.tool_calls, &written[0].tool_calls));
+    assert!(circle);
+    let other = step(&[("look", json!("nul"))]);
+    assert!(!same_calls(&other.tool_calls, &written[0].tool_calls));
+}
+
+#[test]
 fn a_guard_that_stops_wants_the_same_results_too() {
     let guard = LoopGuard::Stop { times: 3 };
     let same = steps("abababab");
