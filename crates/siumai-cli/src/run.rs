@@ -19,7 +19,7 @@ use siumai::{
     },
     prices::{PriceTable, Usd},
     tool::ToolContext,
-    types::{ChatMessage, ChatRequest, ToolCall, ToolStatus, Usage},
+    types::{ChatMessage, ChatRequest, Tool, ToolCall, ToolStatus, Usage, Warning},
 };
 
 use crate::{
@@ -321,6 +321,10 @@ impl<M: LanguageModel> LanguageModel for Whole<M> {
 
     async fn stream(&self, request: ChatRequest) -> Result<ModelStream<'_>, LlmError> {
         self.0.stream(request.whole()).await
+    }
+
+    fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
+        self.0.check_tools(tools)
     }
 }
 
