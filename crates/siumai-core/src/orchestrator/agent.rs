@@ -1,8 +1,13 @@
 //! A model, its tools and its rules, to be run again and again.
 use std::{fmt, sync::Arc};
 
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
 use super::{
-    OnFinish, OnStepFinish, OrchestratorOptions, RunError, RunOutput, StepResult, StopCondition,
+    AnswerStream, OnFinish, OnStepFinish, OrchestratorOptions, RunError, RunOutput, StepResult,
+    StopCondition, Structured,
+    answer::{asking_for, generate_as},
     generate::run,
     stream::{StreamOrchestration, generate_stream_owned},
 };
@@ -111,6 +116,25 @@ impl<M: LanguageModel> ToolLoopAgent<M> {
     ) -> Result<RunOutput, RunError> {
         self.run_with(messages, Some(self.tools.clone()), resolver).await
     }
+
+    /// Runs to the end; returns the answer as a value of `T`, and all else that came of the run, as
+    /// [`generate_as`](super::generate_as) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`generate`](Self::generate), and of kind
+    /// [`InvalidAnswer`](crate::ErrorKind::InvalidAnswer), if there is no answer that fits.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`generate`](Self::generate).
+    pub async fn generate_as<T: DeserializeOwned + JsonSchema>(
+        &self,
+        messages: Vec<ChatMessage>,
+        resolver: &dyn ToolResolver,
+    ) -> Result<Structured<T>, RunError> {
+        self.run_as_with(messages, Some(self.tools.clone()), resolver).await
+    }
 }
 
 impl<M: LanguageModel + 'static> ToolLoopAgent<M> {
@@ -125,6 +149,19 @@ impl<M: LanguageModel + 'static> ToolLoopAgent<M> {
         resolver: impl ToolResolver + 'static,
     ) -> Result<StreamOrchestration, RunError> {
         self.stream_with(messages, Some(self.tools.clone()), resolver).await
+    }
+
+    /// Runs as a stream, which may outlive the agent and ends with the answer as a value of `T`.
+    ///
+    /// # Errors
+    ///
+    /// As [`stream`](Self::stream).
+    pub async fn stream_as<T: DeserializeOwned + JsonSchema>(
+        &self,
+        messages: Vec<ChatMessage>,
+        resolver: impl ToolResolver + 'static,
+    ) -> Result<AnswerStream<'static, T>, RunError> {
+        self.stream_as_with(messages, Some(self.tools.clone()), resolver).await
     }
 }
 
@@ -173,6 +210,48 @@ impl<M: LanguageModel> ToolLoopAgent<M, ToolSet> {
         self.run_with(messages, None, &self.tools).await
     }
 
+    /// Runs to the end; returns the answer as a value of `T`, and all else that came of the run, as
+    /// [`generate_as`](super::generate_as) does.
+    ///
+    /// ```
+    /// use schemars::JsonSchema;
+    /// use serde::Deserialize;
+    /// use serde_json::json;
+    /// use siumai_core::{orchestrator::ToolLoopAgent, testing::ScriptedModel, tool::ToolSet, user};
+    ///
+    /// #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+    /// struct Toss {
+    ///     side: String,
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), siumai_core::LlmError> {
+    /// let model = ScriptedModel::new()
+    ///     .calls("toss", json!({}))
+    ///     .calls("final_answer", json!({ "side": "heads" }));
+    /// let tools = ToolSet::new().function("toss", "Tosses a coin", |(): ()| async { "heads" });
+    /// let agent = ToolLoopAgent::with_tools(model, tools);
+    /// let answer = agent.generate_as::<Toss>(vec![user!("Toss")]).await?;
+    /// assert_eq!(answer.value, Toss { side: "heads".into() });
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`generate`](Self::generate), and of kind
+    /// [`InvalidAnswer`](crate::ErrorKind::InvalidAnswer), if there is no answer that fits.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`generate`](Self::generate).
+    pub async fn generate_as<T: DeserializeOwned + JsonSchema>(
+        &self,
+        messages: Vec<ChatMessage>,
+    ) -> Result<Structured<T>, RunError> {
+        self.run_as_with(messages, None, &self.tools).await
+    }
+
     /// The tools.
     pub fn tools(&self) -> &ToolSet {
         &self.tools
@@ -190,6 +269,18 @@ impl<M: LanguageModel + 'static> ToolLoopAgent<M, ToolSet> {
         messages: Vec<ChatMessage>,
     ) -> Result<StreamOrchestration, RunError> {
         self.stream_with(messages, None, self.tools.clone()).await
+    }
+
+    /// Runs as a stream, which may outlive the agent and ends with the answer as a value of `T`.
+    ///
+    /// # Errors
+    ///
+    /// As [`stream`](Self::stream).
+    pub async fn stream_as<T: DeserializeOwned + JsonSchema>(
+        &self,
+        messages: Vec<ChatMessage>,
+    ) -> Result<AnswerStream<'static, T>, RunError> {
+        self.stream_as_with(messages, None, self.tools.clone()).await
     }
 }
 
@@ -302,9 +393,46 @@ impl<M: LanguageModel, T> ToolLoopAgent<M, T> {
     where
         M: 'static,
     {
+        self.stream_by(messages, tools, resolver, self.options.clone()).await
+    }
+
+    async fn run_as_with<A: DeserializeOwned + JsonSchema>(
+        &self,
+        messages: Vec<ChatMessage>,
+        tools: Option<Vec<Tool>>,
+        resolver: &dyn ToolResolver,
+    ) -> Result<Structured<A>, RunError> {
+        let stop: Vec<&dyn StopCondition> = self.stop_conditions.iter().map(|it| &**it).collect();
+        let (model, messages) = (&*self.model, self.introduced(messages));
+        generate_as(model, messages, tools, Some(resolver), &stop, self.options.clone()).await
+    }
+
+    async fn stream_as_with<A: DeserializeOwned + JsonSchema>(
+        &self,
+        messages: Vec<ChatMessage>,
+        tools: Option<Vec<Tool>>,
+        resolver: impl ToolResolver + 'static,
+    ) -> Result<AnswerStream<'static, A>, RunError>
+    where
+        M: 'static,
+    {
+        let (schema, options) = asking_for::<A>(self.options.clone(), &messages)?;
+        let orchestration = self.stream_by(messages, tools, resolver, options).await?;
+        Ok(AnswerStream::new(orchestration.stream, schema))
+    }
+
+    async fn stream_by(
+        &self,
+        messages: Vec<ChatMessage>,
+        tools: Option<Vec<Tool>>,
+        resolver: impl ToolResolver + 'static,
+        options: OrchestratorOptions,
+    ) -> Result<StreamOrchestration, RunError>
+    where
+        M: 'static,
+    {
         let stop = self.stop_conditions.iter().map(|it| Box::new(Arc::clone(it)) as Box<_>);
         let (model, messages) = (Arc::clone(&self.model), self.introduced(messages));
-        let options = self.options.clone();
         generate_stream_owned(model, messages, tools, resolver, stop.collect(), options).await
     }
 }

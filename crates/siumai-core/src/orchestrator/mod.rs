@@ -5,10 +5,12 @@
 //! | and get the answer and the steps | [`generate`] |
 //! | and get all there is to know | [`run`] |
 //! | and watch | [`generate_stream`], [`generate_stream_owned`] |
+//! | and get a value of a type | [`generate_as`], [`stream_as`] |
 //! | the same agent again and again | [`ToolLoopAgent`] |
 //!
 //! All of them poll the same loop.
 mod agent;
+mod answer;
 mod approval;
 mod approver;
 mod asking;
@@ -44,6 +46,7 @@ mod watch;
 
 pub use self::{
     agent::ToolLoopAgent,
+    answer::{AnswerEvent, AnswerSchema, AnswerStream, Structured, generate_as, stream_as},
     approver::{ApprovalDecision, ApprovalRequest, Approver},
     entry::Ending,
     event::StreamEvent,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ApprovalRequest, OnContextTooLong, StepResult, StopCondition, StoppedBy,
+    answer::Sought,
     asking::Asking,
     clock::Clock,
     entry::{Entry, REPLY_LOST},
@@ -22,8 +23,8 @@ use crate::{
     journal::{Effect, ModelFailure},
     tool::Toolbox,
     types::{
-        ChatMessage, ChatRequest, ChatResponse, FinishReason, Settings, ToolCall, ToolChoice,
-        ToolStatus, Usage, Warning, split_system,
+        ChatMessage, ChatRequest, ChatResponse, Settings, ToolCall, ToolChoice, ToolStatus, Usage,
+        Warning, split_system,
     },
 };
 
@@ -43,6 +44,12 @@ pub(super) struct Run {
     clock: Clock,
     /// The limit that the run came to, once the step that is to answer there has begun.
     ending: Option<StoppedBy>,
+    /// How many answers in words were refused.
+    #[serde(default)]
+    refused: usize,
+    /// Whether the last thing the model was told is that its answer was refused.
+    #[serde(default)]
+    is_refused: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +74,8 @@ pub(super) enum Action {
     CallModel(ChatRequest),
     Decide(Vec<Arc<ToolCall>>),
     ExecuteTools(Vec<ReadyCall>),
+    /// Tell the model that its answer is not what is wanted.
+    RefuseAnswer(String),
     Finish(StoppedBy),
 }
 
@@ -82,6 +91,7 @@ pub(super) struct Rules<'a> {
     pub(super) step_retries: usize,
     pub(super) on_context_too_long: Option<&'a OnContextTooLong>,
     pub(super) tools: &'a Toolbox,
+    pub(super) answer: Option<Sought<'a>>,
 }
 
 impl Run {
@@ -101,6 +111,8 @@ impl Run {
             spent: Spent::default(),
             clock: Clock::default(),
             ending: None,
+            refused: 0,
+            is_refused: false,
         }
     }
 
@@ -108,16 +120,10 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// If `prepare_step` wants what can't be.
+    /// If `prepare_step` wants what can't be, or the model gave no answer that fits as often as it may.
     pub(super) fn next_action(&self, rules: &Rules<'_>) -> Result<Action, LlmError> {
         match &self.state {
-            State::Between => match self.stopped_by(rules) {
-                Some(limit) if self.answers_at(&limit, rules) => {
-                    self.plan(rules, Some(limit)).map(Action::StartStep)
-                }
-                Some(stopped_by) => Ok(Action::Finish(stopped_by)),
-                None => self.plan(rules, None).map(Action::StartStep),
-            },
+            State::Between => self.between(rules),
             State::Asking(asking) if asking.is_open() => {
                 let request = self.request(&asking.plan, rules);
                 Ok(Action::Recover(vec![self.model_effect(request)]))
@@ -162,6 +168,20 @@ impl Run {
         Ok(Some(step))
     }
 
+    fn between(&self, rules: &Rules<'_>) -> Result<Action, LlmError> {
+        let stopped_by = self.stopped_by(rules);
+        if let Some(told) = self.refusal(rules, stopped_by.as_ref())? {
+            return Ok(Action::RefuseAnswer(told));
+        }
+        match stopped_by {
+            Some(limit) if self.answers_at(&limit, rules) => {
+                self.plan(rules, Some(limit)).map(Action::StartStep)
+            }
+            Some(stopped_by) => Ok(Action::Finish(stopped_by)),
+            None => self.plan(rules, None).map(Action::StartStep),
+        }
+    }
+
     /// Takes in what happened; returns the step it finished, if any.
     ///
     /// # Errors
@@ -198,7 +218,7 @@ impl Run {
             }
             (Entry::ModelReplied(response), State::Asking(asking)) => {
                 asking.close()?;
-                self.is_prompted = false;
+                (self.is_prompted, self.is_refused) = (false, false);
                 self.warnings.extend(response.warnings.iter().cloned());
                 self.spent.pay(response.usage.as_ref());
                 let step = OpenStep::new(asking, response);
@@ -225,6 +245,12 @@ impl Run {
             (Entry::CallFinished(result), State::Answering(step)) => {
                 step.finish(result)?;
                 Ok(self.finish_step())
+            }
+            (Entry::AnswerRefused(told), State::Between) => {
+                Arc::make_mut(&mut self.messages).push(ChatMessage::user(told));
+                self.refused += 1;
+                (self.is_prompted, self.is_refused) = (true, true);
+                Ok(None)
             }
             (Entry::MessagesAdded(messages), State::Between | State::Left(_)) => {
                 self.add(messages);
@@ -410,7 +436,7 @@ impl Run {
         let (history, warnings) = history::mend(history);
         self.messages = Arc::new(history);
         self.warnings.extend(warnings);
-        self.is_prompted = true;
+        (self.is_prompted, self.is_refused) = (true, false);
         self.ending = None;
         self.state = State::Between;
     }
@@ -422,8 +448,7 @@ impl Run {
             if let Some(limit) = &self.ending {
                 return Some(limit.clone());
             }
-            // A paused turn is not an answer: the provider goes on when it gets it back.
-            if last.tool_calls.is_empty() && last.finish_reason != FinishReason::Paused {
+            if answer::is_answer(last, rules, held.is_some()) {
                 return Some(StoppedBy::Answer);
             }
             if let Some(index) = held {
@@ -493,6 +518,7 @@ fn ask(conditions: &[&dyn StopCondition], steps: &[StepResult]) -> Option<usize>
     held.into_iter().position(|held| held)
 }
 
+mod answer;
 mod effects;
 mod guarded;
 mod plan;

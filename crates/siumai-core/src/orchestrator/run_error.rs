@@ -1,7 +1,7 @@
 //! What a failed run gives back.
 use std::{error::Error, fmt, sync::Arc};
 
-use super::StepResult;
+use super::{RunOutput, StepResult};
 use crate::{
     ErrorKind, LlmError,
     types::{ChatMessage, Usage, Warning},
@@ -23,6 +23,7 @@ struct Done {
     usage: Usage,
     partial_reply: Option<ChatMessage>,
     warnings: Vec<Warning>,
+    output: Option<RunOutput>,
 }
 
 impl RunError {
@@ -34,13 +35,26 @@ impl RunError {
         partial_reply: Option<ChatMessage>,
         warnings: Vec<Warning>,
     ) -> Self {
-        let done = Done { steps, messages, usage, partial_reply, warnings };
+        let done = Done { steps, messages, usage, partial_reply, warnings, output: None };
         Self { error, done: Arc::new(done) }
     }
 
     /// A run that failed before it began.
     pub(super) fn unbegun(error: LlmError, messages: Vec<ChatMessage>) -> Self {
         Self::new(error, Vec::new(), messages, Usage::zero(), None, Vec::new())
+    }
+
+    /// A run that came to an end without the answer that was wanted of it.
+    pub(super) fn unanswered(error: LlmError, output: RunOutput) -> Self {
+        let done = Done {
+            steps: output.steps.clone(),
+            messages: output.messages.clone(),
+            usage: output.usage.clone(),
+            partial_reply: None,
+            warnings: output.warnings.clone(),
+            output: Some(output),
+        };
+        Self { error, done: Arc::new(done) }
     }
 
     /// The failure itself.
@@ -73,6 +87,17 @@ impl RunError {
     /// What the model had said of a reply that broke off; it is not part of the history.
     pub fn partial_reply(&self) -> Option<&ChatMessage> {
         self.done.partial_reply.as_ref()
+    }
+
+    /// What the model said last, in the last finished step that has text.
+    pub fn last_text(&self) -> Option<&str> {
+        self.done.steps.iter().rev().find_map(StepResult::text)
+    }
+
+    /// The run, if it came to an end by itself and only the [answer](super::generate_as) that was
+    /// wanted of it is missing: it may wait for approval, or have come to a limit.
+    pub fn output(&self) -> Option<&RunOutput> {
+        self.done.output.as_ref()
     }
 
     /// What was not as it should be, and did not end the run.

@@ -7,11 +7,14 @@ mod schema;
 mod set;
 mod user_context;
 
-pub(crate) use self::schema::{Toolbox, as_object, nearest};
 pub use self::{
     answer::{Answer, Json},
     context::ToolContext,
     resolver::ToolResolver,
     set::{IntoToolSet, ToolGroup, ToolSet},
     user_context::UserContext,
+};
+pub(crate) use self::{
+    parameters::schema_of,
+    schema::{Toolbox, Validator, as_object, nearest},
 };

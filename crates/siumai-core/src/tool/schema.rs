@@ -90,6 +90,26 @@ impl Toolbox {
     }
 }
 
+/// One schema, compiled.
+pub(crate) struct Validator {
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl Validator {
+    /// Compiles `schema`, or says what is wrong with it.
+    pub(crate) fn new(schema: &Value) -> Result<Self, String> {
+        let mut schemas = Schemas::new();
+        let index = compile_at("answer:///", schema, &mut schemas)?;
+        Ok(Self { schemas, index })
+    }
+
+    /// Whether `value` fits; if not, where not.
+    pub(crate) fn check(&self, value: &Value) -> Result<(), String> {
+        self.schemas.validate(value, self.index).map_err(|error| told(&error))
+    }
+}
+
 /// The arguments as a tool gets them: some models write `null` where there is nothing to tell it.
 pub(crate) fn as_object(arguments: &Value) -> Cow<'_, Value> {
     if arguments.is_null() || arguments.as_str().is_some_and(|it| it.trim() == "null") {
@@ -124,22 +144,27 @@ fn check_name(name: &str) -> Result<(), String> {
 }
 
 fn compile(tool: &Tool, schemas: &mut Schemas) -> Result<SchemaIndex, String> {
-    let location = format!("tool:///{}", tool.name());
     let name = tool.name();
-    let wrong = |error: &dyn fmt::Display| {
-        format!("the parameters of tool `{name}` are no JSON Schema: {error:#}")
-    };
-    let mut compiler = Compiler::new();
-    // A schema may name only itself: it never reads a file.
-    compiler.use_loader(Box::new(NoLoader));
-    compiler.add_resource(&location, tool.parameters().clone()).map_err(|error| wrong(&error))?;
-    let index = compiler.compile(&location, schemas).map_err(|error| wrong(&error))?;
+    let index = compile_at(&format!("tool:///{name}"), tool.parameters(), schemas)
+        .map_err(|error| format!("the parameters of tool `{name}` are no JSON Schema: {error}"))?;
     match &tool.parameters()["type"] {
         Value::String(kind) if kind != "object" => Err(format!(
             "the parameters of tool `{name}` are not an object; put them into one, a property each"
         )),
         _ => Ok(index),
     }
+}
+
+fn compile_at(
+    location: &str,
+    schema: &Value,
+    schemas: &mut Schemas,
+) -> Result<SchemaIndex, String> {
+    let mut compiler = Compiler::new();
+    // A schema may name only itself: it never reads a file.
+    compiler.use_loader(Box::new(NoLoader));
+    let added = compiler.add_resource(location, schema.clone());
+    added.and_then(|()| compiler.compile(location, schemas)).map_err(|error| format!("{error:#}"))
 }
 
 struct NoLoader;
@@ -181,6 +206,13 @@ fn not_json(name: &str, raw: &str) -> String {
 const MISFITS_TOLD: usize = 8;
 
 fn misfit(name: &str, error: &boon::ValidationError<'_, '_>) -> String {
+    let found = told(error);
+    format!(
+        "The arguments of `{name}` do not fit its schema: {found}. Call it again with arguments that do."
+    )
+}
+
+fn told(error: &boon::ValidationError<'_, '_>) -> String {
     let mut leaves = Vec::new();
     collect_leaves(error, &mut leaves);
     let more = match leaves.len().saturating_sub(MISFITS_TOLD) {
@@ -188,10 +220,7 @@ fn misfit(name: &str, error: &boon::ValidationError<'_, '_>) -> String {
         more => format!("; and {more} more"),
     };
     leaves.truncate(MISFITS_TOLD);
-    let found = leaves.join("; ") + &more;
-    format!(
-        "The arguments of `{name}` do not fit its schema: {found}. Call it again with arguments that do."
-    )
+    leaves.join("; ") + &more
 }
 
 fn collect_leaves(error: &boon::ValidationError<'_, '_>, leaves: &mut Vec<String>) {

@@ -1,5 +1,7 @@
 //! The rules of a run, one module a chapter, each rule tried on every surface.
 #[cfg(test)]
+mod answer_rules;
+#[cfg(test)]
 mod approval_rules;
 #[cfg(test)]
 mod cancel_rules;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use siumai_core::{
     ErrorKind, LlmError, async_trait,
     model::{LanguageModel, ModelStream},
-    types::ChatRequest,
+    types::{ChatRequest, Tool},
 };
 
 use self::request::Manner;
@@ -213,6 +213,10 @@ impl LanguageModel for Anthropic {
         let question = request::question(&self.model, &self.manner, &request)?;
         let reader = reply::Reader::new(&self.manner.wire);
         ask_with(&self.endpoint, &self.model, question, reader).await
+    }
+
+    fn takes_answer_schema(&self, _: &Value, _: &[Tool]) -> bool {
+        request::takes_schemas(&self.model)
     }
 }
 

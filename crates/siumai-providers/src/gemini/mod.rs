@@ -9,10 +9,11 @@ mod wire;
 use std::{fmt, sync::Arc};
 
 use secrecy::SecretString;
+use serde_json::Value;
 use siumai_core::{
     ErrorKind, LlmError, async_trait,
     model::{LanguageModel, ModelStream},
-    types::ChatRequest,
+    types::{ChatRequest, Tool},
 };
 
 use crate::{
@@ -136,6 +137,11 @@ impl LanguageModel for Gemini {
         let question = request::question(&self.model, &request)?;
         let endpoint = if request.is_whole() { &self.whole } else { &self.streamed };
         ask::<reply::Reader>(endpoint, &self.model, question).await
+    }
+
+    fn takes_answer_schema(&self, _: &Value, tools: &[Tool]) -> bool {
+        // Models of other generations are refused a schema beside tools.
+        tools.is_empty() || request::joins_tools_and_schemas(&self.model)
     }
 }
 

@@ -8,13 +8,14 @@ mod wire;
 use std::{fmt, sync::Arc};
 
 use secrecy::SecretString;
+use serde_json::Value;
 use siumai_core::{
     ErrorKind, LlmError, async_trait,
     model::{LanguageModel, ModelStream},
-    types::ChatRequest,
+    types::{ChatRequest, Tool},
 };
 
-use self::dialect::{Address, Dialect, End};
+use self::dialect::{Address, Dialect, End, Schemas, is_before_schemas};
 use crate::{
     compatible::{self, Server},
     http::{Endpoint, EndpointBuilder, KeyHeader, Transport},
@@ -220,6 +221,14 @@ impl LanguageModel for OpenAiChat {
         let question = request::question(&self.model, &self.wire, self.dialect, &request)?;
         let reader = reply::Reader::new(&self.wire, self.dialect.end);
         ask_with(&self.endpoint, &self.model, question, reader).await
+    }
+
+    fn takes_answer_schema(&self, _: &Value, tools: &[Tool]) -> bool {
+        match self.dialect.schemas {
+            Schemas::Never => false,
+            Schemas::WithoutTools => tools.is_empty(),
+            Schemas::Always => !is_before_schemas(&self.model),
+        }
     }
 }
 

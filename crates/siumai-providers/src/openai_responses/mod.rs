@@ -10,12 +10,13 @@ use serde_json::Value;
 use siumai_core::{
     ErrorKind, LlmError, async_trait,
     model::{LanguageModel, ModelStream},
-    types::ChatRequest,
+    types::{ChatRequest, Tool},
 };
 
 use self::request::{Manner, SystemPlace};
 use crate::{
     http::{Endpoint, EndpointBuilder, Transport},
+    openai_chat::dialect::is_before_schemas,
     reply::ask_with,
 };
 
@@ -200,6 +201,11 @@ impl LanguageModel for OpenAiResponses {
         let question = request::question(&self.model, &self.manner, &request)?;
         let reader = reply::Reader::new(&self.manner.wire);
         ask_with(&self.endpoint, &self.model, question, reader).await
+    }
+
+    fn takes_answer_schema(&self, _: &Value, _: &[Tool]) -> bool {
+        // Of another server nobody knows what it does about a schema.
+        self.provider() == "openai" && !is_before_schemas(&self.model)
     }
 }
 

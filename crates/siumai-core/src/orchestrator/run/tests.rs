@@ -32,6 +32,7 @@ fn rules(tools: &Toolbox) -> Rules<'_> {
         step_retries: 0,
         on_context_too_long: None,
         tools,
+        answer: None,
     }
 }
 
@@ -203,7 +204,7 @@ fn perform(
                 let starts = batch.iter().map(|it| started(&it.call));
                 starts.chain(batch.iter().rev().map(|it| executed(&it.call))).collect()
             }
-            Action::Recover(_) | Action::Finish(_) => return actions,
+            Action::Recover(_) | Action::RefuseAnswer(_) | Action::Finish(_) => return actions,
         };
         for entry in entries {
             between(run);
