@@ -22,7 +22,7 @@ use crate::{
     journal::{Effect, ModelFailure},
     tool::Toolbox,
     types::{
-        ChatMessage, ChatRequest, ChatResponse, FinishReason, Settings, ToolCall, ToolChoice,
+        ChatMessage, ChatRequest, ChatResponse, FinishReason, Memo, Settings, ToolCall, ToolChoice,
         ToolStatus, Usage, Warning, split_system,
     },
 };
@@ -43,6 +43,9 @@ pub(super) struct Run {
     clock: Clock,
     /// The limit that the run came to, once the step that is to answer there has begun.
     ending: Option<StoppedBy>,
+    /// What the model made of the requests so far.
+    #[serde(skip)]
+    memo: Memo,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,6 +104,7 @@ impl Run {
             spent: Spent::default(),
             clock: Clock::default(),
             ending: None,
+            memo: Memo::default(),
         }
     }
 
