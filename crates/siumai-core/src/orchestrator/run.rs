@@ -352,6 +352,20 @@ impl Run {
         &self.warnings
     }
 
+    /// Takes in what was found before it began, or went on.
+    pub(super) fn warn(&mut self, warnings: Vec<Warning>) {
+        for warning in warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+    }
+
+    /// The history without the leading system messages.
+    pub(super) fn history(&self) -> Arc<Vec<ChatMessage>> {
+        Arc::clone(&self.messages)
+    }
+
     /// What the finished steps cost.
     pub(super) fn usage(&self) -> Usage {
         StepResult::merge_usage(&self.steps)
