@@ -19,7 +19,7 @@ use siumai_core::{
     ErrorKind, LlmError,
     model::LanguageModel,
     orchestrator::{RunError, StoppedBy, StreamEvent, StreamOrchestration, ToolLoopAgent},
-    tool::ToolResolver,
+    tool::ToolSet,
     types::ChatMessage,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -33,15 +33,14 @@ use crate::names;
 /// progress; one that cancels the call, or goes away, ends the run.
 ///
 /// ```
-/// use siumai_core::{
-///     orchestrator::ToolLoopAgent, testing::{RecordingResolver, ScriptedModel},
-/// };
+/// use siumai_core::{orchestrator::ToolLoopAgent, testing::ScriptedModel, tool::ToolSet};
 /// use siumai_mcp::AgentServer;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), siumai_core::LlmError> {
-/// let agent = ToolLoopAgent::new(ScriptedModel::new().reply("It is noon."), vec![], vec![]);
-/// let server = AgentServer::new("clock", "Tells the time", agent, RecordingResolver::new());
+/// let model = ScriptedModel::new().reply("It is noon.");
+/// let agent = ToolLoopAgent::with_tools(model, ToolSet::new());
+/// let server = AgentServer::new("clock", "Tells the time", agent);
 ///
 /// // A program that is started by its client serves its standard input and output:
 /// // `tokio::io::join(tokio::io::stdin(), tokio::io::stdout())`.
@@ -63,26 +62,20 @@ trait Agent: Send + Sync {
     fn run(&self, prompt: &str) -> BoxFuture<'_, Result<StreamOrchestration, RunError>>;
 }
 
-struct WithTools<M> {
-    agent: ToolLoopAgent<M>,
-    tools: Arc<dyn ToolResolver>,
-}
-
-impl<M: LanguageModel + 'static> Agent for WithTools<M> {
+impl<M: LanguageModel + 'static> Agent for ToolLoopAgent<M, ToolSet> {
     fn run(&self, prompt: &str) -> BoxFuture<'_, Result<StreamOrchestration, RunError>> {
-        let messages = vec![ChatMessage::user(prompt)];
-        self.agent.stream(messages, Arc::clone(&self.tools)).boxed()
+        self.stream(vec![ChatMessage::user(prompt)]).boxed()
     }
 }
 
 impl AgentServer {
-    /// Offers `agent`, whose tools are executed by `tools`, as the tool `name`. Characters that
-    /// the name of a tool can't have become `_`.
+    /// Offers `agent` as the tool `name`. Characters that the name of a tool can't have become `_`.
+    ///
+    /// Clients are told that it changes nothing if that is so of each of its tools.
     pub fn new<M: LanguageModel + 'static>(
         name: &str,
         description: impl Into<String>,
-        agent: ToolLoopAgent<M>,
-        tools: impl ToolResolver + 'static,
+        agent: ToolLoopAgent<M, ToolSet>,
     ) -> Self {
         let name: String = name.chars().take(names::LONGEST).collect();
         let name = name.replace(|it: char| !names::is_allowed(it), "_");
@@ -94,15 +87,10 @@ impl AgentServer {
             "additionalProperties": false
         });
         let schema = schema.as_object().cloned().unwrap_or_default();
-        let tool = Tool::new(name, description.into(), schema);
-        Self { tool, agent: Arc::new(WithTools { agent, tools: Arc::new(tools) }) }
-    }
-
-    /// Tells clients that the agent changes nothing, so that they may run it without asking.
-    #[must_use]
-    pub fn read_only(mut self) -> Self {
-        self.tool = self.tool.with_annotations(ToolAnnotations::new().read_only(true));
-        self
+        let mut tools = agent.tools().definitions().iter();
+        let hints = ToolAnnotations::new().read_only(tools.all(|it| it.is_read_only()));
+        let tool = Tool::new(name, description.into(), schema).with_annotations(hints);
+        Self { tool, agent: Arc::new(agent) }
     }
 
     /// Serves the client at the other end of `stream` until it goes away.

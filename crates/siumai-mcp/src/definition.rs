@@ -1,7 +1,7 @@
 //! A server's tool as one of a run.
 use rmcp::model::{Tool as Described, ToolAnnotations};
 use serde_json::Value;
-use siumai_core::{LlmError, types::Tool};
+use siumai_core::{LlmError, tool::ToolSet, types::Tool};
 
 /// The tool under the name that models call it by.
 ///
@@ -19,8 +19,8 @@ pub(crate) fn tool(name: &str, described: &Described, believes_hints: bool) -> T
 
 /// Whether the tool can be offered.
 pub(crate) fn check(tool: &Tool) -> Result<(), LlmError> {
-    let _ = tool;
-    Ok(())
+    let set = ToolSet::new().tool(tool.clone(), |_, _| async { Ok(Value::Null) });
+    set.build().map(drop)
 }
 
 fn marked(tool: Tool, hints: &ToolAnnotations) -> Tool {

@@ -10,17 +10,11 @@ use rmcp::model::Tool as Described;
 use serde_json::{Map, Value};
 use siumai_core::{
     LlmError,
-    tool::{ToolContext, ToolResolver},
+    tool::{ToolContext, ToolResolver, ToolSet},
     types::Tool,
 };
 
-use crate::{
-    content, definition,
-    fault::Report,
-    link::Link,
-    names,
-    server::McpServer,
-};
+use crate::{content, definition, fault::Report, link::Link, names, server::McpServer};
 
 /// The tools of any number of MCP servers: what they are, and who executes them.
 ///
@@ -38,7 +32,9 @@ use crate::{
 /// ```
 /// use serde_json::json;
 /// use siumai_core::{
-///     orchestrator::ToolLoopAgent, testing::{RecordingResolver, ScriptedModel}, tool::ToolResolver,
+///     orchestrator::ToolLoopAgent,
+///     testing::ScriptedModel,
+///     tool::{ToolResolver, ToolSet},
 /// };
 /// use siumai_mcp::{AgentServer, McpServer, McpServers};
 ///
@@ -46,17 +42,17 @@ use crate::{
 /// # async fn main() -> Result<(), siumai_core::LlmError> {
 /// // An agent, as a server in the same process.
 /// let connect = || async {
-///     let agent = ToolLoopAgent::new(ScriptedModel::new().reply("It is noon."), vec![], vec![]);
-///     let server = AgentServer::new("clock", "Tells the time", agent, RecordingResolver::new());
+///     let model = ScriptedModel::new().reply("It is noon.");
+///     let agent = ToolLoopAgent::with_tools(model, ToolSet::new());
 ///     let (ours, theirs) = tokio::io::duplex(1024);
-///     tokio::spawn(server.serve(theirs));
+///     tokio::spawn(AgentServer::new("clock", "Tells the time", agent).serve(theirs));
 ///     Ok(ours)
 /// };
 /// let servers = McpServers::new([McpServer::stream("wall", connect)])?;
 ///
-/// let tools = servers.definitions().await?;
-/// assert_eq!(tools[0].name(), "wall__clock");
-/// let answer = servers.call_tool("wall__clock", json!({ "prompt": "What time is it?" })).await?;
+/// let tools = ToolSet::new().add(servers.tools().await?);
+/// assert_eq!(tools.definitions()[0].name(), "wall__clock");
+/// let answer = tools.call_tool("wall__clock", json!({ "prompt": "What time is it?" })).await?;
 /// assert_eq!(answer, json!("It is noon."));
 /// # Ok(())
 /// # }
@@ -90,7 +86,7 @@ struct Entry {
 #[non_exhaustive]
 pub struct Offered {
     /// The tools of the servers that can be reached.
-    pub tools: Vec<Tool>,
+    pub tools: ToolSet,
     /// What is wrong with the others, and with tools that can't be offered.
     pub failed: Vec<LlmError>,
 }
@@ -116,14 +112,17 @@ impl McpServers {
         Ok(Self(Arc::new(Shared { members, catalog: Mutex::default() })))
     }
 
-    /// The tools of all servers, as they are now: what a server has changed since is asked again.
-    /// Servers that are not connected are, side by side.
+    /// The tools of all servers, as they are now: a server that says that its list has changed is
+    /// asked again. Servers that are not connected are, side by side.
+    ///
+    /// A set stays as it is. Ask for another before the next run, to offer what has changed since;
+    /// a call of a tool that is gone tells the model so.
     ///
     /// # Errors
     ///
     /// If a server can't be reached, or offers what can't be offered to a model.
     /// [`offered`](Self::offered) gives the rest all the same.
-    pub async fn definitions(&self) -> Result<Vec<Tool>, LlmError> {
+    pub async fn tools(&self) -> Result<ToolSet, LlmError> {
         let Offered { tools, failed } = self.offered().await;
         failed.into_iter().next().map_or(Ok(tools), Err)
     }
@@ -142,7 +141,16 @@ impl McpServers {
         }
         let catalog = Arc::new(self.catalog_of(&available, &mut failed));
         *self.0.catalog() = Arc::clone(&catalog);
-        Offered { tools: catalog.0.iter().map(|it| it.tool.clone()).collect(), failed }
+        let tools = catalog.0.iter().fold(ToolSet::new(), |set, it| self.with(set, &it.tool));
+        Offered { tools, failed }
+    }
+
+    fn with(&self, set: ToolSet, tool: &Tool) -> ToolSet {
+        let (servers, name) = (self.clone(), Arc::<str>::from(tool.name()));
+        set.tool(tool.clone(), move |arguments, context| {
+            let (servers, name) = (servers.clone(), Arc::clone(&name));
+            async move { servers.call(&name, arguments, &context).await }
+        })
     }
 
     /// Ends all connections in order, which takes up to a few seconds: servers that are processes
@@ -263,6 +271,11 @@ impl ToolResolver for McpServers {
             rest.is_some_and(|rest| rest.starts_with(names::BETWEEN))
         };
         self.find(name).is_some() || self.0.members.iter().any(could_be_of)
+    }
+
+    /// The tools that were listed last.
+    fn definitions(&self) -> Result<Vec<Tool>, LlmError> {
+        Ok(self.0.catalog().0.iter().map(|it| it.tool.clone()).collect())
     }
 }
 

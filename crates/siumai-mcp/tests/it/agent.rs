@@ -6,10 +6,10 @@ use std::{
 
 use serde_json::{Value, json};
 use siumai_core::{
-    LlmError, async_trait,
+    LlmError,
     orchestrator::{OrchestratorOptions, ToolLoopAgent},
-    testing::{RecordingResolver, ScriptedModel},
-    tool::{ToolContext, ToolResolver},
+    testing::ScriptedModel,
+    tool::{ToolContext, ToolResolver, ToolSet},
     types::Tool,
 };
 use siumai_mcp::{AgentServer, McpServer, McpServers};
@@ -18,6 +18,12 @@ use tokio::{
     sync::Notify,
     time::Duration,
 };
+
+/// Tells the time, and changes nothing.
+fn clock() -> ToolSet {
+    let tools = ToolSet::new().function("get_time", "The time", |(): ()| async { "12:00" });
+    tools.marked(Tool::read_only)
+}
 
 fn connect(server: &AgentServer) -> DuplexStream {
     let (ours, theirs) = duplex(4096);
@@ -36,12 +42,11 @@ fn served(server: AgentServer) -> McpServers {
 #[tokio::test(start_paused = true)]
 async fn an_agent_is_a_tool_for_others() -> Result<(), LlmError> {
     let model = ScriptedModel::new().calls("get_time", json!({})).reply("It is noon.");
-    let resolver = RecordingResolver::new().returning("get_time", json!("12:00"));
-    let agent = ToolLoopAgent::new(model, vec![Tool::function("get_time", "The time")], vec![]);
-    let servers = served(AgentServer::new("my clock", "Tells the time", agent, resolver).read_only());
+    let agent = ToolLoopAgent::with_tools(model, clock());
+    let servers = served(AgentServer::new("my clock", "Tells the time", agent));
 
-    let tools = servers.definitions().await?;
-    let [tool] = &tools[..] else { panic!("{tools:?}") };
+    let tools = servers.tools().await?;
+    let [tool] = tools.definitions() else { panic!("{tools:?}") };
     assert_eq!((tool.name(), tool.description()), ("remote__my_clock", "Tells the time"));
     assert_eq!(tool.parameters()["required"], json!(["prompt"]));
     assert!(tool.is_read_only());
@@ -59,8 +64,8 @@ async fn an_agent_is_a_tool_for_others() -> Result<(), LlmError> {
 
 #[tokio::test(start_paused = true)]
 async fn arguments_that_do_not_fit_are_refused() -> Result<(), LlmError> {
-    let agent = ToolLoopAgent::new(ScriptedModel::new(), vec![], vec![]);
-    let servers = served(AgentServer::new("clock", "Time", agent, RecordingResolver::new()));
+    let agent = ToolLoopAgent::with_tools(ScriptedModel::new(), ToolSet::new());
+    let servers = served(AgentServer::new("clock", "Time", agent));
     for arguments in [json!({}), json!({ "prompt": " " }), json!({ "prompt": 7 })] {
         let error = servers.call_tool("remote__clock", arguments).await.unwrap_err();
         assert!(error.message().contains("`prompt` must be a text"), "{error}");
@@ -71,8 +76,8 @@ async fn arguments_that_do_not_fit_are_refused() -> Result<(), LlmError> {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_fails_is_an_error_of_the_tool() -> Result<(), LlmError> {
     let model = ScriptedModel::new().fails(LlmError::invalid_input("no such model"));
-    let agent = ToolLoopAgent::new(model, vec![], vec![]);
-    let servers = served(AgentServer::new("clock", "Time", agent, RecordingResolver::new()));
+    let agent = ToolLoopAgent::with_tools(model, ToolSet::new());
+    let servers = served(AgentServer::new("clock", "Time", agent));
     let error = servers.call_tool("remote__clock", json!({ "prompt": "x" })).await.unwrap_err();
     assert_eq!(
         error.message(),
@@ -85,10 +90,8 @@ async fn a_run_that_fails_is_an_error_of_the_tool() -> Result<(), LlmError> {
 async fn a_run_that_reaches_a_limit_says_so() -> Result<(), LlmError> {
     let model = ScriptedModel::new().calls("get_time", json!({}));
     let options = OrchestratorOptions { max_steps: 1, ..Default::default() };
-    let tools = vec![Tool::function("get_time", "The time")];
-    let agent = ToolLoopAgent::new(model, tools, vec![]).with_options(options);
-    let resolver = RecordingResolver::new().returning("get_time", json!("12:00"));
-    let servers = served(AgentServer::new("clock", "Time", agent, resolver));
+    let agent = ToolLoopAgent::with_tools(model, clock()).with_options(options);
+    let servers = served(AgentServer::new("clock", "Time", agent));
     let error = servers.call_tool("remote__clock", json!({ "prompt": "x" })).await.unwrap_err();
     assert!(error.message().starts_with("The agent reached a limit"), "{error}");
     Ok(())
@@ -109,10 +112,9 @@ impl Drop for TellsWhenDropped {
     }
 }
 
-#[async_trait]
-impl ToolResolver for Endless {
-    async fn call_tool(&self, _: &str, _: Value) -> Result<Value, LlmError> {
-        let _tells = TellsWhenDropped(Arc::clone(&self.dropped));
+impl Endless {
+    async fn wait(self) {
+        let _tells = TellsWhenDropped(self.dropped);
         self.began.notify_one();
         std::future::pending().await
     }
@@ -121,8 +123,10 @@ impl ToolResolver for Endless {
 fn endless() -> (Endless, McpServers) {
     let endless = Endless::default();
     let model = ScriptedModel::new().calls("wait", json!({}));
-    let agent = ToolLoopAgent::new(model, vec![Tool::function("wait", "Waits")], vec![]);
-    let servers = served(AgentServer::new("clock", "Time", agent, endless.clone()));
+    let waits = endless.clone();
+    let tools = ToolSet::new().function("wait", "Waits", move |(): ()| waits.clone().wait());
+    let agent = ToolLoopAgent::with_tools(model, tools);
+    let servers = served(AgentServer::new("clock", "Time", agent));
     (endless, servers)
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use siumai_core::{
     ErrorKind, LlmError,
-    tool::{ToolContext, ToolResolver},
+    tool::{ToolContext, ToolResolver, ToolSet},
     types::Tool,
 };
 use siumai_mcp::McpServers;
@@ -12,8 +12,8 @@ use tokio::time::Duration;
 
 use crate::scripted::{Act, Scripted, text, tool, well_behaved};
 
-fn names(tools: &[Tool]) -> Vec<&str> {
-    tools.iter().map(Tool::name).collect()
+fn names(tools: &ToolSet) -> Vec<&str> {
+    tools.definitions().iter().map(Tool::name).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -22,7 +22,7 @@ async fn the_tools_of_several_servers_are_one_set() -> Result<(), LlmError> {
     let servers = McpServers::new([files.server("files"), git.server("git")])?;
     assert_eq!((files.connections(), git.connections()), (0, 0), "nothing is started before");
 
-    assert_eq!(names(&servers.definitions().await?), ["files__echo", "git__echo"]);
+    assert_eq!(names(&servers.tools().await?), ["files__echo", "git__echo"]);
     assert_eq!(servers.call_tool("git__echo", json!({ "a": 1 })).await?, json!("{\"a\":1}"));
     assert_eq!(git.heard("tools/call").len(), 1);
     assert_eq!(git.heard("tools/call")[0]["name"], "echo");
@@ -46,29 +46,17 @@ async fn a_tool_can_be_called_before_it_is_listed() -> Result<(), LlmError> {
 #[tokio::test(start_paused = true)]
 async fn calls_run_side_by_side_over_one_connection() -> Result<(), LlmError> {
     // The first is answered when the second is.
-    let waiting = Mutex::new(None);
-    let server = Scripted::new(move |request| {
-        if request.method != "tools/call" {
-            return well_behaved(request);
-        }
-        match waiting.lock().unwrap().take() {
-            None => {
-                *waiting.lock().unwrap() = Some(());
-                vec![]
-            }
-            Some(()) => {
-                let late = json!({ "content": [{ "type": "text", "text": "first" }] });
-                vec![
-                    text("second"),
-                    Act::Say(json!({ "jsonrpc": "2.0", "id": 2, "result": late })),
-                ]
-            }
+    let server = Scripted::calls(|request| match request.params["arguments"]["waits"].as_bool() {
+        Some(true) => vec![],
+        _ => {
+            let late = json!({ "content": [{ "type": "text", "text": "first" }] });
+            vec![text("second"), Act::Say(json!({ "jsonrpc": "2.0", "id": 2, "result": late }))]
         }
     });
     let servers = McpServers::new([server.server("s")])?;
-    servers.definitions().await?;
+    servers.tools().await?;
     let (first, second) = tokio::join!(
-        servers.call_tool("s__echo", json!({})),
+        servers.call_tool("s__echo", json!({ "waits": true })),
         servers.call_tool("s__echo", json!({}))
     );
     assert_eq!((first?, second?), (json!("first"), json!("second")));
@@ -109,7 +97,7 @@ async fn progress_is_passed_on() -> Result<(), LlmError> {
         }
     });
     let servers = McpServers::new([server.server("s")])?;
-    servers.definitions().await?;
+    servers.tools().await?;
     let told = Arc::new(Mutex::new(Vec::<Value>::new()));
     let hears = Arc::clone(&told);
     let context = ToolContext::new("call_1", 0)
@@ -129,7 +117,7 @@ async fn progress_is_passed_on() -> Result<(), LlmError> {
 async fn a_call_that_nobody_waits_for_is_cancelled() -> Result<(), LlmError> {
     let server = Scripted::calls(|_| vec![]);
     let servers = McpServers::new([server.server("s")])?;
-    servers.definitions().await?;
+    servers.tools().await?;
     let call = servers.call_tool("s__echo", json!({}));
     tokio::time::timeout(Duration::from_secs(1), call).await.unwrap_err();
     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -144,7 +132,7 @@ async fn a_call_that_nobody_waits_for_is_cancelled() -> Result<(), LlmError> {
 async fn a_call_ends_with_its_token() -> Result<(), LlmError> {
     let server = Scripted::calls(|_| vec![]);
     let servers = McpServers::new([server.server("s")])?;
-    servers.definitions().await?;
+    servers.tools().await?;
     let context = ToolContext::new("call_1", 0);
     context.cancellation.cancel();
     servers.call_tool_with("s__echo", json!({}), &context).await.unwrap_err();
@@ -157,7 +145,7 @@ async fn a_call_ends_with_its_token() -> Result<(), LlmError> {
 async fn a_closed_set_is_opened_by_the_next_call() -> Result<(), LlmError> {
     let server = Scripted::new(well_behaved);
     let servers = McpServers::new([server.server("s")])?;
-    servers.definitions().await?;
+    servers.tools().await?;
     servers.close().await;
     assert_eq!(servers.call_tool("s__echo", json!({})).await?, json!("{}"));
     assert_eq!(server.connections(), 2);

@@ -71,7 +71,7 @@ async fn a_server_behind_an_address_is_asked() -> Result<(), LlmError> {
     let server = McpServer::http("web", format!("{url}?key=abc123"))
         .header("authorization", "Bearer def456");
     let servers = servers(server);
-    assert_eq!(servers.definitions().await?[0].name(), "web__echo");
+    assert_eq!(servers.tools().await?.definitions()[0].name(), "web__echo");
     assert_eq!(servers.call_tool("web__echo", json!({ "a": 1 })).await?, json!("{\"a\":1}"));
     let heads = heads.lock().unwrap();
     let posts: Vec<_> = heads.iter().filter(|it| it.starts_with("POST")).collect();
@@ -89,7 +89,7 @@ async fn an_address_where_nobody_is_costs_an_error_without_secrets() {
     let server = McpServer::http("web", format!("http://me:pass12@{place}/mcp?key=abc123"))
         .header("x-key", "def456");
     let shown = format!("{server:?}");
-    let error = servers(server).definitions().await.unwrap_err();
+    let error = servers(server).tools().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connection);
     let begins = format!("the MCP server `web` (http://{place}/mcp) did not start: ");
     assert!(error.message().starts_with(&begins), "{error}");
@@ -117,7 +117,7 @@ async fn an_answer_that_is_too_large_costs_one_call() -> Result<(), LlmError> {
     let script = Scripted::calls(|_| vec![text(&"x".repeat(10_000))]);
     let (url, _) = serve(script).await;
     let servers = servers(McpServer::http("web", url).max_message_bytes(2_000));
-    servers.definitions().await?;
+    servers.tools().await?;
     let error = servers.call_tool("web__echo", json!({})).await.unwrap_err();
     assert!(error.message().contains("2000 bytes"), "{error}");
     Ok(())
@@ -125,13 +125,13 @@ async fn an_answer_that_is_too_large_costs_one_call() -> Result<(), LlmError> {
 
 #[tokio::test]
 async fn what_is_no_address_is_told() {
-    let error = servers(McpServer::http("web", "ftp://example.com")).definitions().await;
+    let error = servers(McpServer::http("web", "ftp://example.com")).tools().await;
     assert_eq!(
         error.unwrap_err().message(),
         "the MCP server `web` (ftp://example.com) did not start: `ftp` is no scheme for it; use http or \
          https"
     );
     let server = McpServer::http("web", "http://127.0.0.1:1/").header("a b", "c");
-    let error = servers(server).definitions().await.unwrap_err();
+    let error = servers(server).tools().await.unwrap_err();
     assert!(error.message().ends_with("`a b` can't be the name of a header"), "{error}");
 }

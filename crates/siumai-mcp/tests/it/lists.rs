@@ -1,12 +1,16 @@
 //! What servers list, and lists that change.
 use serde_json::json;
-use siumai_core::{LlmError, tool::ToolResolver, types::Tool};
+use siumai_core::{
+    LlmError,
+    tool::{ToolResolver, ToolSet},
+    types::Tool,
+};
 use siumai_mcp::McpServers;
 
 use crate::scripted::{Act, Scripted, text, tool, well_behaved};
 
-fn names(tools: &[Tool]) -> Vec<&str> {
-    tools.iter().map(Tool::name).collect()
+fn names(tools: &ToolSet) -> Vec<&str> {
+    tools.definitions().iter().map(Tool::name).collect()
 }
 
 fn changed() -> Act {
@@ -17,8 +21,8 @@ fn changed() -> Act {
 async fn a_list_is_asked_for_once_as_long_as_it_stays() -> Result<(), LlmError> {
     let server = Scripted::new(well_behaved);
     let servers = McpServers::new([server.server("s")])?;
-    servers.definitions().await?;
-    servers.definitions().await?;
+    servers.tools().await?;
+    servers.tools().await?;
     servers.call_tool("s__echo", json!({})).await?;
     assert_eq!(server.heard("tools/list").len(), 1);
     Ok(())
@@ -29,7 +33,7 @@ async fn a_list_that_changed_is_followed() -> Result<(), LlmError> {
     let server =
         Scripted::calls(|_| vec![Act::Offer(json!([tool("new")])), changed(), text("changed")]);
     let servers = McpServers::new([server.server("s")])?;
-    assert_eq!(names(&servers.definitions().await?), ["s__echo"]);
+    assert_eq!(names(&servers.tools().await?), ["s__echo"]);
     servers.call_tool("s__echo", json!({})).await?;
     let gone = servers.call_tool("s__echo", json!({})).await.unwrap_err();
     assert_eq!(
@@ -37,7 +41,7 @@ async fn a_list_that_changed_is_followed() -> Result<(), LlmError> {
         "The tool `s__echo` is not offered by its MCP server any more. Do without it."
     );
     assert_eq!(server.heard("tools/call").len(), 1);
-    assert_eq!(names(&servers.definitions().await?), ["s__new"]);
+    assert_eq!(names(&servers.tools().await?), ["s__new"]);
     Ok(())
 }
 
@@ -51,7 +55,7 @@ async fn a_list_may_have_pages() -> Result<(), LlmError> {
         _ => well_behaved(request),
     });
     let servers = McpServers::new([server.server("s")])?;
-    assert_eq!(names(&servers.definitions().await?), ["s__a", "s__b"]);
+    assert_eq!(names(&servers.tools().await?), ["s__a", "s__b"]);
     Ok(())
 }
 
@@ -64,7 +68,7 @@ async fn a_list_without_end_is_given_up() -> Result<(), LlmError> {
         _ => well_behaved(request),
     });
     let servers = McpServers::new([server.server("s")])?;
-    let error = servers.definitions().await.unwrap_err();
+    let error = servers.tools().await.unwrap_err();
     assert_eq!(
         error.message(),
         "the MCP server `s` (a stream) gave an answer that makes no sense: a list of more than 1000 \
@@ -97,6 +101,6 @@ async fn a_server_without_tools_has_an_empty_list() -> Result<(), LlmError> {
         _ => vec![Act::Error("no such method")],
     });
     let servers = McpServers::new([server.server("s")])?;
-    assert_eq!(servers.definitions().await?, []);
+    assert_eq!(servers.tools().await?.definitions(), []);
     Ok(())
 }

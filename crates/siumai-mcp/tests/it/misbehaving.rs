@@ -41,7 +41,7 @@ async fn a_server_that_does_not_shake_hands_is_not_waited_for() -> Result<(), Ll
     let began = Instant::now();
     let offered = servers.offered().await;
     assert_eq!(began.elapsed().as_secs(), 30);
-    assert_eq!(offered.tools[0].name(), "good__echo");
+    assert_eq!(offered.tools.definitions()[0].name(), "good__echo");
     assert_eq!(
         offered.failed[0].message(),
         "the MCP server `silent` (a stream) did not finish the handshake within 30s"
@@ -151,7 +151,7 @@ async fn a_reply_that_makes_no_sense_fails_its_call_at_once() {
 async fn a_handshake_that_makes_no_sense_is_told() -> Result<(), LlmError> {
     let server = Scripted::new(|_| vec![Act::Result(json!({ "hello": "world" }))]);
     let servers = McpServers::new([server.server("s")])?;
-    let error = servers.definitions().await.unwrap_err();
+    let error = servers.tools().await.unwrap_err();
     assert_eq!(
         error.message(),
         "the MCP server `s` (a stream) gave an answer that makes no sense: it does not answer the \
@@ -165,8 +165,8 @@ async fn a_run_goes_on_when_a_server_dies() -> Result<(), LlmError> {
     let server = Scripted::calls(|_| vec![Act::Leave]);
     let servers = McpServers::new([server.server("s")])?;
     let model = ScriptedModel::new().calls("s__echo", json!({})).reply("It does not work.");
-    let agent = ToolLoopAgent::new(model, servers.definitions().await?, vec![]);
-    let output = agent.run(vec![user!("Try it")], &servers).await.unwrap();
+    let agent = ToolLoopAgent::with_tools(model, servers.tools().await?);
+    let output = agent.run(vec![user!("Try it")]).await.unwrap();
     assert_eq!(output.steps[0].tool_results[0].status, ToolStatus::Failed);
     assert_eq!(output.response.content_text(), Some("It does not work."));
     Ok(())

@@ -31,7 +31,7 @@ async fn a_process_is_started_asked_and_ended() -> Result<(), LlmError> {
     let folder = tempfile::tempdir().unwrap();
     let call = r#"result='{"content":[{"type":"text","text":"'$$' in '$PWD'"}]}'"#;
     let servers = servers(server(call).current_dir(folder.path()));
-    assert_eq!(servers.definitions().await?[0].name(), "sh__echo");
+    assert_eq!(servers.tools().await?.definitions()[0].name(), "sh__echo");
     let answer = servers.call_tool("sh__echo", json!({})).await?;
     let (process, place) = answer.as_str().unwrap().split_once(" in ").unwrap();
     assert_eq!(place, folder.path().canonicalize().unwrap().to_str().unwrap());
@@ -71,7 +71,7 @@ async fn a_process_that_dies_says_why() {
 async fn a_process_that_does_not_begin_says_why() {
     let server = McpServer::command("sh", "sh")
         .args(["-c", "echo no such module >&2; exit 1", "--api-key", "abc123"]);
-    let error = servers(server).definitions().await.unwrap_err();
+    let error = servers(server).tools().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connection);
     assert_eq!(
         error.message(),
@@ -82,7 +82,7 @@ async fn a_process_that_does_not_begin_says_why() {
 
 #[tokio::test]
 async fn a_command_that_is_not_there_is_named() {
-    let error = servers(McpServer::command("x", "no-such-program")).definitions().await.unwrap_err();
+    let error = servers(McpServer::command("x", "no-such-program")).tools().await.unwrap_err();
     assert_eq!(
         error.message(),
         "the MCP server `x` (no-such-program) did not start: No such file or directory (os error 2); \
