@@ -88,7 +88,8 @@ impl AgentServer {
         });
         let schema = schema.as_object().cloned().unwrap_or_default();
         let mut tools = agent.tools().definitions().iter();
-        let hints = ToolAnnotations::new().read_only(tools.all(|it| it.is_read_only()));
+        let hints =
+            ToolAnnotations::new().read_only(tools.all(siumai_core::types::Tool::is_read_only));
         let tool = Tool::new(name, description.into(), schema).with_annotations(hints);
         Self { tool, agent: Arc::new(agent) }
     }
@@ -144,10 +145,10 @@ impl AgentServer {
                 let unfinished = why_unfinished(&output.stopped_by);
                 let parts = [text, unfinished.unwrap_or_default()];
                 let parts = parts.into_iter().filter(|it| !it.is_empty());
-                let content = parts.map(ContentBlock::text).collect();
+                let told = parts.map(ContentBlock::text).collect();
                 match unfinished {
-                    None => CallToolResult::success(content),
-                    Some(_) => CallToolResult::error(content),
+                    None => CallToolResult::success(told),
+                    Some(_) => CallToolResult::error(told),
                 }
             }
             Err(error) => failed(&error),

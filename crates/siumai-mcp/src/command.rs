@@ -1,9 +1,13 @@
-//! The command line of a server that is a child process.
-use std::{collections::BTreeMap, path::PathBuf};
+//! The command line of a server that is a child process, and what may be shown of it.
+use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
 
 use tokio::process::Command;
 
-use crate::secrets::{Argument, Secrets, command_line};
+use crate::secrets::{LEFT_OUT, Secrets, address};
+
+/// Words that tell a name of a secret from other names.
+const SECRET_WORDS: [&str; 9] =
+    ["apikey", "api_key", "api-key", "auth", "credential", "header", "passw", "secret", "token"];
 
 /// What is started, and with what.
 #[derive(Clone)]
@@ -43,3 +47,48 @@ impl CommandLine {
         Secrets::new(self.set.values().cloned().chain(left_out))
     }
 }
+
+/// An argument of a command line.
+#[derive(Clone)]
+pub(crate) struct Argument {
+    pub(crate) value: String,
+    pub(crate) is_secret: bool,
+}
+
+/// A command line as it may be shown, and the values that were left out of it.
+fn command_line(program: &str, arguments: &[Argument]) -> (String, Vec<String>) {
+    let mut words = vec![quoted(program)];
+    let mut left_out = Vec::new();
+    let mut follows_secret_flag = false;
+    for Argument { value, is_secret } in arguments {
+        let is_flag = value.starts_with('-');
+        let shown = match value.split_once('=') {
+            _ if *is_secret || (follows_secret_flag && !is_flag) => Cow::from(LEFT_OUT),
+            Some((name, _)) if is_secret_name(name) => format!("{name}={LEFT_OUT}").into(),
+            _ => address(value),
+        };
+        if shown != *value {
+            left_out.push(value.clone());
+            left_out.extend(value.split_once('=').map(|(_, value)| value.to_owned()));
+        }
+        follows_secret_flag = is_flag && !value.contains('=') && is_secret_name(value);
+        words.push(quoted(&shown));
+    }
+    (words.join(" "), left_out)
+}
+
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_WORDS.iter().any(|word| name.contains(word)) || name.ends_with("key")
+}
+
+fn quoted(word: &str) -> String {
+    if word.is_empty() || word.contains(char::is_whitespace) {
+        format!("'{word}'")
+    } else {
+        word.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests;

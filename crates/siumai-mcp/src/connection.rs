@@ -177,7 +177,9 @@ impl Connection {
                 return Ok(tools);
             }
         }
-        Err(Fault::Nonsense(format!("a list of more than {MOST_TOOLS} tools or {MOST_PAGES} pages")))
+        Err(Fault::Nonsense(format!(
+            "a list of more than {MOST_TOOLS} tools or {MOST_PAGES} pages"
+        )))
     }
 
     /// Calls the tool that the server calls `name`. Dropping the future tells the server.

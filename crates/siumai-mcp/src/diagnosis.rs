@@ -2,6 +2,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How much of standard error is kept, in bytes: the end of it, where the reason stands.
+#[cfg(feature = "stdio")]
 const TAIL: usize = 4 * 1024;
 
 /// How many lines of that are shown.
@@ -21,6 +22,7 @@ struct Known {
 
 impl Diagnosis {
     /// Takes in what the server wrote on standard error; the last of it is kept.
+    #[cfg(feature = "stdio")]
     pub(crate) fn said(&self, bytes: &[u8]) {
         let mut known = self.lock();
         known.tail.extend_from_slice(bytes);
@@ -77,5 +79,5 @@ fn without_paint(text: &str) -> String {
     plain
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "stdio"))]
 mod tests;

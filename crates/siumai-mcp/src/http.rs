@@ -48,8 +48,12 @@ impl Address {
         // Whole addresses stand in the errors of those who can't reach them; so may parts of it.
         let parts = self.url.split(['?', '&', '#', '@', '=']).skip(1).map(str::to_owned);
         let values = self.headers.iter().map(|(_, value)| value.clone());
-        let tokens = self.headers.iter().filter_map(|(_, value)| Some(value.split_once(' ')?.1.to_owned()));
-        let user = self.url.split_once("://").and_then(|(_, rest)| Some(rest.split_once('@')?.0.to_owned()));
+        let tokens =
+            self.headers.iter().filter_map(|(_, value)| Some(value.split_once(' ')?.1.to_owned()));
+        let user = self
+            .url
+            .split_once("://")
+            .and_then(|(_, rest)| Some(rest.split_once('@')?.0.to_owned()));
         let password = user.as_deref().and_then(|it| Some(it.split_once(':')?.1.to_owned()));
         Secrets::new(parts.chain(values).chain(tokens).chain(user.clone()).chain(password))
     }
@@ -58,8 +62,9 @@ impl Address {
 fn header((name, value): &(String, String)) -> Result<(HeaderName, HeaderValue), String> {
     let parsed_name = HeaderName::try_from(name.as_str());
     let parsed_name = parsed_name.map_err(|_| format!("`{name}` can't be the name of a header"))?;
-    let mut parsed = HeaderValue::try_from(value.as_str())
-        .map_err(|_| format!("the value of the header `{name}` has characters that it can't have"))?;
+    let mut parsed = HeaderValue::try_from(value.as_str()).map_err(|_| {
+        format!("the value of the header `{name}` has characters that it can't have")
+    })?;
     parsed.set_sensitive(true);
     Ok((parsed_name, parsed))
 }

@@ -39,7 +39,7 @@ pub(crate) struct Nothing;
 
 impl Beside for Nothing {
     async fn read_on(&mut self, _: &Diagnosis) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn how_it_ended(&mut self, _: &Diagnosis) -> String {

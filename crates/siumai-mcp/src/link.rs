@@ -99,20 +99,19 @@ impl State {
     /// The attempt that is made or has succeeded, if anything can still come of it.
     fn usable(&mut self) -> Option<Attempt> {
         let attempt = self.attempt.as_ref()?;
-        match attempt.peek() {
-            Some(Ok(connection)) if !connection.is_over() => return Some(attempt.clone()),
-            Some(Ok(connection)) => {
-                if connection.has_served() {
-                    self.failures = 0;
-                    self.attempt = None;
-                } else {
-                    self.failed();
-                }
-            }
-            Some(Err(_)) => self.attempt = None,
+        let is_usable = match attempt.peek() {
+            Some(Ok(connection)) => !connection.is_over(),
+            Some(Err(_)) => false,
             // One that nobody polls any more stands still, and its time may have run out.
-            None if attempt.strong_count().is_some_and(|it| it > 1) => return Some(attempt.clone()),
-            None => self.attempt = None,
+            None => attempt.strong_count().is_some_and(|it| it > 1),
+        };
+        if is_usable {
+            return Some(attempt.clone());
+        }
+        match self.attempt.take()?.peek() {
+            Some(Ok(connection)) if connection.has_served() => self.failures = 0,
+            Some(Ok(_)) => self.failed(),
+            _ => {}
         }
         None
     }

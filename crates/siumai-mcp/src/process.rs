@@ -85,7 +85,7 @@ impl Beside for Errors {
                 Ok(0) | Err(_) => self.from = None,
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn how_it_ended(&mut self, diagnosis: &Diagnosis) -> String {

@@ -5,11 +5,11 @@ use futures_util::future::BoxFuture;
 use siumai_core::LlmError;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::{names, secrets::Secrets};
-#[cfg(feature = "http")]
-use crate::http::Address;
 #[cfg(feature = "stdio")]
 use crate::command::CommandLine;
+#[cfg(feature = "http")]
+use crate::http::Address;
+use crate::{names, secrets::Secrets};
 
 /// A server whose tools are wanted. Nothing is started or asked before they are.
 ///
@@ -221,7 +221,7 @@ impl McpServer {
 
     #[cfg(feature = "stdio")]
     fn with_argument(self, value: String, is_secret: bool) -> Self {
-        self.with_command(|it| it.arguments.push(crate::secrets::Argument { value, is_secret }))
+        self.with_command(|it| it.arguments.push(crate::command::Argument { value, is_secret }))
     }
 
     #[cfg(feature = "stdio")]
@@ -240,6 +240,6 @@ impl fmt::Debug for McpServer {
             .field("address", &self.address())
             .field("limits", &self.limits)
             .field("believes_hints", &self.believes_hints)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -200,14 +200,13 @@ impl McpServers {
         arguments: Value,
         context: &ToolContext,
     ) -> Result<Value, LlmError> {
-        let (place, original) = match self.find(name) {
-            Some(found) => found,
+        let mut found = self.find(name);
+        if found.is_none() {
             // A run that goes on in another process knows names that were not listed in this one.
-            None => {
-                self.offered().await;
-                self.find(name).ok_or_else(|| gone(name))?
-            }
-        };
+            self.offered().await;
+            found = self.find(name);
+        }
+        let (place, original) = found.ok_or_else(|| gone(name))?;
         let member = &self.0.members[place];
         let connection = member.link.connection().await;
         let connection = connection.map_err(|it| it.for_the_model(name))?;

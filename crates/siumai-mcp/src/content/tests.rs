@@ -37,7 +37,8 @@ fn what_can_not_be_shown_is_described() {
 fn resources_are_told_with_their_addresses() {
     let text = json!({ "uri": "file:///a", "text": "sea" });
     let file = json!({ "uri": "file:///b", "blob": "aGVsbG8=" });
-    let link = json!({ "type": "resource_link", "uri": "file:///c", "name": "c", "description": "third" });
+    let link =
+        json!({ "type": "resource_link", "uri": "file:///c", "name": "c", "description": "third" });
     let result = json!({ "content": [
         { "type": "resource", "resource": text }, { "type": "resource", "resource": file }, link
     ] });

@@ -9,7 +9,7 @@ fn marks(tool: &Tool) -> (bool, bool, bool) {
     (tool.is_read_only(), tool.is_destructive(), tool.is_idempotent())
 }
 
-fn with_hints(hints: Value) -> Tool {
+fn with_hints(hints: &Value) -> Tool {
     let tool = json!({ "name": "read", "inputSchema": { "type": "object" }, "annotations": hints });
     super::tool("s__read", &described(tool), true)
 }
@@ -25,20 +25,21 @@ fn a_tool_is_offered_as_the_server_describes_it() {
 
 #[test]
 fn hints_become_marks() {
-    assert_eq!(marks(&with_hints(json!({ "readOnlyHint": true }))), (true, false, true));
-    assert_eq!(marks(&with_hints(json!({ "destructiveHint": false }))), (false, false, false));
+    assert_eq!(marks(&with_hints(&json!({ "readOnlyHint": true }))), (true, false, true));
+    assert_eq!(marks(&with_hints(&json!({ "destructiveHint": false }))), (false, false, false));
     let hints = json!({ "destructiveHint": true, "idempotentHint": true });
-    assert_eq!(marks(&with_hints(hints)), (false, true, true));
+    assert_eq!(marks(&with_hints(&hints)), (false, true, true));
 }
 
 #[test]
 fn a_tool_without_hints_can_destroy_something() {
-    assert_eq!(marks(&with_hints(json!({}))), (false, true, false));
+    assert_eq!(marks(&with_hints(&json!({}))), (false, true, false));
 }
 
 #[test]
 fn hints_of_strangers_count_for_nothing() {
-    let tool = json!({ "name": "read", "inputSchema": {}, "annotations": { "readOnlyHint": true } });
+    let tool =
+        json!({ "name": "read", "inputSchema": {}, "annotations": { "readOnlyHint": true } });
     let tool = super::tool("s__read", &described(tool), false);
     assert_eq!(marks(&tool), (false, true, false));
     assert_eq!(tool.parameters(), &json!({ "type": "object" }));

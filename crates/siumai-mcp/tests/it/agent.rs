@@ -19,6 +19,8 @@ use tokio::{
     time::Duration,
 };
 
+use crate::scripted::beside;
+
 /// Tells the time, and changes nothing.
 fn clock() -> ToolSet {
     let tools = ToolSet::new().function("get_time", "The time", |(): ()| async { "12:00" });
@@ -27,7 +29,7 @@ fn clock() -> ToolSet {
 
 fn connect(server: &AgentServer) -> DuplexStream {
     let (ours, theirs) = duplex(4096);
-    tokio::spawn(server.clone().serve(theirs));
+    beside(server.clone().serve(theirs));
     ours
 }
 
@@ -116,7 +118,7 @@ impl Endless {
     async fn wait(self) {
         let _tells = TellsWhenDropped(self.dropped);
         self.began.notify_one();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -10,7 +10,7 @@ use siumai_core::{
 use siumai_mcp::McpServers;
 use tokio::time::Duration;
 
-use crate::scripted::{Act, Scripted, text, tool, well_behaved};
+use crate::scripted::{Act, Scripted, text, well_behaved};
 
 fn names(tools: &ToolSet) -> Vec<&str> {
     tools.definitions().iter().map(Tool::name).collect()
@@ -46,12 +46,12 @@ async fn a_tool_can_be_called_before_it_is_listed() -> Result<(), LlmError> {
 #[tokio::test(start_paused = true)]
 async fn calls_run_side_by_side_over_one_connection() -> Result<(), LlmError> {
     // The first is answered when the second is.
-    let server = Scripted::calls(|request| match request.params["arguments"]["waits"].as_bool() {
-        Some(true) => vec![],
-        _ => {
-            let late = json!({ "content": [{ "type": "text", "text": "first" }] });
-            vec![text("second"), Act::Say(json!({ "jsonrpc": "2.0", "id": 2, "result": late }))]
+    let server = Scripted::calls(|request| {
+        if request.params["arguments"]["waits"] == true {
+            return vec![];
         }
+        let late = json!({ "content": [{ "type": "text", "text": "first" }] });
+        vec![text("second"), Act::Say(json!({ "jsonrpc": "2.0", "id": 2, "result": late }))]
     });
     let servers = McpServers::new([server.server("s")])?;
     servers.tools().await?;
@@ -88,7 +88,8 @@ async fn what_a_tool_says_is_wrong_is_what_the_model_is_told() -> Result<(), Llm
 async fn progress_is_passed_on() -> Result<(), LlmError> {
     let server = Scripted::calls(|request| {
         let token = &request.params["_meta"]["progressToken"];
-        let params = json!({ "progressToken": token, "progress": 1, "total": 2, "message": "half" });
+        let params =
+            json!({ "progressToken": token, "progress": 1, "total": 2, "message": "half" });
         let method = "notifications/progress";
         // The answer comes with the cancellation of the second call.
         match request.params["arguments"]["ends"].as_bool() {
@@ -100,8 +101,8 @@ async fn progress_is_passed_on() -> Result<(), LlmError> {
     servers.tools().await?;
     let told = Arc::new(Mutex::new(Vec::<Value>::new()));
     let hears = Arc::clone(&told);
-    let context = ToolContext::new("call_1", 0)
-        .reporting_to(move |value| hears.lock().unwrap().push(value));
+    let context =
+        ToolContext::new("call_1", 0).reporting_to(move |value| hears.lock().unwrap().push(value));
     let call = servers.call_tool_with("s__echo", json!({}), &context);
     // Longer than a call may go without a word, twice.
     let waited = tokio::time::timeout(Duration::from_secs(1), call).await;
@@ -162,6 +163,4 @@ fn two_servers_of_one_name_are_a_mistake() {
         error.message(),
         "an MCP server can't be named `my files`; use 1 to 32 of a-z, A-Z, 0-9, _ and -"
     );
-    // A tool of any other name would do.
-    assert_eq!(tool("echo")["name"], "echo");
 }

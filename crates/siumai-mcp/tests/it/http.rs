@@ -10,7 +10,7 @@ use tokio::{
     time::Duration,
 };
 
-use crate::scripted::{Act, Scripted, text, well_behaved};
+use crate::scripted::{Act, Scripted, beside, text, well_behaved};
 
 /// Serves `script` over HTTP; gives the address, and the heads of the requests that came.
 async fn serve(script: Scripted) -> (String, Arc<Mutex<Vec<String>>>) {
@@ -18,10 +18,10 @@ async fn serve(script: Scripted) -> (String, Arc<Mutex<Vec<String>>>) {
     let address = format!("http://{}/mcp", listener.local_addr().unwrap());
     let heads = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&heads);
-    tokio::spawn(async move {
+    beside(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let (script, seen) = (script.clone(), Arc::clone(&seen));
-            tokio::spawn(async move { answer(stream, &script, &seen).await });
+            beside(async move { answer(stream, &script, &seen).await });
         }
     });
     (address, heads)

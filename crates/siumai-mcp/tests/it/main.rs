@@ -9,7 +9,8 @@ mod http;
 mod lists;
 #[cfg(test)]
 mod misbehaving;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod process;
 #[cfg(test)]
 mod scripted;

@@ -1,12 +1,8 @@
 //! Servers that hang, die, flood or talk nonsense: each costs a call an error, and no more.
 use serde_json::json;
 use siumai_core::{
-    ErrorKind, LlmError,
-    orchestrator::ToolLoopAgent,
-    testing::ScriptedModel,
-    tool::ToolResolver,
-    types::ToolStatus,
-    user,
+    ErrorKind, LlmError, orchestrator::ToolLoopAgent, testing::ScriptedModel, tool::ToolResolver,
+    types::ToolStatus, user,
 };
 use siumai_mcp::{McpServer, McpServers};
 use tokio::time::{Duration, Instant};

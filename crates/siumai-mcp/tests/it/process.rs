@@ -69,8 +69,12 @@ async fn a_process_that_dies_says_why() {
 
 #[tokio::test]
 async fn a_process_that_does_not_begin_says_why() {
-    let server = McpServer::command("sh", "sh")
-        .args(["-c", "echo no such module >&2; exit 1", "--api-key", "abc123"]);
+    let server = McpServer::command("sh", "sh").args([
+        "-c",
+        "echo no such module >&2; exit 1",
+        "--api-key",
+        "abc123",
+    ]);
     let error = servers(server).tools().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connection);
     assert_eq!(
@@ -92,7 +96,8 @@ async fn a_command_that_is_not_there_is_named() {
 
 #[tokio::test]
 async fn a_flood_on_standard_error_stops_nobody() -> Result<(), LlmError> {
-    let flood = "i=0; while [ $i -lt 20000 ]; do echo 'a line on standard error' >&2; i=$((i+1)); done";
+    let flood =
+        "i=0; while [ $i -lt 20000 ]; do echo 'a line on standard error' >&2; i=$((i+1)); done";
     let call = format!("{flood}; result='{{\"content\":[]}}'");
     assert_eq!(servers(server(&call)).call_tool("sh__echo", json!({})).await?, json!(""));
     Ok(())
@@ -127,7 +132,7 @@ fn is_alive(process: &str) -> bool {
 async fn until(holds: impl Fn() -> bool) {
     let waiting = async {
         while !holds() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap();

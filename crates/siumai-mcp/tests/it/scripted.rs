@@ -130,7 +130,7 @@ impl Scripted {
         let connection = self.connections.fetch_add(1, Ordering::SeqCst);
         let (read, write) = split(theirs);
         let this = self.clone();
-        tokio::spawn(async move { this.serve(read, write, connection).await });
+        beside(async move { this.serve(read, write, connection).await });
         ours
     }
 
@@ -155,6 +155,12 @@ impl Scripted {
     }
 }
 
+/// Does `work` beside the test: a server is somewhere else.
+#[expect(clippy::disallowed_methods, reason = "the other side of a connection is nobody's future")]
+pub(crate) fn beside(work: impl Future<Output: Send> + Send + 'static) {
+    tokio::spawn(work);
+}
+
 /// What a server should do.
 pub(crate) fn well_behaved(request: &Request) -> Vec<Act> {
     let result = match request.method.as_str() {
@@ -165,7 +171,9 @@ pub(crate) fn well_behaved(request: &Request) -> Vec<Act> {
         }),
         // Filled in by the server.
         "tools/list" => Value::Null,
-        _ => json!({ "content": [{ "type": "text", "text": request.params["arguments"].to_string() }] }),
+        _ => {
+            json!({ "content": [{ "type": "text", "text": request.params["arguments"].to_string() }] })
+        }
     };
     vec![Act::Result(result)]
 }
