@@ -3,7 +3,7 @@ use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
 
 use tokio::process::Command;
 
-use crate::secrets::{LEFT_OUT, Secrets, address};
+use crate::secrets::{LEFT_OUT, address};
 
 /// Words that tell a name of a secret from other names.
 const SECRET_WORDS: [&str; 9] =
@@ -13,7 +13,7 @@ const SECRET_WORDS: [&str; 9] =
 #[derive(Clone)]
 pub(crate) struct CommandLine {
     program: String,
-    pub(crate) arguments: Vec<Argument>,
+    pub(crate) arguments: Vec<String>,
     pub(crate) set: BTreeMap<String, String>,
     pub(crate) removed: Vec<String>,
     pub(crate) folder: Option<PathBuf>,
@@ -27,7 +27,7 @@ impl CommandLine {
 
     pub(crate) fn to_command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(self.arguments.iter().map(|it| &it.value));
+        command.args(&self.arguments);
         for name in &self.removed {
             command.env_remove(name);
         }
@@ -42,28 +42,22 @@ impl CommandLine {
         command_line(&self.program, &self.arguments).0
     }
 
-    pub(crate) fn secrets(&self) -> Secrets {
+    /// What must not be shown of it.
+    pub(crate) fn secrets(&self) -> Vec<String> {
         let (_, left_out) = command_line(&self.program, &self.arguments);
-        Secrets::new(self.set.values().cloned().chain(left_out))
+        self.set.values().cloned().chain(left_out).collect()
     }
 }
 
-/// An argument of a command line.
-#[derive(Clone)]
-pub(crate) struct Argument {
-    pub(crate) value: String,
-    pub(crate) is_secret: bool,
-}
-
 /// A command line as it may be shown, and the values that were left out of it.
-fn command_line(program: &str, arguments: &[Argument]) -> (String, Vec<String>) {
+fn command_line(program: &str, arguments: &[String]) -> (String, Vec<String>) {
     let mut words = vec![quoted(program)];
     let mut left_out = Vec::new();
     let mut follows_secret_flag = false;
-    for Argument { value, is_secret } in arguments {
+    for value in arguments {
         let is_flag = value.starts_with('-');
         let shown = match value.split_once('=') {
-            _ if *is_secret || (follows_secret_flag && !is_flag) => Cow::from(LEFT_OUT),
+            _ if follows_secret_flag && !is_flag => Cow::from(LEFT_OUT),
             Some((name, _)) if is_secret_name(name) => format!("{name}={LEFT_OUT}").into(),
             _ => address(value),
         };

@@ -9,7 +9,7 @@ use rmcp::transport::{
     StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig,
 };
 
-use crate::secrets::{self, Secrets};
+use crate::secrets;
 
 /// Where a server is, and what is sent with every request.
 #[derive(Clone)]
@@ -44,18 +44,19 @@ impl Address {
         secrets::address(&self.url).into_owned()
     }
 
-    pub(crate) fn secrets(&self) -> Secrets {
-        // Whole addresses stand in the errors of those who can't reach them; so may parts of it.
-        let parts = self.url.split(['?', '&', '#', '@', '=']).skip(1).map(str::to_owned);
-        let values = self.headers.iter().map(|(_, value)| value.clone());
-        let tokens =
-            self.headers.iter().filter_map(|(_, value)| Some(value.split_once(' ')?.1.to_owned()));
-        let user = self
-            .url
-            .split_once("://")
-            .and_then(|(_, rest)| Some(rest.split_once('@')?.0.to_owned()));
-        let password = user.as_deref().and_then(|it| Some(it.split_once(':')?.1.to_owned()));
-        Secrets::new(parts.chain(values).chain(tokens).chain(user.clone()).chain(password))
+    /// What must not be shown of it. Others' errors may quote the address, or a part of it.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let mut secrets: Vec<_> =
+            self.url.split(['?', '&', '#', '=']).skip(1).map(str::to_owned).collect();
+        let user = self.url.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
+        if let Some((user, _)) = user {
+            secrets.extend(user.split(':').chain([user]).map(str::to_owned));
+        }
+        for (_, value) in &self.headers {
+            // As in `Bearer TOKEN`.
+            secrets.extend(value.split(' ').chain([value.as_str()]).map(str::to_owned));
+        }
+        secrets
     }
 }
 

@@ -3,19 +3,16 @@
 use std::borrow::Cow;
 
 /// What is shorter is no secret: taking out every `1` or `true` would leave nothing to read.
-#[cfg(any(feature = "stdio", feature = "http"))]
 const SHORTEST_SECRET: usize = 6;
 
 /// What stands where something was left out.
 pub(crate) const LEFT_OUT: &str = "…";
 
 /// Values that must not be shown, wherever they turn up.
-#[derive(Clone, Default)]
 pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
     /// Those of `values` that are long enough to be one.
-    #[cfg(any(feature = "stdio", feature = "http"))]
     pub(crate) fn new(values: impl IntoIterator<Item = String>) -> Self {
         let mut values: Vec<_> =
             values.into_iter().filter(|it| it.len() >= SHORTEST_SECRET).collect();

@@ -32,6 +32,7 @@ pub struct McpServer {
     pub(crate) reach: Reach,
     pub(crate) limits: Limits,
     pub(crate) believes_hints: bool,
+    secrets: Vec<String>,
 }
 
 /// How a server is reached.
@@ -102,21 +103,15 @@ impl McpServer {
     }
 
     fn new(name: impl Into<String>, reach: Reach) -> Self {
-        Self { name: name.into(), reach, limits: Limits::default(), believes_hints: true }
+        let (name, limits, secrets) = (name.into(), Limits::default(), Vec::new());
+        Self { name, reach, limits, believes_hints: true, secrets }
     }
 
     /// Adds arguments to the command line.
     #[cfg(feature = "stdio")]
     #[must_use]
     pub fn args<A: Into<String>>(self, arguments: impl IntoIterator<Item = A>) -> Self {
-        arguments.into_iter().fold(self, |server, it| server.with_argument(it.into(), false))
-    }
-
-    /// Adds an argument that is never shown.
-    #[cfg(feature = "stdio")]
-    #[must_use]
-    pub fn secret_arg(self, argument: impl Into<String>) -> Self {
-        self.with_argument(argument.into(), true)
+        self.with_command(|it| it.arguments.extend(arguments.into_iter().map(Into::into)))
     }
 
     /// Sets a variable of the process's environment. Its value is never shown.
@@ -149,6 +144,14 @@ impl McpServer {
         if let Reach::Http(address) = &mut self.reach {
             address.headers.push((name.into(), value.into()));
         }
+        self
+    }
+
+    /// Keeps `value` from being shown, wherever it turns up: in the command line, the address, or
+    /// what the server says. What is shorter than six bytes is shown all the same.
+    #[must_use]
+    pub fn secret(mut self, value: impl Into<String>) -> Self {
+        self.secrets.push(value.into());
         self
     }
 
@@ -188,24 +191,26 @@ impl McpServer {
 
     /// Its command line or address, without what looks like a secret.
     pub fn address(&self) -> String {
-        match &self.reach {
+        let shown = match &self.reach {
             #[cfg(feature = "stdio")]
             Reach::Command(command) => command.shown(),
             #[cfg(feature = "http")]
             Reach::Http(address) => address.shown(),
             Reach::Stream(_) => "a stream".to_owned(),
-        }
+        };
+        Secrets::new(self.secrets.iter().cloned()).taken_out_of(&shown)
     }
 
     /// What must not be shown of what it says.
     pub(crate) fn secrets(&self) -> Secrets {
-        match &self.reach {
+        let own = match &self.reach {
             #[cfg(feature = "stdio")]
             Reach::Command(command) => command.secrets(),
             #[cfg(feature = "http")]
             Reach::Http(address) => address.secrets(),
-            Reach::Stream(_) => Secrets::default(),
-        }
+            Reach::Stream(_) => Vec::new(),
+        };
+        Secrets::new(own.into_iter().chain(self.secrets.iter().cloned()))
     }
 
     /// Whether it can be a server of a set.
@@ -217,11 +222,6 @@ impl McpServer {
             )));
         }
         Ok(())
-    }
-
-    #[cfg(feature = "stdio")]
-    fn with_argument(self, value: String, is_secret: bool) -> Self {
-        self.with_command(|it| it.arguments.push(crate::command::Argument { value, is_secret }))
     }
 
     #[cfg(feature = "stdio")]

@@ -114,7 +114,8 @@ async fn a_process_that_hangs_costs_one_call() {
 fn nothing_secret_is_shown() {
     let server = McpServer::command("s", "npx")
         .args(["--token", "abc123"])
-        .secret_arg("def456")
+        .args(["def456"])
+        .secret("def456")
         .env("KEY", "ghi789")
         .header("x", "ignored");
     let shown = format!("{server:?} {:?}", servers(server.clone()));
