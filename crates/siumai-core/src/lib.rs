@@ -8,6 +8,7 @@ pub mod journal;
 pub mod model;
 pub mod orchestrator;
 mod sync;
+pub mod telemetry;
 pub mod testing;
 pub mod tool;
 pub mod types;
