@@ -30,8 +30,6 @@ where
         .with_threads(false)
         .with_tracked_inactivity(false)
         .with_target(false)
-        // A tool that crashes is an error of that tool, not of all that is around it.
-        .with_error_events_to_status(false)
 }
 
 /// An exporter around another, that gives spans of siumai the names and types of the conventions.
@@ -84,6 +82,10 @@ fn name(span: &mut SpanData, conventions: Conventions) {
         if LISTS.contains(&attribute.key.as_str()) {
             attribute.value = list(&attribute.value);
         }
+    }
+    // Whatever is logged as an error inside a span is otherwise taken for an error of the span.
+    if !span.attributes.iter().any(|it| it.key.as_str() == names::ERROR) {
+        span.status = Status::Unset;
     }
     if conventions == Conventions::V1_41 {
         return;

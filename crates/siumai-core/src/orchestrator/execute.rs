@@ -59,7 +59,8 @@ pub(super) async fn execute(
         }
         Ok(Err(panic)) => {
             let (name, what) = (&call.name, panic_text(&*panic));
-            tracing::error!(tool = name, "a tool panicked: {what}");
+            let log = || tracing::error!(tool = name, "a tool panicked: {what}");
+            execution.span().in_scope(log);
             let told = format!(
                 "The tool `{name}` crashed: {what}. Calling it again the same way will not help; try another way."
             );

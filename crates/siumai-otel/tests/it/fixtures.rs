@@ -21,6 +21,7 @@ use siumai_core::{
     orchestrator::{OrchestratorOptions, RunError, RunOutput, generate_stream, run},
     telemetry::Telemetry,
     testing::{RecordingResolver, Reply, ScriptedModel},
+    tool::ToolResolver,
     types::{ChatMessage, ChatRequest, Settings, Tool, Usage},
 };
 use siumai_otel::{Conventions, Metrics, SpanNames, layer};
@@ -108,7 +109,7 @@ impl Surface {
     pub(crate) async fn run(
         self,
         model: &dyn LanguageModel,
-        resolver: &RecordingResolver,
+        resolver: &dyn ToolResolver,
         options: OrchestratorOptions,
     ) -> Result<RunOutput, RunError> {
         let (messages, tools) = (messages(), Some(tools()));
