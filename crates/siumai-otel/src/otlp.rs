@@ -1,8 +1,10 @@
 //! Export over OTLP, set up in one call.
-use std::{collections::HashMap, error::Error, fmt, time::Duration};
+use std::{collections::HashMap, error::Error, fmt, sync::mpsc, thread, time::Duration};
 
 use opentelemetry::{metrics::MeterProvider, trace::TracerProvider};
-use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{
+    MetricExporter, RetryPolicy, SpanExporter, WithExportConfig, WithHttpConfig,
+};
 use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider, trace::SdkTracerProvider};
 use tracing::{Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
@@ -21,7 +23,7 @@ const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
 /// What tells of the export itself, which would be exported in turn.
 const OWN_TARGETS: [&str; 5] = ["h2", "hyper", "hyper_util", "opentelemetry", "reqwest"];
 
-/// How long whoever ends the export waits for the rest to be sent.
+/// How long whoever ends the export waits, unless they say otherwise.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Export over OTLP: HTTP with protobuf.
@@ -36,6 +38,7 @@ pub struct Otlp {
     headers: HashMap<String, String>,
     service_name: Option<String>,
     conventions: Conventions,
+    patience: Option<Duration>,
 }
 
 impl Otlp {
@@ -68,6 +71,13 @@ impl Otlp {
         self
     }
 
+    /// How long whoever ends the export waits for the rest to be sent. Five seconds if nothing is
+    /// said.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
     /// Exports all that the process tells at level `INFO` and above, from here on.
     ///
     /// # Errors
@@ -93,7 +103,7 @@ impl Otlp {
         let (for_spans, for_metrics) = self
             .exporters(&endpoint)
             .map_err(|reason| ExportError::Configuration { endpoint: endpoint.clone(), reason })?;
-        let failure = Failure::default();
+        let (failure, patience) = (Failure::default(), self.patience.unwrap_or(PATIENCE));
         let resource = self.resource();
         let spans = SpanNames::new(Watched::new(for_spans, &failure), self.conventions);
         let tracers = SdkTracerProvider::builder()
@@ -111,7 +121,7 @@ impl Otlp {
             });
         let metrics = Metrics::new(&meters.meter("siumai"), self.conventions);
         let layer = layer(tracers.tracer("siumai")).and_then(metrics).with_filter(filter);
-        Ok((layer, Exporting { endpoint, tracers, meters, failure, has_ended: false }))
+        Ok((layer, Exporting { endpoint, tracers, meters, failure, patience, has_ended: false }))
     }
 
     fn exporters(
@@ -119,13 +129,17 @@ impl Otlp {
         endpoint: &str,
     ) -> Result<(SpanExporter, MetricExporter), Box<dyn Error + Send + Sync>> {
         let below = |path: &str| format!("{}/{path}", endpoint.trim_end_matches('/'));
+        // A collector that restarts gets a second chance; one that is gone holds nobody up.
+        let retries = RetryPolicy::recommended().with_max_retries(1);
         let traces = SpanExporter::builder()
             .with_http()
+            .with_retry_policy(retries.clone())
             .with_endpoint(below("v1/traces"))
             .with_headers(self.headers.clone())
             .build()?;
         let metrics = MetricExporter::builder()
             .with_http()
+            .with_retry_policy(retries)
             .with_endpoint(below("v1/metrics"))
             .with_headers(self.headers.clone())
             .build()?;
@@ -149,12 +163,13 @@ impl fmt::Debug for Otlp {
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("service_name", &self.service_name)
             .field("conventions", &self.conventions)
+            .field("patience", &self.patience)
             .finish()
     }
 }
 
-/// An export under way. When it is dropped, the rest is sent; that takes five seconds for spans
-/// and five for metrics at most.
+/// An export under way. When it is dropped, the rest is sent, for which it waits no longer than its
+/// [patience](Otlp::patience).
 #[derive(Debug)]
 #[must_use = "the export ends when this is dropped"]
 pub struct Exporting {
@@ -162,6 +177,7 @@ pub struct Exporting {
     tracers: SdkTracerProvider,
     meters: SdkMeterProvider,
     failure: Failure,
+    patience: Duration,
     has_ended: bool,
 }
 
@@ -182,9 +198,20 @@ impl Exporting {
 
     fn end(&mut self) -> Option<String> {
         self.has_ended = true;
-        let traces = self.tracers.shutdown_with_timeout(PATIENCE);
-        let metrics = self.meters.shutdown_with_timeout(PATIENCE);
-        let unsent = traces.and(metrics).err().map(|error| error.to_string());
+        let (tracers, meters) = (self.tracers.clone(), self.meters.clone());
+        let (done, ended) = mpsc::channel();
+        // The exporters have a patience of their own, which is not this one.
+        let sending = thread::Builder::new().spawn(move || {
+            let spans = tracers.shutdown();
+            let metrics = meters.shutdown();
+            // Whoever waited may have gone.
+            done.send(spans.and(metrics)).ok();
+        });
+        let unsent = match sending.map(|_| ended.recv_timeout(self.patience)) {
+            Ok(Ok(sent)) => sent.err().map(|error| error.to_string()),
+            Ok(Err(_)) => Some(format!("it did not answer within {:?}", self.patience)),
+            Err(error) => Some(error.to_string()),
+        };
         self.failure.take().or(unsent)
     }
 }
