@@ -18,7 +18,7 @@ use siumai::{
         generate_stream_owned, has_tool_call,
     },
     tool::ToolContext,
-    types::{ChatMessage, ChatRequest, ToolCall, ToolStatus, Usage},
+    types::{ChatMessage, ChatRequest, Tool, ToolCall, ToolStatus, Usage, Warning},
 };
 
 use crate::{
@@ -291,6 +291,10 @@ impl<M: LanguageModel> LanguageModel for Whole<M> {
 
     async fn stream(&self, request: ChatRequest) -> Result<ModelStream<'_>, LlmError> {
         self.0.stream(request.whole()).await
+    }
+
+    fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
+        self.0.check_tools(tools)
     }
 }
 

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use siumai_core::{
     LlmError, async_trait,
     model::{LanguageModel, ModelStream, collect, layers::Recorder},
-    types::{ChatRequest, ChatResponse},
+    types::{ChatRequest, ChatResponse, Tool, Warning},
 };
 
 use crate::SiumaiBuilder;
@@ -96,6 +96,10 @@ impl LanguageModel for Siumai {
 
     async fn stream(&self, request: ChatRequest) -> Result<ModelStream<'_>, LlmError> {
         self.model.stream(request).await
+    }
+
+    fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
+        self.model.check_tools(tools)
     }
 }
 

@@ -12,7 +12,10 @@ pub use self::{
     event::{Delta, ModelEvent, ToolCallDelta},
     stream::{ModelStream, collect, one_reply},
 };
-use crate::{LlmError, types::ChatRequest};
+use crate::{
+    LlmError,
+    types::{ChatRequest, Tool, Warning},
+};
 
 /// A language model: takes a request, answers with a stream of events.
 ///
@@ -74,6 +77,18 @@ pub trait LanguageModel: Send + Sync {
     ///
     /// If the request was refused or never arrived. What fails later is an item of the stream.
     async fn stream(&self, request: ChatRequest) -> Result<ModelStream<'_>, LlmError>;
+
+    /// Whether the model can be offered `tools`, and what of them it can't be told exactly. A run
+    /// asks once, before it begins; without a network.
+    ///
+    /// # Errors
+    ///
+    /// If the provider would refuse a request with them.
+    fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
+        // Unless it says otherwise, it takes them all.
+        let _: &[Tool] = tools;
+        Ok(Vec::new())
+    }
 }
 
 macro_rules! forward {
@@ -90,6 +105,10 @@ macro_rules! forward {
 
             async fn stream(&self, request: ChatRequest) -> Result<ModelStream<'_>, LlmError> {
                 (**self).stream(request).await
+            }
+
+            fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
+                (**self).check_tools(tools)
             }
         }
     )+};

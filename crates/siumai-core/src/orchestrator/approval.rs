@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{ApprovalRequest, OrchestratorOptions, ToolApproval, open_step::Decision};
 use crate::{
     tool::{ToolResolver, Toolbox, as_object},
-    types::{ToolCall, ToolResult, ToolStatus},
+    types::{Tool, ToolCall, ToolResult, ToolStatus},
 };
 
 /// What a call is judged by.
@@ -68,7 +68,11 @@ impl Judge<'_> {
                 let decision = async { approver.decide(&request, tool).await };
                 AssertUnwindSafe(decision).catch_unwind().await
             }
-            (None, None) => return None,
+            // Absence is never approval.
+            (None, None) => {
+                let is_needed = self.tools.find(&call.name).is_some_and(Tool::is_approval_needed);
+                return is_needed.then_some(ToolApproval::Pause);
+            }
         };
         Some(answer.unwrap_or_else(|_| {
             tracing::error!(tool = call.name, "whoever approves panicked; the call is denied");

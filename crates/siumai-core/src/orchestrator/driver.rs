@@ -271,7 +271,8 @@ impl Driver<'_> {
             self.record(run, started).await?;
             for ready in starting {
                 let effect = run.tool_effect(ready.clone(), self.limits(&ready.call));
-                running.push(self.execute(effect, ready, step_number, &reports));
+                let history = run.history();
+                running.push(self.execute(effect, ready, step_number, history, &reports));
             }
             let next = reports.or_finished(&mut running, &self.events);
             let finished = match self.watch.over(None, next).await? {
@@ -322,12 +323,15 @@ impl Driver<'_> {
         effect: Effect,
         ready: ReadyCall,
         step_number: usize,
+        history: Arc<Vec<ChatMessage>>,
         reports: &Reports,
     ) -> Result<Outcome, LlmError> {
         // Calls that nobody here executes are left to the caller, and never get here.
         let Some(resolver) = self.resolver else { return Err(out_of_order("a tool")) };
         let mut context = ToolContext::new(ready.call.id.as_str(), step_number)
-            .with_idempotency_key(effect.idempotency_key());
+            .with_idempotency_key(effect.idempotency_key())
+            .with_messages(history)
+            .with_user(self.options.context.clone());
         if let Some(run) = &self.options.cancellation {
             context = context.cancelled_with(run);
         }

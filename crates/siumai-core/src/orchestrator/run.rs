@@ -22,7 +22,7 @@ use crate::{
     journal::{Effect, ModelFailure},
     tool::Toolbox,
     types::{
-        ChatMessage, ChatRequest, ChatResponse, FinishReason, Settings, ToolCall, ToolChoice,
+        ChatMessage, ChatRequest, ChatResponse, FinishReason, Memo, Settings, ToolCall, ToolChoice,
         ToolStatus, Usage, Warning, split_system,
     },
 };
@@ -43,6 +43,9 @@ pub(super) struct Run {
     clock: Clock,
     /// The limit that the run came to, once the step that is to answer there has begun.
     ending: Option<StoppedBy>,
+    /// What the model made of the requests so far.
+    #[serde(skip)]
+    memo: Memo,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,6 +104,7 @@ impl Run {
             spent: Spent::default(),
             clock: Clock::default(),
             ending: None,
+            memo: Memo::default(),
         }
     }
 
@@ -346,6 +350,20 @@ impl Run {
 
     pub(super) fn warnings(&self) -> &[Warning] {
         &self.warnings
+    }
+
+    /// Takes in what was found before it began, or went on.
+    pub(super) fn warn(&mut self, warnings: Vec<Warning>) {
+        for warning in warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+    }
+
+    /// The history without the leading system messages.
+    pub(super) fn history(&self) -> Arc<Vec<ChatMessage>> {
+        Arc::clone(&self.messages)
     }
 
     /// What the finished steps cost.

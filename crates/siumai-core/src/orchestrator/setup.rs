@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     LlmError,
-    tool::Toolbox,
+    model::LanguageModel,
+    tool::{ToolResolver, Toolbox},
     types::{ChatMessage, Settings, Tool},
 };
 
@@ -24,8 +25,10 @@ pub(super) struct Prepared {
 
 /// Checks all that can be wrong before a run begins.
 pub(super) fn prepare(
+    model: &dyn LanguageModel,
     messages: Vec<ChatMessage>,
     tools: Option<Vec<Tool>>,
+    resolver: Option<&dyn ToolResolver>,
     options: &OrchestratorOptions,
 ) -> Result<Prepared, RunError> {
     let given = messages.clone();
@@ -35,8 +38,10 @@ pub(super) fn prepare(
         options.limits.check()?;
         options.loop_guard.check()?;
         check_approval(options)?;
-        let (run, news) = first_state(messages, options)?;
-        let toolbox = Toolbox::new(tools.unwrap_or_default())?;
+        let (mut run, news) = first_state(messages, options)?;
+        let defined = resolver.map_or(Ok(Vec::new()), ToolResolver::definitions)?;
+        let toolbox = Toolbox::new(tools.unwrap_or(defined))?;
+        run.warn(model.check_tools(&toolbox.active(None))?);
         Ok(Prepared { run, news, toolbox, settings: Arc::new(options.settings.clone()) })
     };
     prepared().map_err(|error| RunError::unbegun(error, given))

@@ -88,7 +88,8 @@ pub async fn generate_stream_owned(
     stop_conditions: Vec<Box<dyn StopCondition>>,
     options: OrchestratorOptions,
 ) -> Result<StreamOrchestration, RunError> {
-    let Prepared { run, news, toolbox, settings } = prepare(messages, tools, &options)?;
+    let Prepared { run, news, toolbox, settings } =
+        prepare(&model, messages, tools, Some(&resolver), &options)?;
     let stream = RunStream::new(move |events, outcome| {
         // Made before the first poll: a run that is dropped unpolled has been cancelled, too.
         let guard = Guard::new(run, outcome);
@@ -123,7 +124,8 @@ pub(super) fn start<'a>(
     options: OrchestratorOptions,
     delivery: Delivery,
 ) -> Result<RunStream<'a>, RunError> {
-    let Prepared { run, news, toolbox, settings } = prepare(messages, tools, &options)?;
+    let Prepared { run, news, toolbox, settings } =
+        prepare(model, messages, tools, resolver, &options)?;
     Ok(RunStream::new(move |events, outcome| {
         let guard = Guard::new(run, outcome);
         Box::pin(async move {

@@ -12,6 +12,7 @@ use crate::{
     CancellationToken,
     journal::Journal,
     telemetry::Telemetry,
+    tool::UserContext,
     types::{
         ChatMessage, ChatResponse, FinishReason, Settings, ToolCall, ToolChoice, ToolResult,
         ToolStatus, Usage, Warning,
@@ -328,6 +329,9 @@ pub struct OrchestratorOptions {
     pub on_tool_approval: Option<OnToolApproval>,
     /// Asked instead of `on_tool_approval`, where the answer takes its time.
     pub approver: Option<Arc<dyn Approver>>,
+    /// What tools may [get](crate::tool::ToolContext::get) beside their arguments; the model sees
+    /// nothing of it.
+    pub context: UserContext,
     /// The name of the run; without one it gets a random name. What a [journal](crate::journal)
     /// knows by that name is resumed.
     pub run_id: Option<String>,
@@ -379,6 +383,7 @@ impl Default for OrchestratorOptions {
             repair_tool_call: None,
             on_tool_approval: None,
             approver: None,
+            context: UserContext::default(),
             run_id: None,
             journal: None,
             resume: None,
@@ -389,6 +394,24 @@ impl Default for OrchestratorOptions {
             on_step_finish: None,
             on_finish: None,
         }
+    }
+}
+
+impl OrchestratorOptions {
+    /// Adds a value that tools may [get](crate::tool::ToolContext::get) by its type.
+    ///
+    /// ```
+    /// use siumai_core::orchestrator::OrchestratorOptions;
+    ///
+    /// struct Tenant(&'static str);
+    ///
+    /// let options = OrchestratorOptions::default().with_context(Tenant("acme"));
+    /// assert_eq!(options.context.get::<Tenant>().map(|it| it.0), Some("acme"));
+    /// ```
+    #[must_use]
+    pub fn with_context<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.context = self.context.with(value);
+        self
     }
 }
 
@@ -413,6 +436,7 @@ impl fmt::Debug for OrchestratorOptions {
             .field("repair_tool_call", &self.repair_tool_call.is_some())
             .field("on_tool_approval", &self.on_tool_approval.is_some())
             .field("approver", &self.approver.is_some())
+            .field("context", &self.context)
             .field("run_id", &self.run_id)
             .field("journal", &self.journal.is_some())
             .field("resume", &self.resume)

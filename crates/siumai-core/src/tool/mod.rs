@@ -1,6 +1,17 @@
 //! Tools as the loop sees them: who executes them, and whether a call fits.
+mod answer;
+mod context;
+mod parameters;
 mod resolver;
 mod schema;
+mod set;
+mod user_context;
 
-pub use self::resolver::{ToolContext, ToolResolver};
 pub(crate) use self::schema::{Toolbox, as_object, nearest};
+pub use self::{
+    answer::{Answer, Json},
+    context::ToolContext,
+    resolver::ToolResolver,
+    set::{IntoToolSet, ToolGroup, ToolSet},
+    user_context::UserContext,
+};

@@ -18,21 +18,28 @@ impl Toolbox {
     ///
     /// # Errors
     ///
-    /// If a name can't be used, is there twice, or a schema is not one.
+    /// If a name can't be used, is there twice, or a schema is not one: all that is wrong.
     pub(crate) fn new(tools: Vec<Tool>) -> Result<Self, LlmError> {
         let mut schemas = Schemas::new();
         let mut indexes = Vec::with_capacity(tools.len());
+        let mut mistakes = Vec::new();
         for (place, tool) in tools.iter().enumerate() {
-            check_name(tool.name())?;
-            if tools[..place].iter().any(|it| it.name() == tool.name()) {
-                let name = tool.name();
-                return Err(LlmError::invalid_input(format!(
-                    "two tools are named `{name}`; rename one"
-                )));
+            mistakes.extend(check_name(tool.name()).err());
+            let is_named = |it: &&Tool| it.name() == tool.name();
+            match tools[..place].iter().filter(is_named).count() {
+                0 => match compile(tool, &mut schemas) {
+                    Ok(index) => indexes.push(index),
+                    Err(mistake) => mistakes.push(mistake),
+                },
+                1 => mistakes.push(format!("two tools are named `{}`; rename one", tool.name())),
+                // It was told of the second.
+                _ => {}
             }
-            indexes.push(compile(tool, &mut schemas)?);
         }
-        Ok(Self { tools: tools.into(), schemas, indexes })
+        if mistakes.is_empty() {
+            return Ok(Self { tools: tools.into(), schemas, indexes });
+        }
+        Err(LlmError::invalid_input(mistakes.join("; and ")))
     }
 
     /// The tools named in `active`, or all.
@@ -108,29 +115,31 @@ pub(crate) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) 
         .map(|(it, _)| it)
 }
 
-fn check_name(name: &str) -> Result<(), LlmError> {
+fn check_name(name: &str) -> Result<(), String> {
     let is_plain = |it: char| it.is_ascii_alphanumeric() || it == '_' || it == '-';
     if !name.is_empty() && name.len() <= 64 && name.chars().all(is_plain) {
         return Ok(());
     }
-    Err(LlmError::invalid_input(format!(
-        "`{name}` can't be a tool's name; use 1 to 64 of a-z, A-Z, 0-9, `_` and `-`"
-    )))
+    Err(format!("`{name}` can't be a tool's name; use 1 to 64 of a-z, A-Z, 0-9, `_` and `-`"))
 }
 
-fn compile(tool: &Tool, schemas: &mut Schemas) -> Result<SchemaIndex, LlmError> {
+fn compile(tool: &Tool, schemas: &mut Schemas) -> Result<SchemaIndex, String> {
     let location = format!("tool:///{}", tool.name());
+    let name = tool.name();
     let wrong = |error: &dyn fmt::Display| {
-        let name = tool.name();
-        LlmError::invalid_input(format!(
-            "the parameters of tool `{name}` are no JSON Schema: {error:#}"
-        ))
+        format!("the parameters of tool `{name}` are no JSON Schema: {error:#}")
     };
     let mut compiler = Compiler::new();
     // A schema may name only itself: it never reads a file.
     compiler.use_loader(Box::new(NoLoader));
     compiler.add_resource(&location, tool.parameters().clone()).map_err(|error| wrong(&error))?;
-    compiler.compile(&location, schemas).map_err(|error| wrong(&error))
+    let index = compiler.compile(&location, schemas).map_err(|error| wrong(&error))?;
+    match &tool.parameters()["type"] {
+        Value::String(kind) if kind != "object" => Err(format!(
+            "the parameters of tool `{name}` are not an object; put them into one, a property each"
+        )),
+        _ => Ok(index),
+    }
 }
 
 struct NoLoader;

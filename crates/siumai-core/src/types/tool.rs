@@ -34,6 +34,8 @@ struct Definition {
     exclusive: bool,
     #[serde(default)]
     idempotent: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    needs_approval: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     time_limit: Option<Duration>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,6 +66,7 @@ impl Tool {
             destructive: false,
             exclusive: false,
             idempotent: false,
+            needs_approval: false,
             time_limit: None,
             result_limit: None,
         }))
@@ -122,6 +125,41 @@ impl Tool {
     #[must_use]
     pub fn idempotent(self) -> Self {
         self.with(|it| it.idempotent = true)
+    }
+
+    /// Marks the tool as one that never executes unless somebody approved the call. Where nobody
+    /// is asked, the run is suspended until somebody decides.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use siumai_core::{
+    ///     orchestrator::{OrchestratorOptions, StoppedBy, run},
+    ///     testing::{RecordingResolver, ScriptedModel},
+    ///     types::Tool,
+    ///     user,
+    /// };
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), siumai_core::LlmError> {
+    /// let model = ScriptedModel::new().calls("wipe", json!({})).reply("Wiped.");
+    /// let resolver = RecordingResolver::new().returning("wipe", json!("done"));
+    /// let tools = || Some(vec![Tool::function("wipe", "Deletes everything").needs_approval()]);
+    /// let options = OrchestratorOptions::default();
+    /// let waiting = run(&model, vec![user!("Wipe it")], tools(), Some(&resolver), &[], options).await?;
+    /// assert_eq!(waiting.stopped_by, StoppedBy::ApprovalPending);
+    /// assert!(resolver.calls().is_empty());
+    ///
+    /// let suspended = waiting.suspended.expect("it waits");
+    /// let decisions = vec![suspended.pending()[0].approve()];
+    /// let options = OrchestratorOptions { resume: Some(suspended), decisions, ..Default::default() };
+    /// let output = run(&model, vec![], tools(), Some(&resolver), &[], options).await?;
+    /// assert_eq!(output.response.content_text(), Some("Wiped."));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn needs_approval(self) -> Self {
+        self.with(|it| it.needs_approval = true)
     }
 
     /// Stops the tool when a call of it takes longer, and tells the model. It counts instead of
@@ -189,6 +227,11 @@ impl Tool {
         self.0.idempotent || self.0.read_only
     }
 
+    /// Whether it never executes unless somebody approved the call.
+    pub fn is_approval_needed(&self) -> bool {
+        self.0.needs_approval
+    }
+
     /// How long a call of it may take, if [`timeout`](Self::timeout) was set.
     pub fn time_limit(&self) -> Option<Duration> {
         self.0.time_limit
@@ -197,6 +240,19 @@ impl Tool {
     /// How many bytes a result of it may have, if [`max_result_bytes`](Self::max_result_bytes) was set.
     pub fn result_limit(&self) -> Option<usize> {
         self.0.result_limit
+    }
+
+    /// Whether both are the same definition in memory, not only alike.
+    ///
+    /// ```
+    /// use siumai_core::types::Tool;
+    ///
+    /// let tool = Tool::function("get_time", "The time");
+    /// assert!(tool.is_same(&tool.clone()));
+    /// assert!(!tool.is_same(&Tool::function("get_time", "The time")));
+    /// ```
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Definition)) -> Self {

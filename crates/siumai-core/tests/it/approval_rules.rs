@@ -3,12 +3,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use siumai_core::{
-    orchestrator::{OnToolApproval, OrchestratorOptions, ToolApproval, has_tool_call},
+    orchestrator::{OnToolApproval, OrchestratorOptions, StoppedBy, ToolApproval, has_tool_call},
     testing::Reply,
     types::ToolResult,
 };
 
-use crate::fixtures::{Notes, Played, Scene, call, play, script};
+use crate::fixtures::{Notes, Played, Scene, call, calls, echo, play, script, tool};
 
 /// One reply that calls `look` with `arguments`, judged by `approver`.
 async fn judged(arguments: Value, approver: fn(&Notes, &str, &Value) -> ToolApproval) -> Played {
@@ -25,6 +25,40 @@ async fn judged(arguments: Value, approver: fn(&Notes, &str, &Value) -> ToolAppr
         scene.echoing(["look", "hear"]).options(options)
     })
     .await
+}
+
+/// One reply that calls `look`, which needs approval, and `hear`, which does not.
+async fn needing_approval(on_tool_approval: Option<OnToolApproval>) -> Played {
+    play(|_| {
+        let options = OrchestratorOptions {
+            on_tool_approval: on_tool_approval.clone(),
+            ..Default::default()
+        };
+        let scene = Scene::new(script().then(calls(&["look", "hear"])).reply("Done."));
+        scene
+            .tools([tool("look").needs_approval(), tool("hear")])
+            .resolver(echo(&["look", "hear"]))
+            .options(options)
+    })
+    .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a3_where_nobody_is_asked_a_tool_that_needs_approval_waits_and_the_others_execute() {
+    let played = needing_approval(None).await;
+    assert_eq!(played.output().stopped_by, StoppedBy::ApprovalPending);
+    assert_eq!(played.calls, [("hear".to_owned(), json!({}))]);
+    let suspended = played.output().suspended.as_ref().unwrap();
+    let waiting: Vec<_> = suspended.pending().iter().map(|it| it.call.name.clone()).collect();
+    assert_eq!(waiting, ["look"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a3_a_tool_that_needs_approval_executes_when_it_is_approved() {
+    let played = needing_approval(Some(Arc::new(|_, it| ToolApproval::Approve(it.clone())))).await;
+    let called: Vec<_> = played.calls.iter().map(|it| &*it.0).collect();
+    assert_eq!(called, ["look", "hear"]);
+    assert_eq!(played.output().stopped_by, StoppedBy::Answer);
 }
 
 fn denied(name: &str, reason: &str) -> (&'static str, String) {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::{LanguageModel, ModelStream, attempt};
 use crate::{
     ErrorKind, LlmError,
-    types::{ChatRequest, Warning},
+    types::{ChatRequest, Tool, Warning},
 };
 
 /// Asks a model, and when it fails the next, before anything of a reply has reached anybody.
@@ -125,6 +125,14 @@ impl LanguageModel for Fallback {
             failed.push(Warning::FellBack { from, to, error: error.to_string() });
             model = next;
         }
+    }
+
+    fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
+        let mut warnings = self.first.check_tools(tools)?;
+        for other in &self.others {
+            warnings.extend(other.check_tools(tools)?);
+        }
+        Ok(warnings)
     }
 }
 

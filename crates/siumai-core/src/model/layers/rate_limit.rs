@@ -12,7 +12,7 @@ use super::{LanguageModel, ModelStream, time_left};
 use crate::{
     ErrorKind, LlmError,
     sync::{Mutex, MutexGuard},
-    types::ChatRequest,
+    types::{ChatRequest, Tool, Warning},
 };
 
 /// Asks a model only so often, and only so many at once; the others wait in the order they came.
@@ -100,6 +100,10 @@ impl<M: LanguageModel> LanguageModel for RateLimit<M> {
             reply.next().await.map(|event| (event, (reply, place)))
         });
         Ok(held.fuse().boxed())
+    }
+
+    fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
+        self.model.check_tools(tools)
     }
 }
 

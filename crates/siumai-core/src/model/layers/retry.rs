@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::{LanguageModel, ModelStream, attempt, time_left};
 use crate::{
     LlmError,
-    types::{ChatRequest, Warning},
+    types::{ChatRequest, Tool, Warning},
 };
 
 /// Asks a model again when it fails in a way that may pass ([`LlmError::is_retryable`]).
@@ -198,5 +198,9 @@ impl<M: LanguageModel> LanguageModel for Retry<M> {
             failed.push(Warning::Retried { attempt: number, error: text });
             tokio::time::sleep(wait).await;
         }
+    }
+
+    fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
+        self.model.check_tools(tools)
     }
 }

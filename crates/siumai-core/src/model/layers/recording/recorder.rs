@@ -18,7 +18,7 @@ use super::{
 use crate::{
     LlmError,
     model::{LanguageModel, ModelEvent, ModelStream},
-    types::{ChatRequest, Warning},
+    types::{ChatRequest, Tool, Warning},
 };
 
 /// Passes everything through, and writes each exchange with the model down, for
@@ -118,6 +118,10 @@ impl<M: LanguageModel, W: io::Write + Send> LanguageModel for Recorder<M, W> {
             Ok(()) => Err(error),
             Err(unwritten) => Err(noting(error, &unwritten)),
         }
+    }
+
+    fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
+        self.model.check_tools(tools)
     }
 }
 
