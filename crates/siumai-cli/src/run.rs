@@ -17,6 +17,7 @@ use siumai::{
         StopCondition, StoppedBy, StreamEvent, StreamOrchestration, ToolResolver, UsageLimits,
         generate_stream_owned, has_tool_call,
     },
+    telemetry::Telemetry,
     tool::ToolContext,
     types::{ChatMessage, ChatRequest, Tool, ToolCall, ToolStatus, Usage, Warning},
 };
@@ -40,6 +41,7 @@ pub(crate) struct Task {
     pub(crate) decisions: Vec<ApprovalDecision>,
     pub(crate) tools: BuiltIns,
     pub(crate) durations: Durations,
+    pub(crate) telemetry: Telemetry,
     pub(crate) stop_on_tool: Vec<String>,
     pub(crate) limits: Limits,
     pub(crate) approver: Arc<Approver>,
@@ -117,7 +119,17 @@ async fn start(
     model: impl LanguageModel + 'static,
     task: Task,
 ) -> Result<StreamOrchestration, RunError> {
-    let Task { messages, kept, decisions, tools, durations, stop_on_tool, limits, approver } = task;
+    let Task {
+        messages,
+        kept,
+        decisions,
+        tools,
+        durations,
+        telemetry,
+        stop_on_tool,
+        limits,
+        approver,
+    } = task;
     let (journal, run_id) = kept.unzip();
     let definitions = tools.definitions().cloned().collect();
     let conditions: Vec<Box<dyn StopCondition>> =
@@ -129,6 +141,7 @@ async fn start(
         journal,
         run_id,
         decisions,
+        telemetry,
         on_tool_approval: Some(Arc::new(move |name, arguments| approver.decide(name, arguments))),
         ..Default::default()
     };

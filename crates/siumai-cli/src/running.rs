@@ -22,6 +22,7 @@ use crate::{
     run::{self, Durations, How, Task, Whole},
     saved::{Saved, Setup},
     stop::{self, Stopped, Stopper},
+    telemetry::Telemetry,
     tools::BuiltIns,
 };
 
@@ -45,7 +46,14 @@ impl Running {
     /// # Errors
     ///
     /// If it can't begin.
-    pub(crate) async fn go(self) -> Result<Exit, Failure> {
+    pub(crate) async fn go(mut self) -> Result<Exit, Failure> {
+        let telemetry = Telemetry::begin(self.environment.otlp.take(), self.show.quiet);
+        let ended = self.go_until_stopped().await;
+        telemetry.end();
+        ended
+    }
+
+    async fn go_until_stopped(self) -> Result<Exit, Failure> {
         let (stopper, listener) = stop::stopper();
         let signals = stop::signals()
             .map_err(|error| Failure::failed(format!("Ctrl-C can't be listened to: {error}")))?;
@@ -81,6 +89,10 @@ impl Running {
             decisions: self.decisions,
             tools: self.tools,
             durations,
+            telemetry: siumai::telemetry::Telemetry {
+                content: self.environment.tells_content,
+                ..Default::default()
+            },
             stop_on_tool: self.setup.limits.stop_on_tool,
             limits,
             approver: Approver::new(self.setup.approve, definitions, person, stopper),

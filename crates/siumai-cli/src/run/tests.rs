@@ -59,6 +59,7 @@ impl Scene {
             decisions: Vec::new(),
             tools,
             durations: durations.clone(),
+            telemetry: Telemetry::default(),
             stop_on_tool: self.stop_on_tool,
             limits: self.limits,
             approver: Approver::new(self.approve, definitions, None, self.stop.0.clone()),

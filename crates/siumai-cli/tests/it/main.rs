@@ -18,4 +18,6 @@ mod runs;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod telemetry;
+#[cfg(test)]
 mod usage;
