@@ -51,10 +51,10 @@ fn collected(set: impl FnOnce(Place) -> Place) -> Collected {
     let taking = thread::spawn(move || [take(&listener), take(&listener)]);
     let place = set(Place::new().set("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint));
     let seen = place.run(&["-m", "offline", &format!("what is {SECRET}?")]);
-    let [(traces, traced), (metrics, measured)] = taking.join().unwrap();
-    assert_eq!((traces.as_str(), metrics.as_str()), ("/v1/traces", "/v1/metrics"));
-    let traces = ExportTraceServiceRequest::decode(&*traced).unwrap();
-    let metrics = ExportMetricsServiceRequest::decode(&*measured).unwrap();
+    let [(first, spans), (second, numbers)] = taking.join().unwrap();
+    assert_eq!((first.as_str(), second.as_str()), ("/v1/traces", "/v1/metrics"));
+    let traces = ExportTraceServiceRequest::decode(&*spans).unwrap();
+    let metrics = ExportMetricsServiceRequest::decode(&*numbers).unwrap();
     Collected { seen, traces, metrics }
 }
 

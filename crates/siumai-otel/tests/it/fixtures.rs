@@ -3,14 +3,14 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use opentelemetry::{
-    Array, KeyValue, Value as Attribute,
+    Array, KeyValue, StringValue, Value as Attribute,
     metrics::MeterProvider,
     trace::{SpanId, Status, TracerProvider},
 };
 use opentelemetry_sdk::{
     metrics::{
         InMemoryMetricExporter, SdkMeterProvider,
-        data::{AggregatedMetrics, Metric, MetricData, ResourceMetrics},
+        data::{AggregatedMetrics, Metric, MetricData, ResourceMetrics, ScopeMetrics},
     },
     trace::{InMemorySpanExporter, SdkTracerProvider, SimpleSpanProcessor, SpanData},
 };
@@ -36,11 +36,11 @@ pub(crate) struct Served(pub(crate) ScriptedModel);
 
 #[async_trait]
 impl LanguageModel for Served {
-    fn provider(&self) -> &str {
+    fn provider(&self) -> &'static str {
         "gemini"
     }
 
-    fn model(&self) -> &str {
+    fn model(&self) -> &'static str {
         "weather-1"
     }
 
@@ -194,7 +194,7 @@ fn told_spans(spans: &[SpanData]) -> Vec<Value> {
 
 fn told_metrics(exports: &[ResourceMetrics]) -> Vec<Value> {
     let scopes = exports.last().into_iter().flat_map(ResourceMetrics::scope_metrics);
-    let mut told: Vec<Value> = scopes.flat_map(|it| it.metrics()).map(told_metric).collect();
+    let mut told: Vec<Value> = scopes.flat_map(ScopeMetrics::metrics).map(told_metric).collect();
     told.sort_by_key(|it| it["name"].to_string());
     told
 }
@@ -232,7 +232,7 @@ fn value(attribute: &Attribute) -> Value {
         Attribute::I64(it) => json!(it),
         Attribute::F64(it) => json!(it),
         Attribute::Array(Array::String(them)) => {
-            json!(them.iter().map(|it| it.as_str()).collect::<Vec<_>>())
+            json!(them.iter().map(StringValue::as_str).collect::<Vec<_>>())
         }
         other => json!(other.as_str()),
     }
