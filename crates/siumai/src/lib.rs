@@ -71,6 +71,12 @@ pub mod durable {
     pub use siumai_durable::*;
 }
 
+/// Tools of MCP servers, and an agent as an MCP server. With the feature `mcp`.
+#[cfg(feature = "mcp")]
+pub mod mcp {
+    pub use siumai_mcp::*;
+}
+
 /// Telemetry, exported over OTLP. With the feature `otel`.
 #[cfg(feature = "otel")]
 pub mod otel {
