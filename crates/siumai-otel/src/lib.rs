@@ -21,7 +21,8 @@
 //! | have the spans in an exporter of your own | [`SpanNames`] around it |
 //!
 //! Exporting happens on threads of its own, in batches. A collector that is slow or gone costs a
-//! run nothing: what does not fit into the queue is lost, and [`Exporting::finish`] says so.
+//! run nothing: what does not fit into the queue is lost. [`Exporting::finish`] tells of whatever
+//! the collector did not take.
 mod conventions;
 mod error;
 mod metrics;
