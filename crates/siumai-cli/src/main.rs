@@ -15,6 +15,7 @@ mod running;
 mod runs;
 mod saved;
 mod stop;
+mod telemetry;
 mod tools;
 
 use std::process::ExitCode;

@@ -20,4 +20,6 @@ mod runs;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod telemetry;
+#[cfg(test)]
 mod usage;
