@@ -27,7 +27,7 @@ use crate::{
     failure::Exit,
     render::{Answer, Progress},
     stop::{Cause, Stopped},
-    tools::BuiltIns,
+    tools::Offered,
 };
 
 /// What a run begins with.
@@ -38,7 +38,7 @@ pub(crate) struct Task {
     pub(crate) kept: Option<(Arc<dyn Journal>, String)>,
     /// What was decided on calls that wait.
     pub(crate) decisions: Vec<ApprovalDecision>,
-    pub(crate) tools: BuiltIns,
+    pub(crate) tools: Offered,
     pub(crate) durations: Durations,
     pub(crate) stop_on_tool: Vec<String>,
     pub(crate) limits: Limits,
@@ -249,7 +249,7 @@ impl Durations {
 
 /// Executes tools and notes how long they take.
 struct Timed {
-    tools: BuiltIns,
+    tools: Offered,
     durations: Durations,
 }
 

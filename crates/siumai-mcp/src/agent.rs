@@ -108,7 +108,9 @@ impl AgentServer {
         stream: impl AsyncRead + AsyncWrite + Send + 'static,
     ) -> Result<(), LlmError> {
         use rmcp::service::ServerInitializeError::ConnectionClosed;
-        let serving = match ServiceExt::<RoleServer>::serve(self, stream).await {
+        // A large future, which should not be one for whoever awaits it.
+        let greeting = Box::pin(ServiceExt::<RoleServer>::serve(self, stream));
+        let serving = match greeting.await {
             Ok(serving) => serving,
             // It only looked whether somebody is there.
             Err(ConnectionClosed(_)) => return Ok(()),
