@@ -7,6 +7,7 @@ mod failure;
 mod lists;
 mod mcp;
 mod model;
+mod prices;
 mod program;
 mod recording;
 mod render;

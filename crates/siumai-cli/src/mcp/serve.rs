@@ -3,7 +3,7 @@ use std::{io::Write as _, sync::Arc};
 
 use siumai::{
     mcp::AgentServer,
-    orchestrator::{OrchestratorOptions, ToolLoopAgent, has_tool_call},
+    orchestrator::{OrchestratorOptions, ToolLoopAgent, cost_over, has_tool_call},
 };
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     environment::Environment,
     failure::{Exit, Failure},
     model::{self, Http},
-    program,
+    prices, program,
     run::Limits,
     stop::{self, interruptible},
 };
@@ -36,15 +36,17 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     }
     let chosen = model::choose(&args.model, &environment, &Http).await?;
     let client = chosen.choice.client()?;
+    let Limits { max_steps, usage, max_cost, at_limit } = args.limits.limits();
+    let prices = args.limits.prices.as_deref().map(prices::read).transpose()?;
+    let lacking = prices.as_ref().map(|it| prices::check(it, &client, max_cost)).transpose()?;
     // The client keeps what is said here for whoever looks for a mistake; nobody else reads it.
-    for error in &failed {
-        writeln!(anstream::stderr(), "warning: {error}").ok();
+    for warning in failed.iter().map(ToString::to_string).chain(lacking.flatten()) {
+        writeln!(anstream::stderr(), "warning: {warning}").ok();
     }
     writeln!(anstream::stderr(), "model: {}", chosen.choice).ok();
 
     let (stopper, _) = stop::stopper();
     let approver = Approver::new(args.approve, tools.definitions().cloned(), None, stopper);
-    let Limits { max_steps, usage, at_limit } = args.limits.limits();
     let options = OrchestratorOptions {
         max_steps,
         limits: usage,
@@ -57,6 +59,9 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         .with_options(options);
     if let Some(system) = args.system {
         agent = agent.with_system(system);
+    }
+    if let Some((most, prices)) = max_cost.zip(prices) {
+        agent = agent.stop_when(cost_over(most, &prices));
     }
     for name in args.limits.stop_on_tool {
         agent = agent.stop_when(has_tool_call(name));
