@@ -65,7 +65,7 @@ pub(crate) const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
 const SHORTEST_KEY: usize = 6;
 
 #[expect(clippy::disallowed_methods, reason = "this is the program's one place that reads it")]
-fn variable(name: &str) -> Result<Option<String>, Failure> {
+pub(crate) fn variable(name: &str) -> Result<Option<String>, Failure> {
     match std::env::var(name) {
         Ok(value) => Ok(Some(value.trim().to_owned()).filter(|it| !it.is_empty())),
         Err(VarError::NotPresent) => Ok(None),

@@ -5,6 +5,7 @@ mod clock;
 mod environment;
 mod failure;
 mod lists;
+mod mcp;
 mod model;
 mod prices;
 mod program;

@@ -30,7 +30,7 @@ use crate::{
     prices::Cost,
     render::{Answer, Progress},
     stop::{Cause, Stopped},
-    tools::BuiltIns,
+    tools::Offered,
 };
 
 /// What a run begins with.
@@ -41,7 +41,7 @@ pub(crate) struct Task {
     pub(crate) kept: Option<(Arc<dyn Journal>, String)>,
     /// What was decided on calls that wait.
     pub(crate) decisions: Vec<ApprovalDecision>,
-    pub(crate) tools: BuiltIns,
+    pub(crate) tools: Offered,
     pub(crate) durations: Durations,
     pub(crate) telemetry: Telemetry,
     pub(crate) stop_on_tool: Vec<String>,
@@ -283,7 +283,7 @@ impl Durations {
 
 /// Executes tools and notes how long they take.
 struct Timed {
-    tools: BuiltIns,
+    tools: Offered,
     durations: Durations,
 }
 

@@ -24,14 +24,16 @@ use crate::{
     saved::{Saved, Setup},
     stop::{self, Stopped, Stopper},
     telemetry::Telemetry,
-    tools::BuiltIns,
+    tools::Offered,
 };
 
 /// A run with all that it needs.
 pub(crate) struct Running {
     pub(crate) environment: Environment,
     pub(crate) setup: Setup,
-    pub(crate) tools: BuiltIns,
+    pub(crate) tools: Offered,
+    /// What was not as it should be before it began.
+    pub(crate) warnings: Vec<String>,
     pub(crate) show: ShowArgs,
     pub(crate) recording: RecordingArgs,
     /// None, if it goes on where it was.
@@ -72,6 +74,9 @@ impl Running {
         let prices = self.setup.limits.prices.as_deref().map(prices::read).transpose()?;
         let durations = Durations::default();
         let mut progress = Progress::new(anstream::stderr(), self.detail(), durations.clone());
+        for warning in &self.warnings {
+            progress.warning(warning);
+        }
         let choosing = self.choose(&mut progress);
         let source = tokio::select! {
             biased;
@@ -88,7 +93,8 @@ impl Running {
         {
             progress.warning(&lacking);
         }
-        let definitions: Vec<Tool> = self.tools.definitions().cloned().collect();
+        let tools = self.tools.clone();
+        let definitions: Vec<Tool> = tools.definitions().cloned().collect();
         let person = Terminal::find(self.environment.editor.as_deref());
         let person = person.map(|it| Box::new(it) as Box<dyn Ask>);
         let task = Task {
@@ -113,6 +119,7 @@ impl Running {
         } else {
             run::run(model, task, answer, shown, listener).await
         };
+        tools.close().await;
         // Whoever read the answer has gone: they have what they wanted.
         let Some(mut ended) = ended else { return source.finish(Exit::Done) };
         ended.run_id = run_id;

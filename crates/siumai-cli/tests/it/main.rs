@@ -8,6 +8,8 @@ mod errors;
 #[cfg(test)]
 mod kill_sweep;
 #[cfg(test)]
+mod mcp;
+#[cfg(test)]
 mod models;
 #[cfg(test)]
 mod output;
