@@ -15,8 +15,10 @@ mod json;
 pub mod offline;
 pub mod openai_chat;
 pub mod openai_responses;
+mod question;
 mod reply;
 mod sse;
+mod transcript;
 
 pub use self::{
     anthropic::{Anthropic, AnthropicBuilder},

@@ -11,8 +11,6 @@ use std::{
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
-use serde::Serialize;
-use serde_json::{Map, Value};
 use siumai_core::{
     LlmError,
     model::{ModelEvent, ModelStream},
@@ -21,6 +19,7 @@ use siumai_core::{
 
 use crate::{
     http::{Body, Call, Endpoint, Fault, HttpResponse, Reported, Whole, looks_like_html},
+    question::Question,
     sse::{self, Framer, TooLarge},
 };
 
@@ -47,42 +46,6 @@ pub(crate) trait ReplyReader: Default + Send + Unpin {
 
     /// Takes in a reply in one piece, up to and with its end.
     fn read_whole(&mut self, body: &[u8], events: &mut Events) -> Result<(), Fault>;
-}
-
-/// What is asked.
-pub(crate) struct Question {
-    /// The JSON.
-    pub(crate) body: Bytes,
-    /// What could not be put into it.
-    pub(crate) warnings: Vec<Warning>,
-}
-
-impl Question {
-    /// The question that is `request`, with the fields of `extra` over its own.
-    ///
-    /// # Errors
-    ///
-    /// If a part of it can't be told.
-    pub(crate) fn new(
-        request: &impl Serialize,
-        extra: &Map<String, Value>,
-        warnings: Vec<Warning>,
-    ) -> Result<Self, LlmError> {
-        let body = written(request, extra);
-        let body = body.map_err(|error| LlmError::invalid_input(error.to_string()))?;
-        Ok(Self { body, warnings })
-    }
-}
-
-fn written(request: &impl Serialize, extra: &Map<String, Value>) -> serde_json::Result<Bytes> {
-    if extra.is_empty() {
-        return serde_json::to_vec(request).map(Bytes::from);
-    }
-    let mut body = serde_json::to_value(request)?;
-    if let Value::Object(fields) = &mut body {
-        fields.extend(extra.iter().map(|(name, value)| (name.clone(), value.clone())));
-    }
-    serde_json::to_vec(&body).map(Bytes::from)
 }
 
 /// What has been read and not yet been taken.

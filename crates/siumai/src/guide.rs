@@ -5,6 +5,7 @@
 //! | [concepts] | know the words: run, step, message, history, event |
 //! | [providers] | choose the model that is asked |
 //! | [tools] | define tools, execute them, and know what becomes of a call |
+//! | [structured] | get answers as values of a type |
 //! | [`stop_conditions`] | end a run where you want it to end |
 //! | [prices] | know what a run cost, and end it at an amount |
 //! | [approval] | let somebody decide before a tool executes |
@@ -12,6 +13,7 @@
 //! | [histories] | shorten a long conversation, or keep one for another day |
 //! | [streaming] | watch a run while it happens, or cancel it |
 //! | [errors] | keep what was done when something fails |
+//! | [telemetry] | see in a tracing tool what runs do, take and cost |
 //! | [recording] | play a run again without a model |
 //! | [migrating] | replace a loop that you wrote by hand |
 //!
@@ -28,6 +30,9 @@ pub mod providers {}
 
 #[doc = include_str!("guide/tools.md")]
 pub mod tools {}
+
+#[doc = include_str!("guide/structured.md")]
+pub mod structured {}
 
 #[doc = include_str!("guide/stop_conditions.md")]
 pub mod stop_conditions {}
@@ -48,6 +53,9 @@ pub mod streaming {}
 
 #[doc = include_str!("guide/errors.md")]
 pub mod errors {}
+
+#[doc = include_str!("guide/telemetry.md")]
+pub mod telemetry {}
 
 #[doc = include_str!("guide/recording.md")]
 pub mod recording {}

@@ -34,8 +34,8 @@ impl Judge<'_> {
     /// Whoever approves is asked only about calls that could be executed.
     pub(super) async fn decide(&self, call: &Arc<ToolCall>) -> Result<Decision, Arc<ToolResult>> {
         self.check(call, &call.arguments)?;
-        if let Some(sought) = self.answer.filter(|it| it.is_asked_by(&call.name)) {
-            return Err(Arc::new(sought.taken(call)));
+        if self.answer.is_some_and(|it| it.is_asked_by(&call.name)) {
+            return Err(Arc::new(Sought::taken(call)));
         }
         if !self.resolver.is_some_and(|it| it.has_tool(&call.name)) {
             return Ok(Decision::Leave);

@@ -163,8 +163,8 @@ fn compile_at(
     let mut compiler = Compiler::new();
     // A schema may name only itself: it never reads a file.
     compiler.use_loader(Box::new(NoLoader));
-    let added = compiler.add_resource(location, schema.clone());
-    added.and_then(|()| compiler.compile(location, schemas)).map_err(|error| format!("{error:#}"))
+    compiler.add_resource(location, schema.clone()).map_err(|error| format!("{error:#}"))?;
+    compiler.compile(location, schemas).map_err(|error| format!("{error:#}"))
 }
 
 struct NoLoader;

@@ -291,6 +291,19 @@ impl ChatMessage {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// What is the same for [the same](Self::is_same) message in memory, and for no other while it lives.
+    ///
+    /// ```
+    /// use siumai_core::types::ChatMessage;
+    ///
+    /// let message = ChatMessage::user("Hello");
+    /// assert_eq!(message.address(), message.clone().address());
+    /// assert_ne!(message.address(), ChatMessage::user("Hello").address());
+    /// ```
+    pub fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     fn texts(&self) -> impl Iterator<Item = &str> {
         self.content().iter().filter_map(|part| match part {
             ContentPart::Text { text } => Some(text.as_str()),

@@ -3,6 +3,7 @@
 //! Nothing here knows a provider, a run or a runtime.
 mod canonical;
 mod media;
+mod memo;
 mod message;
 mod output;
 mod request;
@@ -15,6 +16,7 @@ pub(crate) use self::request::split_system;
 pub use self::{
     canonical::canonical_json,
     media::{Media, Source},
+    memo::Memo,
     message::{ChatMessage, ContentPart, Origin, Role},
     request::ChatRequest,
     response::{ChatResponse, FinishReason, Warning},

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChatMessage, Role, Settings, Tool, ToolChoice};
+use super::{ChatMessage, Memo, Role, Settings, Tool, ToolChoice};
 
 /// One request to a model.
 ///
@@ -28,6 +28,8 @@ pub struct ChatRequest {
     /// A moment of this process: it means nothing to another.
     #[serde(skip)]
     deadline: Option<Instant>,
+    #[serde(skip)]
+    memo: Memo,
 }
 
 impl ChatRequest {
@@ -39,7 +41,16 @@ impl ChatRequest {
 
     /// A request that shares what somebody else holds.
     pub fn shared(system: Arc<Vec<ChatMessage>>, messages: Arc<Vec<ChatMessage>>) -> Self {
-        Self { system, messages, ..Self::default() }
+        Self {
+            system,
+            messages,
+            tools: Arc::default(),
+            tool_choice: None,
+            settings: Arc::default(),
+            whole: false,
+            deadline: None,
+            memo: Memo::default(),
+        }
     }
 
     /// Offers tools to the model.
@@ -90,6 +101,23 @@ impl ChatRequest {
         self
     }
 
+    /// Shares `memo` with the other requests of a run, so that what was made of one need not be
+    /// made again for the next.
+    ///
+    /// ```
+    /// use siumai_core::{types::{ChatRequest, Memo}, user};
+    ///
+    /// let memo = Memo::default();
+    /// let request = ChatRequest::new(vec![user!("Hello")]).with_memo(memo.clone());
+    /// request.memo().put("what a model made of it");
+    /// assert_eq!(memo.take(), Some("what a model made of it"));
+    /// ```
+    #[must_use]
+    pub fn with_memo(mut self, memo: Memo) -> Self {
+        self.memo = memo;
+        self
+    }
+
     /// The messages that come first and hold for the whole conversation.
     pub fn system(&self) -> &[ChatMessage] {
         &self.system
@@ -118,6 +146,11 @@ impl ChatRequest {
     /// Whether the reply is wanted in one piece.
     pub fn is_whole(&self) -> bool {
         self.whole
+    }
+
+    /// What models made of the requests before.
+    pub fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     /// When nobody waits any more for the reply to begin, if that was said.

@@ -242,6 +242,19 @@ impl Tool {
         self.0.result_limit
     }
 
+    /// Whether both are the same definition in memory, not only alike.
+    ///
+    /// ```
+    /// use siumai_core::types::Tool;
+    ///
+    /// let tool = Tool::function("get_time", "The time");
+    /// assert!(tool.is_same(&tool.clone()));
+    /// assert!(!tool.is_same(&Tool::function("get_time", "The time")));
+    /// ```
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Definition)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self

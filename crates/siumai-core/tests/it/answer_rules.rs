@@ -52,8 +52,8 @@ fn looking(model: ScriptedModel) -> Scene {
     Scene::new(model).options(options()).echoing(["look"])
 }
 
-fn specific() -> Option<ToolChoice> {
-    Some(ToolChoice::Specific { tool_name: "final_answer".to_owned() })
+fn specific() -> ToolChoice {
+    ToolChoice::Specific { tool_name: "final_answer".to_owned() }
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +100,7 @@ async fn what_stands_beside_the_answer_in_a_reply_is_executed_first() {
 async fn where_there_is_no_other_tool_the_answer_is_forced() {
     let played =
         play(|_| Scene::new(script().calls("final_answer", heron())).options(options())).await;
-    assert_eq!(played.requests[0].tool_choice, specific());
+    assert_eq!(played.requests[0].tool_choice, Some(specific()));
     assert_eq!(answer(&played), heron());
 }
 
@@ -118,7 +118,7 @@ async fn an_answer_in_words_that_fits_is_taken_and_another_is_asked_for_by_the_t
         "Your answer was not taken: it is not JSON (expected value at line 1 column 1). \
          Give your answer by a call of `final_answer`."
     );
-    assert_eq!(played.requests[1].tool_choice, specific());
+    assert_eq!(played.requests[1].tool_choice, Some(specific()));
     assert!(played.events.contains(
         &serde_json::from_value(json!({ "type": "answer_refused", "told": told })).unwrap()
     ));
@@ -223,7 +223,7 @@ async fn the_last_step_at_a_limit_gives_the_answer() {
     })
     .await;
     assert_eq!((answer(&played), &played.output().stopped_by), (heron(), &StoppedBy::MaxSteps));
-    assert_eq!(played.requests[1].tool_choice, specific());
+    assert_eq!(played.requests[1].tool_choice, Some(specific()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -309,7 +309,7 @@ async fn a_fallback_is_asked_natively_if_all_its_models_are() {
 #[tokio::test(start_paused = true)]
 async fn a_kept_run_is_resumed_with_its_answer_and_its_retries() {
     let journal = MemoryJournal::new();
-    let model = |replies: &[&str]| replies.iter().fold(native(), |model, it| model.reply(it));
+    let model = |replies: &[&str]| replies.iter().fold(native(), ScriptedModel::reply);
     let live = async |model: &ScriptedModel| -> Result<Structured<Bird>, RunError> {
         let options = OrchestratorOptions {
             run_id: Some("run-1".to_owned()),
@@ -325,7 +325,7 @@ async fn a_kept_run_is_resumed_with_its_answer_and_its_retries() {
         journal.set_records("run-1", records[..cut].to_vec());
         // What is left to say, by how many replies were kept.
         let kept = records[..cut].iter().filter(|it| it.body().contains("model_replied")).count();
-        let rest = model(&["No.", "Well.", &good][kept..]);
+        let rest = model(&["No.", "Well.", &*good][kept..]);
         let again = live(&rest).await.unwrap();
         assert_eq!(
             (again.value, again.output.messages),

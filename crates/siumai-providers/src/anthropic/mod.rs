@@ -50,7 +50,7 @@ const WIRE: &str = "anthropic";
 pub struct Anthropic {
     endpoint: Endpoint,
     model: String,
-    manner: Manner,
+    manner: Arc<Manner>,
 }
 
 /// Makes an [`Anthropic`]. What is wrong with what it was given is told by [`build`](Self::build).
@@ -189,7 +189,7 @@ impl AnthropicBuilder {
             endpoint.open_headers.push(("anthropic-beta", betas.join(",")));
         }
         let path = if has_version(&endpoint.base_url) { "messages" } else { "v1/messages" };
-        Ok(Anthropic { endpoint: endpoint.build(path)?, model, manner })
+        Ok(Anthropic { endpoint: endpoint.build(path)?, model, manner: Arc::new(manner) })
     }
 }
 

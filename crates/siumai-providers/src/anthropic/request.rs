@@ -4,22 +4,23 @@ mod history;
 mod schema;
 mod settings;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
-use bytes::Bytes;
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 use siumai_core::{
     LlmError,
-    types::{ChatMessage, ChatRequest, ContentPart, Settings, Tool, ToolChoice},
+    types::{ChatMessage, ChatRequest, ContentPart, Tool, ToolChoice},
 };
 
 use self::{claude::Version, history::History};
 use super::wire::{self, CacheControl};
-use crate::reply::Question;
+use crate::{
+    question::{Body, Question, replace},
+    transcript::{Transcript, Writer as _},
+};
 
 /// How a server is asked, whatever is asked of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Manner {
     /// What the origin of a message is called that the same server made.
     pub(super) wire: String,
@@ -58,51 +59,51 @@ struct Asked<'a> {
 /// If there is nothing to answer, or a message can't be told in this format.
 pub(super) fn question(
     model: &str,
-    manner: &Manner,
+    manner: &Arc<Manner>,
     request: &ChatRequest,
 ) -> Result<Question, LlmError> {
     let version = Version::of(model);
-    let mut history = History::new(&manner.wire, version);
-    for message in request.messages() {
-        history.push(message)?;
+    let mut transcript: Transcript<History> =
+        Transcript::of(request, &(Arc::clone(manner), version))?;
+    if transcript.is_empty() {
+        return Err(LlmError::invalid_input("the request has no messages; add one to answer"));
     }
-    let container = history.container().filter(|_| runs_code(request, manner));
-    let (messages, mut warnings) = history.finish()?;
+    let history = transcript.writer();
+    let container = history.container().filter(|_| runs_code(request, manner)).map(str::to_owned);
+    let mut warnings = history.warnings().to_vec();
     let told = settings::told(&Asked { model, version, wire: &manner.wire, request });
     warnings.extend(told.warnings);
     let mark = manner.prompt_caching.then_some(CacheControl::Ephemeral);
-    let tools = tools(request, manner, mark);
+    let wire_system = transcript.system(request.system(), || system(request, mark))?;
+    let wire_tools = transcript.tools(request.tools(), || tools(request, manner, mark))?;
+    let is_filled = |list: &&RawValue| list.get() != "[]";
+    let wire_tools = Some(&*wire_tools).filter(is_filled);
     let settings = request.settings();
-    let wire = wire::Request {
-        model,
-        max_tokens: told.max_tokens,
-        stream: !request.is_whole(),
-        temperature: told.temperature,
-        top_p: told.top_p,
-        stop_sequences: told.stop_sequences,
-        output_config: told.output_config,
-        cache_control: mark,
-        system: system(request, mark),
-        messages,
-        // Without tools a choice is refused.
-        tool_choice: tool_choice(request).filter(|_| !tools.is_empty()),
-        tools,
-        thinking: told.thinking,
-        container,
+    let body = Body {
+        head: wire::Head {
+            model,
+            max_tokens: told.max_tokens,
+            stream: !request.is_whole(),
+            temperature: told.temperature,
+            top_p: told.top_p,
+            stop_sequences: told.stop_sequences,
+            output_config: told.output_config,
+            cache_control: mark,
+            system: Some(&*wire_system).filter(is_filled),
+        },
+        list: "messages",
+        lead: None,
+        tail: wire::Tail {
+            tools: wire_tools,
+            // Without tools a choice is refused.
+            tool_choice: tool_choice(request).filter(|_| wire_tools.is_some()),
+            thinking: told.thinking,
+            container: container.as_deref(),
+        },
     };
-    let body = body(&wire, settings).map_err(|error| LlmError::invalid_input(error.to_string()))?;
+    let body = body.around(&transcript, &settings.extra, replace)?;
+    request.memo().put(transcript);
     Ok(Question { body, warnings })
-}
-
-fn body(request: &impl Serialize, settings: &Settings) -> serde_json::Result<Bytes> {
-    if settings.extra.is_empty() {
-        return serde_json::to_vec(request).map(Bytes::from);
-    }
-    let mut body = serde_json::to_value(request)?;
-    if let Value::Object(fields) = &mut body {
-        fields.extend(settings.extra.iter().map(|(name, value)| (name.clone(), value.clone())));
-    }
-    serde_json::to_vec(&body).map(Bytes::from)
 }
 
 /// Whether the provider may run code for the reply, which is the one use of a container.

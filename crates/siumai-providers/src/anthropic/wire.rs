@@ -15,10 +15,9 @@ use crate::{
 /// Under which name the input of a call holds what the model wrote, where that is no object.
 pub(super) const INVALID_INPUT: &str = "invalid_json";
 
-/// The body of a request. The fields are in this order on the wire: what may change from
-/// step to step comes after the messages, so that their bytes stay where they are.
+/// The fields of a request before its messages.
 #[derive(Serialize)]
-pub(super) struct Request<'a> {
+pub(super) struct Head<'a> {
     pub(super) model: &'a str,
     pub(super) max_tokens: u32,
     pub(super) stream: bool,
@@ -34,11 +33,15 @@ pub(super) struct Request<'a> {
     /// would be gone from its bytes in the next step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cache_control: Option<CacheControl>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub(super) system: Vec<System<'a>>,
-    pub(super) messages: Vec<Message<'a>>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub(super) tools: Vec<Tool<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) system: Option<&'a RawValue>,
+}
+
+/// The fields of a request behind its messages.
+#[derive(Serialize)]
+pub(super) struct Tail<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tools: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tool_choice: Option<ToolChoice<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,7 +100,7 @@ pub(super) struct Message<'a> {
     pub(super) content: Content<'a>,
 }
 
-#[derive(Clone, Copy, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Role {
     User,

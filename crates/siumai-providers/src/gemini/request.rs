@@ -1,8 +1,7 @@
 //! Writes a request as Gemini wants it.
 use std::borrow::Cow;
 
-use bytes::Bytes;
-use serde_json::{Value, value::RawValue};
+use serde_json::{Map, Value, value::RawValue};
 use siumai_core::{
     LlmError,
     types::{
@@ -16,7 +15,10 @@ use super::{
     schema::Schema,
     wire::{self, Fields, Part, Parts},
 };
-use crate::reply::Question;
+use crate::{
+    question::{Body, Question},
+    transcript::{Page, Piece, Transcript, Writer},
+};
 
 /// What stands for the signature of a call that no Gemini model made. Since Gemini 3 a call
 /// without any is refused; this is the word documented for histories of other models.
@@ -28,35 +30,42 @@ const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 ///
 /// If there is nothing to answer, or a message can't be told in this format.
 pub(super) fn question(model: &str, request: &ChatRequest) -> Result<Question, LlmError> {
-    let mut warnings = Vec::new();
-    let contents = Contents::of(request, Generation::of(model), &mut warnings)?;
-    if contents.is_empty() {
+    let mut transcript: Transcript<Contents> = Transcript::of(request, &Generation::of(model))?;
+    if transcript.is_empty() {
         let message = "the request has no messages beside the system's; add one to answer";
         return Err(LlmError::invalid_input(message));
     }
-    let system: Vec<_> = request.system().iter().filter_map(text_part).collect();
-    let settings = request.settings();
+    let mut warnings = transcript.writer().warnings().to_vec();
+    let (system, tools, settings) = (request.system(), request.tools(), request.settings());
+    let instruction = transcript.system(system, || wire::Instruction {
+        parts: system.iter().filter_map(text_part).collect(),
+    })?;
+    let instructs = system.iter().any(|it| it.text().is_some());
+    let declared = transcript.tools(tools, || {
+        [wire::Tools { function_declarations: tools.iter().map(function).collect() }]
+    })?;
+    let has_tools = !tools.is_empty();
     let config = generation_config(model, settings, &mut warnings);
-    let declared: Vec<_> = request.tools().iter().map(function).collect();
-    let has_tools = !declared.is_empty();
-    let wire = wire::Request {
-        system_instruction: (!system.is_empty()).then_some(wire::Instruction { parts: system }),
-        generation_config: (config != wire::GenerationConfig::default()).then_some(config),
-        contents,
-        tools: has_tools.then_some([wire::Tools { function_declarations: declared }]),
-        tool_config: request.tool_choice().filter(|_| has_tools).map(tool_config),
+    let body = Body {
+        head: wire::Head {
+            system_instruction: instructs.then_some(&instruction),
+            generation_config: (config != wire::GenerationConfig::default()).then_some(config),
+        },
+        list: "contents",
+        lead: None,
+        tail: wire::Tail {
+            tools: has_tools.then_some(&declared),
+            tool_config: request.tool_choice().filter(|_| has_tools).map(tool_config),
+        },
     };
-    let body = body(&wire, settings).map_err(|error| LlmError::invalid_input(error.to_string()))?;
+    let body = body.around(&transcript, &settings.extra, merge_fields)?;
+    request.memo().put(transcript);
     Ok(Question { body, warnings })
 }
 
-fn body(request: &wire::Request<'_>, settings: &Settings) -> serde_json::Result<Bytes> {
-    if settings.extra.is_empty() {
-        return serde_json::to_vec(request).map(Bytes::from);
-    }
-    let mut body = serde_json::to_value(request)?;
-    for (name, value) in &settings.extra {
-        match (name.as_str(), &mut body[name], value) {
+fn merge_fields(body: &mut Map<String, Value>, extra: &Map<String, Value>) {
+    for (name, value) in extra {
+        match (name.as_str(), body.entry(name).or_insert(Value::Null), value) {
             // The provider's own tools, such as its search, stand beside the functions.
             ("tools", Value::Array(tools), Value::Array(more)) => {
                 tools.extend(more.iter().cloned());
@@ -64,7 +73,6 @@ fn body(request: &wire::Request<'_>, settings: &Settings) -> serde_json::Result<
             (_, field, value) => merge(field, value),
         }
     }
-    serde_json::to_vec(&body).map(Bytes::from)
 }
 
 /// Puts `value` over `field`: objects field by field, anything else as it is.
@@ -80,7 +88,7 @@ fn merge(field: &mut Value, value: &Value) {
 }
 
 /// What a model knows of thinking, told by its name.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Generation {
     /// Before 2.5: nothing.
     Thoughtless,
@@ -107,70 +115,113 @@ pub(super) fn joins_tools_and_schemas(model: &str) -> bool {
     Generation::of(model) == Generation::Level
 }
 
-/// The contents as they are put together.
-struct Contents<'a> {
+/// The contents so far.
+#[derive(Debug)]
+struct Contents {
     generation: Generation,
-    done: Vec<wire::Content<'a>>,
     /// The calls of the last message of the model.
-    calls: Vec<Call<'a>>,
-    /// The results since then.
-    results: Vec<&'a ToolResult>,
+    calls: Vec<Call>,
+    /// The results since then, each with the place of its call.
+    results: Vec<(usize, Piece)>,
     /// What tools have brought beside their results.
-    beside: Vec<Part<'a>>,
+    beside: Vec<Piece>,
+    warnings: Vec<Warning>,
 }
 
-struct Call<'a> {
-    id: &'a str,
+#[derive(Debug)]
+struct Call {
+    id: String,
     /// The id it had on this wire, where it had one.
-    wire_id: Option<Cow<'a, str>>,
+    wire_id: Option<String>,
 }
 
-impl<'a> Contents<'a> {
-    fn of(
-        request: &'a ChatRequest,
-        generation: Generation,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Vec<wire::Content<'a>>, LlmError> {
-        let (done, calls) = (Vec::new(), Vec::new());
-        let (results, beside) = (Vec::new(), Vec::new());
-        let mut all = Self { generation, done, calls, results, beside };
-        for message in request.messages() {
-            all.results.extend(message.tool_results().map(|it| &**it));
-            match message.role() {
-                Role::Tool if message.tool_results().next().is_none() => {
-                    return Err(LlmError::invalid_input(
-                        "a message with the role `tool` has no tool result; make it with `ChatMessage::tool`",
-                    ));
-                }
-                Role::Tool => all.beside.extend(message.content().iter().filter_map(part)),
-                Role::Assistant => all.push_model(message),
-                Role::User => all.push_user(message),
-                Role::System => {
-                    let what = "Gemini takes a system message only at the beginning; one was sent as the user's";
-                    warnings.push(Warning::Unsupported { what: what.to_owned() });
-                    all.push_user(message);
-                }
-            }
-        }
-        all.answer();
-        Ok(all.done)
+impl Writer for Contents {
+    type Manner = Generation;
+
+    fn new(generation: Generation) -> Self {
+        let (calls, results) = (Vec::new(), Vec::new());
+        Self { generation, calls, results, beside: Vec::new(), warnings: Vec::new() }
     }
 
-    fn push_user(&mut self, message: &'a ChatMessage) {
-        self.answer();
+    fn write(&mut self, message: &ChatMessage, page: &mut Page) -> Result<(), LlmError> {
+        for result in message.tool_results() {
+            self.push_result(message, result, page)?;
+        }
+        match message.role() {
+            Role::Tool if message.tool_results().next().is_none() => Err(LlmError::invalid_input(
+                "a message with the role `tool` has no tool result; make it with `ChatMessage::tool`",
+            )),
+            Role::Tool => {
+                let mut parts = message.content().iter().filter_map(part);
+                let beside = Page::piece_here(|items| parts.try_for_each(|it| items.push(&it)))?;
+                self.beside.push(beside);
+                Ok(())
+            }
+            Role::Assistant => self.push_model(message, page),
+            Role::User => self.push_user(message, page),
+            Role::System => {
+                let what = "Gemini takes a system message only at the beginning; one was sent as the user's";
+                self.warnings.push(Warning::Unsupported { what: what.to_owned() });
+                self.push_user(message, page)
+            }
+        }
+    }
+
+    /// Results are in the order of their calls, and more of them may come.
+    fn write_open(&self, page: &mut Page) {
+        if self.results.is_empty() {
+            return;
+        }
+        let mut results: Vec<_> = self.results.iter().collect();
+        results.sort_by_key(|(place, _)| *place);
+        let pieces = results.into_iter().map(|(_, piece)| piece).chain(&self.beside);
+        page.place_within(r#"{"role":"user","parts":["#, pieces, "]}");
+    }
+
+    fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+}
+
+impl Contents {
+    fn push_result(
+        &mut self,
+        message: &ChatMessage,
+        result: &ToolResult,
+        page: &Page,
+    ) -> Result<(), LlmError> {
+        let place = self.calls.iter().position(|call| call.id == result.call_id);
+        let id = place.and_then(|at| self.calls[at].wire_id.as_deref());
+        let part = Part::FunctionResponse { function_response: function_response(id, result) };
+        let piece = match (message.content(), id) {
+            ([_], None) => page.piece(message, |items| items.push(&part))?,
+            _ => Page::piece_here(|items| items.push(&part))?,
+        };
+        self.results.push((place.unwrap_or(self.calls.len()), piece));
+        Ok(())
+    }
+
+    fn push_user(&mut self, message: &ChatMessage, page: &mut Page) -> Result<(), LlmError> {
+        self.answer(page);
         let mut parts: Vec<_> = message.content().iter().filter_map(part).collect();
+        let has_results = message.tool_results().next().is_some();
         if parts.is_empty() {
-            if message.tool_results().next().is_some() {
-                return;
+            if has_results {
+                return Ok(());
             }
             // A content without parts is refused.
             parts.push(Part::Text { text: "" });
         }
-        self.done.push(wire::Content { role: "user", parts: Parts::Written(parts) });
+        let content = wire::Content { role: "user", parts: Parts::Written(parts) };
+        if has_results {
+            page.write_here(|items| items.push(&content))
+        } else {
+            page.write(message, |items| items.push(&content))
+        }
     }
 
-    fn push_model(&mut self, message: &'a ChatMessage) {
-        self.answer();
+    fn push_model(&mut self, message: &ChatMessage, page: &mut Page) -> Result<(), LlmError> {
+        self.answer(page);
         let kept = message.origin(WIRE).and_then(|it| serde_json::from_str::<&RawValue>(it).ok());
         let (parts, wire_ids) = match kept {
             Some(kept) => (Parts::Kept(kept), wire_ids(kept)),
@@ -179,16 +230,30 @@ impl<'a> Contents<'a> {
         let mut wire_ids = wire_ids.into_iter();
         self.calls = message
             .tool_calls()
-            .map(|call| Call { id: &call.id, wire_id: wire_ids.next().flatten() })
+            .map(|call| Call {
+                id: call.id.clone(),
+                wire_id: wire_ids.next().flatten().map(Cow::into_owned),
+            })
             .collect();
         // A model that said nothing can't be told so: a content without parts is refused.
-        if !matches!(&parts, Parts::Written(parts) if parts.is_empty()) {
-            self.done.push(wire::Content { role: "model", parts });
+        if matches!(&parts, Parts::Written(parts) if parts.is_empty()) {
+            return Ok(());
+        }
+        let content = wire::Content { role: "model", parts };
+        page.write_here(|items| items.push(&content))
+    }
+
+    /// Puts the results since the last message of the model into one content.
+    fn answer(&mut self, page: &mut Page) {
+        self.write_open(page);
+        if !self.results.is_empty() {
+            self.results.clear();
+            self.beside.clear();
         }
     }
 
     /// What a model said over another wire. Its reasoning is left out.
-    fn model_parts(&self, message: &'a ChatMessage) -> Vec<Part<'a>> {
+    fn model_parts<'a>(&self, message: &'a ChatMessage) -> Vec<Part<'a>> {
         let wants_signature = self.generation == Generation::Level;
         // Of parallel calls, the first alone has a signature.
         let mut signature = wants_signature.then_some(NO_SIGNATURE);
@@ -200,24 +265,6 @@ impl<'a> Contents<'a> {
             other => part(other),
         });
         parts.collect()
-    }
-
-    /// Puts the results since the last message of the model into one content, in the order of
-    /// its calls.
-    fn answer(&mut self) {
-        if self.results.is_empty() {
-            return;
-        }
-        let mut results = std::mem::take(&mut self.results);
-        let calls = &self.calls;
-        let place = |it: &&ToolResult| calls.iter().position(|call| call.id == it.call_id);
-        results.sort_by_key(|it| place(it).unwrap_or(calls.len()));
-        let parts = results.into_iter().map(|result| {
-            let id = place(&result).and_then(|at| calls[at].wire_id.clone());
-            Part::FunctionResponse { function_response: function_response(id, result) }
-        });
-        let parts = parts.chain(std::mem::take(&mut self.beside)).collect();
-        self.done.push(wire::Content { role: "user", parts: Parts::Written(parts) });
     }
 }
 
@@ -273,7 +320,7 @@ fn function_call(call: &ToolCall) -> wire::FunctionCall<'_> {
 }
 
 fn function_response<'a>(
-    id: Option<Cow<'a, str>>,
+    id: Option<&'a str>,
     result: &'a ToolResult,
 ) -> wire::FunctionResponse<'a> {
     let note = result.note.as_deref();
@@ -282,7 +329,7 @@ fn function_response<'a>(
         Value::Object(fields) if note.is_none() => Fields::Object(fields),
         other => Fields::Result { result: other, note },
     };
-    wire::FunctionResponse { id, name: &result.name, response }
+    wire::FunctionResponse { id: id.map(Cow::Borrowed), name: &result.name, response }
 }
 
 fn function(tool: &Tool) -> wire::Function<'_> {

@@ -10,18 +10,22 @@ use serde_json::{Map, Number, Value, value::RawValue};
 use super::schema::Schema;
 use crate::json::{Count, Few, MaybeText, Text};
 
-/// The body of a request. The fields are in this order on the wire: what may change from
-/// step to step comes after the contents, so that their bytes stay where they are.
+/// The fields of a request before its contents.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Request<'a> {
+pub(super) struct Head<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) system_instruction: Option<Instruction<'a>>,
+    pub(super) system_instruction: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) generation_config: Option<GenerationConfig<'a>>,
-    pub(super) contents: Vec<Content<'a>>,
+}
+
+/// The fields of a request behind its contents.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Tail<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) tools: Option<[Tools<'a>; 1]>,
+    pub(super) tools: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tool_config: Option<ToolConfig<'a>>,
 }

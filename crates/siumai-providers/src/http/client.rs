@@ -75,7 +75,8 @@ impl HttpClient {
 impl Transport for HttpClient {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, LlmError> {
         let HttpRequest { url, headers, body } = request;
-        let sending = self.client.post(url.clone()).headers(headers).body(body).send();
+        let sending =
+            self.client.post(url.clone()).headers(headers).body(reqwest::Body::wrap(body)).send();
         let response = sending.await.map_err(|error| no_answer(&error, &url))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();

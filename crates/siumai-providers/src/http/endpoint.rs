@@ -1,14 +1,13 @@
 //! Where a provider is, how it knows us, and what of that must not be shown.
 use std::{fmt, sync::Arc};
 
-use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use secrecy::{ExposeSecret, SecretString};
 use siumai_core::LlmError;
 
 use super::{
-    Call, HeaderMap, HeaderName, HeaderValue, HttpClient, HttpRequest, HttpResponse, Reported,
-    Transport, Url, clock::Clock, secrets::Secrets, shown,
+    Call, HeaderMap, HeaderName, HeaderValue, HttpClient, HttpRequest, HttpResponse, Payload,
+    Reported, Transport, Url, clock::Clock, secrets::Secrets, shown,
 };
 
 /// How much of a provider's own words an error repeats, in characters.
@@ -132,7 +131,7 @@ impl Endpoint {
     pub(crate) async fn post<'a>(
         &'a self,
         model: &'a str,
-        body: Bytes,
+        body: Payload,
         read_error: fn(&[u8]) -> Option<Reported>,
     ) -> Result<(Call<'a>, HttpResponse), LlmError> {
         let (url, headers) = (self.url.clone(), self.headers.clone());

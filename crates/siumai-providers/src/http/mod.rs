@@ -9,15 +9,15 @@ mod client;
 mod clock;
 mod endpoint;
 mod failure;
+mod payload;
 mod secrets;
 
 use std::fmt;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use siumai_core::LlmError;
 
-pub use self::{body::Body, client::HttpClient};
+pub use self::{body::Body, client::HttpClient, payload::Payload};
 pub(crate) use self::{
     body::Whole,
     call::{Call, looks_like_html},
@@ -96,7 +96,7 @@ pub struct HttpRequest {
     /// Its headers; those that hold secrets are marked as sensitive.
     pub headers: HeaderMap,
     /// The JSON.
-    pub body: Bytes,
+    pub body: Payload,
 }
 
 /// A provider's answer: status and headers, and the body as it arrives.
@@ -151,7 +151,7 @@ impl fmt::Debug for HttpRequest {
         f.debug_struct("HttpRequest")
             .field("url", &shown(&self.url))
             .field("headers", &self.headers)
-            .field("body", &format_args!("{} bytes", self.body.len()))
+            .field("body", &self.body)
             .finish()
     }
 }

@@ -1,7 +1,7 @@
 //! Writes a request as Chat Completions wants it.
 use std::{borrow::Cow, collections::BTreeMap};
 
-use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny, ser::Error};
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json, value::RawValue};
 use siumai_core::{
     LlmError,
@@ -15,7 +15,10 @@ use super::{
     dialect::{Dialect, Files, Formats, LimitName, Reasoning, SeedName},
     wire,
 };
-use crate::reply::Question;
+use crate::{
+    question::{Body, Question, replace},
+    transcript::{Page, Transcript, Writer},
+};
 
 /// What is asked of `model`, and what could not be put into the question.
 ///
@@ -28,27 +31,41 @@ pub(super) fn question(
     dialect: Dialect,
     request: &ChatRequest,
 ) -> Result<Question, LlmError> {
-    let messages = request.system().iter().chain(request.messages());
-    if messages.clone().next().is_none() {
+    let (system, tools, settings) = (request.system(), request.tools(), request.settings());
+    if system.is_empty() && request.messages().is_empty() {
         return Err(LlmError::invalid_input("the request has no messages; add one to answer"));
     }
-    let has_tools = !request.tools().is_empty();
-    let settings = request.settings();
-    let body = wire::Request {
-        model,
-        settings: wire_settings(settings, dialect),
-        stream: !request.is_whole(),
-        stream_options: (!request.is_whole() && dialect.asks_for_usage)
-            .then_some(wire::StreamOptions { include_usage: true }),
-        messages: Messages { request, wire, dialect },
-        tools: request.tools().iter().map(|it| tool(it, dialect)).collect(),
-        // Without tools either is refused.
-        tool_choice: request.tool_choice().filter(|_| has_tools).map(tool_choice),
-        parallel_tool_calls: settings.parallel_tool_calls.filter(|_| has_tools),
+    let manner = Manner { wire: wire.to_owned(), dialect };
+    let mut transcript: Transcript<Messages> = Transcript::of(request, &manner)?;
+    let system_messages = transcript.system(system, || {
+        system.iter().flat_map(|it| manner.wire_messages(it)).collect::<Vec<_>>()
+    })?;
+    let wire_tools =
+        transcript.tools(tools, || tools.iter().map(|it| tool(it, dialect)).collect::<Vec<_>>())?;
+    let has_tools = !tools.is_empty();
+    let body = Body {
+        head: wire::Head {
+            model,
+            settings: wire_settings(settings, dialect),
+            stream: !request.is_whole(),
+            stream_options: (!request.is_whole() && dialect.asks_for_usage)
+                .then_some(wire::StreamOptions { include_usage: true }),
+        },
+        list: "messages",
+        lead: Some(&system_messages),
+        tail: wire::Tail {
+            tools: has_tools.then_some(&wire_tools),
+            // Without tools either is refused.
+            tool_choice: request.tool_choice().filter(|_| has_tools).map(tool_choice),
+            parallel_tool_calls: settings.parallel_tool_calls.filter(|_| has_tools),
+        },
     };
-    let lost_schema = lost_schema(settings, dialect);
-    let warnings = messages.flat_map(|it| unsupported(it, dialect)).chain(lost_schema).collect();
-    Question::new(&body, &settings.extra, warnings)
+    let body = body.around(&transcript, &settings.extra, replace)?;
+    let of_system = system.iter().flat_map(|it| unsupported(it, dialect));
+    let of_messages = transcript.writer().warnings().iter().cloned();
+    let warnings = of_system.chain(of_messages).chain(lost_schema(settings, dialect)).collect();
+    request.memo().put(transcript);
+    Ok(Question { body, warnings })
 }
 
 fn wire_settings(settings: &Settings, dialect: Dialect) -> wire::Settings<'_> {
@@ -95,27 +112,49 @@ fn lost_schema(settings: &Settings, dialect: Dialect) -> Option<Warning> {
     is_lost.then(|| Warning::Unsupported { what: what.to_owned() })
 }
 
-/// The messages of a request, written one after the other without a list of them in between.
-struct Messages<'a> {
-    request: &'a ChatRequest,
+/// How messages are written.
+#[derive(Clone, Debug, PartialEq)]
+struct Manner {
     /// What the origins of its messages are called.
-    wire: &'a str,
+    wire: String,
     dialect: Dialect,
 }
 
-impl Serialize for Messages<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let messages = self.request.system().iter().chain(self.request.messages());
-        if messages.clone().any(is_unanswerable) {
-            return Err(S::Error::custom(
+/// The messages so far.
+#[derive(Debug)]
+struct Messages {
+    manner: Manner,
+    warnings: Vec<Warning>,
+}
+
+impl Writer for Messages {
+    type Manner = Manner;
+
+    fn new(manner: Manner) -> Self {
+        Self { manner, warnings: Vec::new() }
+    }
+
+    fn write(&mut self, message: &ChatMessage, page: &mut Page) -> Result<(), LlmError> {
+        if is_unanswerable(message) {
+            return Err(LlmError::invalid_input(
                 "a message with the role `tool` has no tool result; make it with `ChatMessage::tool`",
             ));
         }
-        serializer.collect_seq(messages.flat_map(|it| self.wire_messages(it)))
+        self.warnings.extend(unsupported(message, self.manner.dialect));
+        page.write(message, |items| {
+            self.manner.wire_messages(message).try_for_each(|it| items.push(&it))
+        })
+    }
+
+    /// Nothing changes a message that is written.
+    fn write_open(&self, _: &mut Page) {}
+
+    fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 }
 
-impl Messages<'_> {
+impl Manner {
     /// A message as the wire has it: each tool result is a message of its own there.
     fn wire_messages<'m>(
         &self,
@@ -139,7 +178,7 @@ impl Messages<'_> {
 
     /// The fields of `message` that came over the same wire and go back as they are.
     fn kept<'m>(&self, message: &'m ChatMessage) -> BTreeMap<&'m str, &'m RawValue> {
-        let origin = message.origin(self.wire);
+        let origin = message.origin(&self.wire);
         let mut kept: BTreeMap<&str, &RawValue> =
             origin.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default();
         let is_behind_a_call = message.tool_calls().next().is_some();

@@ -6,19 +6,22 @@ use std::{borrow::Cow, collections::BTreeMap};
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
-/// The body of a request. The fields are in this order on the wire: what may change from
-/// step to step comes after the messages, so that their bytes stay where they are.
+/// The fields of a request before its messages.
 #[derive(Serialize)]
-pub(super) struct Request<'a, M> {
+pub(super) struct Head<'a> {
     pub(super) model: &'a str,
     #[serde(flatten)]
     pub(super) settings: Settings<'a>,
     pub(super) stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stream_options: Option<StreamOptions>,
-    pub(super) messages: M,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub(super) tools: Vec<Tool<'a>>,
+}
+
+/// The fields of a request behind its messages.
+#[derive(Serialize)]
+pub(super) struct Tail<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tools: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tool_choice: Option<ToolChoice<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]

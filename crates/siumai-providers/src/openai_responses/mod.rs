@@ -42,7 +42,7 @@ const WIRE: &str = "openai-responses";
 pub struct OpenAiResponses {
     endpoint: Endpoint,
     model: String,
-    manner: Manner,
+    manner: Arc<Manner>,
 }
 
 /// Makes an [`OpenAiResponses`]. What is wrong with what it was given is told by
@@ -183,7 +183,7 @@ impl OpenAiResponsesBuilder {
             return Err(LlmError::new(ErrorKind::Authentication, message));
         }
         let endpoint = self.endpoint.build("responses")?;
-        Ok(OpenAiResponses { endpoint, model: self.model, manner: self.manner })
+        Ok(OpenAiResponses { endpoint, model: self.model, manner: Arc::new(self.manner) })
     }
 }
 

@@ -1,5 +1,5 @@
 //! Writes a request as Responses wants it.
-use std::{borrow::Cow, collections::HashMap, fmt};
+use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
 use serde_json::{
     Map, Value,
@@ -14,7 +14,10 @@ use siumai_core::{
 };
 
 use super::wire;
-use crate::reply::Question;
+use crate::{
+    question::{Body, Question, replace},
+    transcript::{Items, Page, Transcript, Writer, json},
+};
 
 /// The fewest tokens that a reply may be limited to.
 const LEAST_LIMIT: u32 = 16;
@@ -28,6 +31,7 @@ const CLIENT_CALLS: [&str; 5] =
     ["apply_patch_call", "computer_call", "custom_tool_call", "local_shell_call", "shell_call"];
 
 /// How a model is asked, request after request.
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Manner {
     /// What the origins of its messages are called.
     pub(super) wire: String,
@@ -55,7 +59,7 @@ impl fmt::Debug for Manner {
 }
 
 /// Where the leading system messages go.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SystemPlace {
     /// Into the field that is made for them.
     Instructions,
@@ -70,7 +74,7 @@ pub(super) enum SystemPlace {
 /// If there is nothing to answer, or a message can't be told in this format.
 pub(super) fn question(
     model: &str,
-    manner: &Manner,
+    manner: &Arc<Manner>,
     request: &ChatRequest,
 ) -> Result<Question, LlmError> {
     let (system, messages) = (request.system(), request.messages());
@@ -85,37 +89,51 @@ pub(super) fn question(
     let settings = request.settings();
     let mut warnings = Vec::new();
     let wire_settings = wire_settings(settings, manner, &mut warnings);
-    warnings.extend(system.iter().chain(messages).flat_map(unsupported));
-    // Instructions alone are nothing to answer.
-    let instructs = manner.system == SystemPlace::Instructions && !messages.is_empty();
-    let in_input = if instructs { &[] } else { system };
-    let hosted = manner.hosted_tools.iter().map(wire::Tool::Hosted);
-    let tools = request.tools().iter().map(|it| tool(it, manner.strict_tools));
-    let tools: Vec<_> = tools.chain(hosted).collect();
-    let has_tools = !tools.is_empty();
-    let callers = callers(messages, &manner.wire);
-    let wire = wire::Request {
-        model,
-        settings: wire_settings,
-        store: manner.stores,
-        include: if !manner.stores && may_reason(model) {
-            &["reasoning.encrypted_content"]
-        } else {
-            &[]
-        },
-        stream: !request.is_whole(),
-        instructions: if instructs { instructions(system) } else { None },
-        input: in_input
-            .iter()
-            .chain(messages)
-            .flat_map(|it| input(it, &manner.wire, &callers))
-            .collect(),
-        tools,
-        // Without tools either is refused.
-        tool_choice: request.tool_choice().filter(|_| has_tools).map(tool_choice),
-        parallel_tool_calls: settings.parallel_tool_calls.filter(|_| has_tools),
+    warnings.extend(system.iter().flat_map(unsupported));
+    let mut transcript: Transcript<Input> = Transcript::of(request, manner)?;
+    warnings.extend_from_slice(transcript.writer().warnings());
+    let nobody = Callers::new();
+    let in_input =
+        || system.iter().flat_map(|it| input(it, &manner.wire, &nobody)).collect::<Vec<_>>();
+    let (instructions, lead) = match manner.system {
+        // Instructions alone are nothing to answer.
+        SystemPlace::Instructions if messages.is_empty() => (None, Some(json(&in_input())?)),
+        SystemPlace::Instructions => {
+            (Some(transcript.system(system, || instructions(system))?), None)
+        }
+        SystemPlace::Input => (None, Some(transcript.system(system, in_input)?)),
     };
-    Question::new(&wire, &settings.extra, warnings)
+    let tools = request.tools();
+    let has_tools = !tools.is_empty() || !manner.hosted_tools.is_empty();
+    let wire_tools = transcript.tools(tools, || {
+        let tools = tools.iter().map(|it| tool(it, manner.strict_tools));
+        tools.chain(manner.hosted_tools.iter().map(wire::Tool::Hosted)).collect::<Vec<_>>()
+    })?;
+    let body = Body {
+        head: wire::Head {
+            model,
+            settings: wire_settings,
+            store: manner.stores,
+            include: if !manner.stores && may_reason(model) {
+                &["reasoning.encrypted_content"]
+            } else {
+                &[]
+            },
+            stream: !request.is_whole(),
+            instructions: instructions.as_deref().filter(|it| it.get() != "null"),
+        },
+        list: "input",
+        lead: lead.as_deref(),
+        tail: wire::Tail {
+            tools: has_tools.then_some(&wire_tools),
+            // Without tools either is refused.
+            tool_choice: request.tool_choice().filter(|_| has_tools).map(tool_choice),
+            parallel_tool_calls: settings.parallel_tool_calls.filter(|_| has_tools),
+        },
+    };
+    let body = body.around(&transcript, &settings.extra, replace)?;
+    request.memo().put(transcript);
+    Ok(Question { body, warnings })
 }
 
 fn is_unanswerable(message: &ChatMessage) -> bool {
@@ -178,21 +196,60 @@ fn instructions(system: &[ChatMessage]) -> Option<Cow<'_, str>> {
     Some(texts.fold(Cow::Borrowed(first), |all, more| all + "\n\n" + more))
 }
 
+/// The input so far.
+#[derive(Debug)]
+struct Input {
+    manner: Arc<Manner>,
+    callers: Callers,
+    warnings: Vec<Warning>,
+}
+
 /// Who made the calls that say so, by their ids: their answers must name the same.
-fn callers<'a>(messages: &'a [ChatMessage], wire: &str) -> HashMap<String, &'a RawValue> {
-    let origins = messages.iter().filter_map(|it| it.origin(wire));
-    let items = origins.filter(|it| it.contains(r#""caller""#)).flat_map(|origin| {
-        serde_json::from_str::<Vec<wire::OutputItem<'_>>>(origin).unwrap_or_default()
-    });
-    items.filter_map(|it| Some((it.call_id.filled()?, it.caller?))).collect()
+type Callers = HashMap<String, Box<RawValue>>;
+
+impl Writer for Input {
+    type Manner = Arc<Manner>;
+
+    fn new(manner: Arc<Manner>) -> Self {
+        Self { manner, callers: Callers::new(), warnings: Vec::new() }
+    }
+
+    fn write(&mut self, message: &ChatMessage, page: &mut Page) -> Result<(), LlmError> {
+        self.warnings.extend(unsupported(message));
+        self.learn_callers(message);
+        let write = |items: &mut Items| {
+            input(message, &self.manner.wire, &self.callers)
+                .iter()
+                .try_for_each(|it| items.push(it))
+        };
+        let is_named = message.tool_results().any(|it| self.callers.contains_key(&it.call_id));
+        if is_named { page.write_here(write) } else { page.write(message, write) }
+    }
+
+    /// Nothing changes a message that is written.
+    fn write_open(&self, _: &mut Page) {}
+
+    fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+}
+
+impl Input {
+    fn learn_callers(&mut self, message: &ChatMessage) {
+        let Some(origin) =
+            message.origin(&self.manner.wire).filter(|it| it.contains(r#""caller""#))
+        else {
+            return;
+        };
+        let items: Vec<wire::OutputItem<'_>> = serde_json::from_str(origin).unwrap_or_default();
+        let callers =
+            items.into_iter().filter_map(|it| Some((it.call_id.filled()?, it.caller?.to_owned())));
+        self.callers.extend(callers);
+    }
 }
 
 /// A message as the wire has it: each call and each result is an item of its own there.
-fn input<'a>(
-    message: &'a ChatMessage,
-    wire: &str,
-    callers: &HashMap<String, &'a RawValue>,
-) -> Vec<wire::Input<'a>> {
+fn input<'a>(message: &'a ChatMessage, wire: &str, callers: &'a Callers) -> Vec<wire::Input<'a>> {
     if message.role() == Role::Assistant {
         let origin = message.origin(wire).map(serde_json::from_str::<Vec<&RawValue>>);
         return match origin {
@@ -202,7 +259,7 @@ fn input<'a>(
     }
     let results = message.tool_results().map(|result| wire::Item::FunctionCallOutput {
         call_id: call_id(&result.call_id),
-        caller: callers.get(&result.call_id).copied(),
+        caller: callers.get(&result.call_id).map(|it| &**it),
         output: result.output_text(),
     });
     results.chain(spoken(message)).map(wire::Input::Written).collect()

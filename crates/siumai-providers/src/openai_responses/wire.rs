@@ -13,10 +13,9 @@ use crate::{
     openai_chat,
 };
 
-/// The body of a request. The fields are in this order on the wire: what may change from
-/// step to step comes after the input, so that its bytes stay where they are.
+/// The fields of a request before its input.
 #[derive(Serialize)]
-pub(super) struct Request<'a> {
+pub(super) struct Head<'a> {
     pub(super) model: &'a str,
     #[serde(flatten)]
     pub(super) settings: Settings<'a>,
@@ -25,10 +24,14 @@ pub(super) struct Request<'a> {
     pub(super) include: &'a [&'a str],
     pub(super) stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) instructions: Option<Cow<'a, str>>,
-    pub(super) input: Vec<Input<'a>>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub(super) tools: Vec<Tool<'a>>,
+    pub(super) instructions: Option<&'a RawValue>,
+}
+
+/// The fields of a request behind its input.
+#[derive(Serialize)]
+pub(super) struct Tail<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tools: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tool_choice: Option<ToolChoice<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -121,7 +121,11 @@ impl Canned {
     /// What was posted, in order.
     pub(crate) fn bodies(&self) -> Vec<Value> {
         let state = self.0.lock().unwrap();
-        state.requests.iter().map(|it| serde_json::from_slice(&it.body).unwrap()).collect()
+        state
+            .requests
+            .iter()
+            .map(|it| serde_json::from_slice(&it.body.to_bytes()).unwrap())
+            .collect()
     }
 
     pub(crate) fn with_requests<T>(&self, look: impl FnOnce(&[HttpRequest]) -> T) -> T {

@@ -268,7 +268,7 @@ impl Sought<'_> {
     }
 
     /// What becomes of a call that gives the answer: it is done.
-    pub(in crate::orchestrator) fn taken(self, call: &ToolCall) -> ToolResult {
+    pub(in crate::orchestrator) fn taken(call: &ToolCall) -> ToolResult {
         ToolResult::executed(call, json!("The answer was taken."))
     }
 }

@@ -59,5 +59,6 @@ impl Run {
             .with_tools(tools)
             .with_tool_choice(choice)
             .with_settings(Arc::clone(rules.settings))
+            .with_memo(self.memo.clone())
     }
 }

@@ -5,6 +5,7 @@
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
+    sync::Arc,
 };
 
 use serde_json::{Map, Value, json, value::RawValue};
@@ -15,33 +16,57 @@ use siumai_core::{
 
 use super::{
     super::wire::{AnyBlock, Block, Content, INVALID_INPUT, Message, Role as WireRole, Source},
+    Manner,
     claude::Version,
 };
-use crate::json::Text;
+use crate::{
+    json::Text,
+    transcript::{Items, Page, Piece, Writer},
+};
 
 /// The messages so far.
-pub(super) struct History<'a> {
-    /// What the origin of a message is called that may go back as it came.
-    wire: &'a str,
+#[derive(Debug)]
+pub(super) struct History {
+    manner: Arc<Manner>,
     version: Version,
-    messages: Vec<Message<'a>>,
-    ids: Ids<'a>,
+    /// Who said the last message.
+    last: Option<WireRole>,
+    open: Open,
+    ids: Ids,
     /// Where the code of the last reply that had any has run.
-    container: Option<&'a str>,
+    container: Option<String>,
     warnings: Vec<Warning>,
 }
 
-impl<'a> History<'a> {
-    /// An empty conversation with a model.
-    pub(super) fn new(wire: &'a str, version: Version) -> Self {
-        let (messages, warnings) = (Vec::new(), Vec::new());
-        Self { wire, version, messages, ids: Ids::default(), container: None, warnings }
+/// What is not written yet, since the next message decides how it is.
+#[derive(Debug, Default)]
+enum Open {
+    #[default]
+    Nothing,
+    /// What the user's side says at once: two of its messages in a row are one.
+    Asked { results: Vec<Piece>, others: Vec<Piece> },
+    /// What the model said, and how it is if it is to go on from that: then it may not end with
+    /// white space.
+    Said { whole: Piece, last: Piece },
+}
+
+impl Writer for History {
+    type Manner = (Arc<Manner>, Version);
+
+    fn new((manner, version): Self::Manner) -> Self {
+        let (last, container, warnings) = (None, None, Vec::new());
+        Self {
+            manner,
+            version,
+            last,
+            open: Open::Nothing,
+            ids: Ids::default(),
+            container,
+            warnings,
+        }
     }
 
-    /// # Errors
-    ///
-    /// If the message is a tool's and has no result.
-    pub(super) fn push(&mut self, message: &'a ChatMessage) -> Result<(), LlmError> {
+    fn write(&mut self, message: &ChatMessage, page: &mut Page) -> Result<(), LlmError> {
         if message.role() == Role::Tool && message.tool_results().next().is_none() {
             return Err(LlmError::invalid_input(
                 "a message with the role `tool` has no tool result; make it with `ChatMessage::tool`",
@@ -50,97 +75,117 @@ impl<'a> History<'a> {
         if message.role() == Role::Assistant {
             self.ids.begin_exchange();
         }
-        if let Some(content) = origin(message, self.wire) {
-            self.container = message.origin_context(self.wire).or(self.container);
+        if let Some(content) = origin(message, &self.manner.wire) {
+            let context = message.origin_context(&self.manner.wire).map(str::to_owned);
+            self.container = context.or(self.container.take());
             self.ids.know(message);
             let role = wire_role(message.role());
-            self.messages.push(Message { role, content: Content::AsItCame(content) });
-            return Ok(());
+            return self.say(&Message { role, content: Content::AsItCame(content) }, page);
         }
         match message.role() {
-            Role::Assistant => {
-                let blocks = self.said(message);
-                self.append(WireRole::Assistant, blocks);
-            }
-            Role::System => self.push_system(message),
-            Role::User | Role::Tool => {
-                let blocks = self.asked(message);
-                self.append(WireRole::User, blocks);
-            }
+            Role::Assistant => self.push_said(message, page),
+            Role::System => self.push_system(message, page),
+            Role::User | Role::Tool => self.push_asked(message, page),
         }
-        Ok(())
     }
 
-    pub(super) fn container(&self) -> Option<&'a str> {
-        self.container
+    fn write_open(&self, page: &mut Page) {
+        match &self.open {
+            Open::Nothing => {}
+            Open::Asked { results, others } => write_asked(results, others, page),
+            Open::Said { last, .. } => page.place(last),
+        }
     }
 
-    /// The messages, and what of them was left out.
-    ///
-    /// # Errors
-    ///
-    /// If there are none.
-    pub(super) fn finish(mut self) -> Result<(Vec<Message<'a>>, Vec<Warning>), LlmError> {
-        // Words that the model is to go on from may not end with white space.
-        if let Some(Message { role: WireRole::Assistant, content: Content::Blocks(blocks) }) =
-            self.messages.last_mut()
-            && let Some(Block::Text { text }) = blocks.last_mut()
-        {
-            *text = text.trim_end();
-        }
-        if self.messages.is_empty() {
-            return Err(LlmError::invalid_input("the request has no messages; add one to answer"));
-        }
-        Ok((self.messages, self.warnings))
+    fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+}
+
+impl History {
+    /// Where the code of the replies so far has run.
+    pub(super) fn container(&self) -> Option<&str> {
+        self.container.as_deref()
     }
 
-    /// A message without blocks is refused, and so are, by some servers, two of the same side
-    /// in a row.
-    fn append(&mut self, role: WireRole, blocks: Vec<Block<'a>>) {
-        if blocks.is_empty() {
-            return;
+    /// Writes `message`, which nothing after it changes.
+    fn say(&mut self, message: &Message<'_>, page: &mut Page) -> Result<(), LlmError> {
+        self.close(page);
+        self.last = Some(message.role);
+        page.write_here(|items| items.push(message))
+    }
+
+    fn close(&mut self, page: &mut Page) {
+        match std::mem::take(&mut self.open) {
+            Open::Nothing => {}
+            Open::Asked { results, others } => write_asked(&results, &others, page),
+            Open::Said { whole, .. } => page.place(&whole),
         }
-        if let Some(Message { role: WireRole::User, content: Content::Blocks(before) }) =
-            self.messages.last_mut()
-            && role == WireRole::User
-        {
-            before.extend(blocks);
-            // Results stand before anything else, in whichever order they came.
-            before.sort_by_key(|it| !matches!(it, Block::ToolResult { .. }));
-            return;
-        }
-        self.messages.push(Message { role, content: Content::Blocks(blocks) });
     }
 
     /// A system message in the midst of the conversation.
-    fn push_system(&mut self, message: &'a ChatMessage) {
-        let follows_user = self.messages.last().is_some_and(|it| it.role == WireRole::User);
-        if follows_user && self.version.takes_system_messages() {
-            let blocks = message.content().iter().filter_map(text).collect();
-            self.append(WireRole::System, blocks);
-            return;
-        }
+    fn push_system(&mut self, message: &ChatMessage, page: &mut Page) -> Result<(), LlmError> {
         let blocks: Vec<_> = message.content().iter().filter_map(text).collect();
-        if !blocks.is_empty() {
-            self.warn("a system message in the midst of the conversation was sent as the user's");
+        if blocks.is_empty() {
+            return Ok(());
         }
-        self.append(WireRole::User, blocks);
+        if self.last == Some(WireRole::User) && self.version.takes_system_messages() {
+            let content = Content::Blocks(blocks);
+            return self.say(&Message { role: WireRole::System, content }, page);
+        }
+        self.warn("a system message in the midst of the conversation was sent as the user's");
+        self.ask(Vec::new(), vec![page.piece(message, |items| each(&blocks, items))?], page);
+        Ok(())
     }
 
     /// What a person or a tool says: results first, as the provider wants it.
-    fn asked(&mut self, message: &'a ChatMessage) -> Vec<Block<'a>> {
-        let mut blocks: Vec<_> = message.tool_results().map(|it| self.ids.result(it)).collect();
+    fn push_asked(&mut self, message: &ChatMessage, page: &mut Page) -> Result<(), LlmError> {
+        let mut results = Vec::new();
+        for result in message.tool_results() {
+            let block = self.ids.result(result);
+            results.push(if message.content().len() == 1 && !self.ids.is_renamed(result) {
+                page.piece(message, |items| items.push(&block))?
+            } else {
+                Page::piece_here(|items| items.push(&block))?
+            });
+        }
+        let mut blocks = Vec::new();
         for part in message.content() {
             match asked(part) {
                 Ok(block) => blocks.extend(block),
                 Err(what) => self.warn(what),
             }
         }
-        blocks
+        let mut others = Vec::new();
+        if !blocks.is_empty() {
+            others.push(if results.is_empty() {
+                page.piece(message, |items| each(&blocks, items))?
+            } else {
+                Page::piece_here(|items| each(&blocks, items))?
+            });
+        }
+        self.ask(results, others, page);
+        Ok(())
+    }
+
+    /// A message without blocks is refused, and so are, by some servers, two of the user's side
+    /// in a row. Results stand before anything else, in whichever order they came.
+    fn ask(&mut self, more_results: Vec<Piece>, more: Vec<Piece>, page: &mut Page) {
+        if more_results.is_empty() && more.is_empty() {
+            return;
+        }
+        self.last = Some(WireRole::User);
+        if let Open::Asked { results, others } = &mut self.open {
+            results.extend(more_results);
+            others.extend(more);
+            return;
+        }
+        self.close(page);
+        self.open = Open::Asked { results: more_results, others: more };
     }
 
     /// What the model said over another wire: calls last, its reasoning left out.
-    fn said(&mut self, message: &'a ChatMessage) -> Vec<Block<'a>> {
+    fn push_said(&mut self, message: &ChatMessage, page: &mut Page) -> Result<(), LlmError> {
         let parts = message.content().iter();
         if parts
             .clone()
@@ -154,12 +199,41 @@ impl<'a> History<'a> {
             name: &call.name,
             input: input(&call.arguments),
         }));
-        blocks
+        if blocks.is_empty() {
+            return Ok(());
+        }
+        let role = WireRole::Assistant;
+        let mut said = Message { role, content: Content::Blocks(blocks) };
+        let Some(trimmed) = trimmed(&said) else { return self.say(&said, page) };
+        self.close(page);
+        let whole = Page::piece_here(|items| items.push(&said))?;
+        if let Content::Blocks(blocks) = &mut said.content {
+            blocks.pop();
+            blocks.push(Block::Text { text: trimmed });
+        }
+        self.open = Open::Said { whole, last: Page::piece_here(|items| items.push(&said))? };
+        self.last = Some(role);
+        Ok(())
     }
 
     fn warn(&mut self, what: impl Into<String>) {
         self.warnings.push(Warning::Unsupported { what: what.into() });
     }
+}
+
+/// The words that `said` ends with, if it ends with white space behind them.
+fn trimmed<'a>(said: &Message<'a>) -> Option<&'a str> {
+    let Content::Blocks(blocks) = &said.content else { return None };
+    let Some(Block::Text { text }) = blocks.last() else { return None };
+    Some(text.trim_end()).filter(|trimmed| trimmed.len() < text.len())
+}
+
+fn write_asked(results: &[Piece], others: &[Piece], page: &mut Page) {
+    page.place_within(r#"{"role":"user","content":["#, results.iter().chain(others), "]}");
+}
+
+fn each(blocks: &[Block<'_>], items: &mut Items) -> Result<(), LlmError> {
+    blocks.iter().try_for_each(|it| items.push(it))
 }
 
 /// Whether a message, as it goes back to the provider, begins with the model's thinking.
@@ -188,44 +262,48 @@ fn wire_role(role: Role) -> WireRole {
 
 /// The ids of calls, which must be of a few characters and different in all the conversation.
 /// They come from everywhere, and are different within a reply alone.
-#[derive(Default)]
-struct Ids<'a> {
-    taken: HashSet<Cow<'a, str>>,
+#[derive(Debug, Default)]
+struct Ids {
+    taken: HashSet<String>,
     /// What the calls of the last reply are called here.
-    renamed: HashMap<&'a str, String>,
+    renamed: HashMap<String, String>,
 }
 
-impl<'a> Ids<'a> {
+impl Ids {
     /// A reply begins: ids that come from here on are those of its calls and their results.
     fn begin_exchange(&mut self) {
         self.renamed.clear();
     }
 
     /// The calls of a message that goes back as it came.
-    fn know(&mut self, message: &'a ChatMessage) {
+    fn know(&mut self, message: &ChatMessage) {
         for call in message.tool_calls() {
-            self.taken.insert(Cow::Borrowed(&call.id));
+            self.taken.insert(call.id.clone());
             // Some servers give ids that others refuse, and want them back.
             if plain(&call.id) != call.id {
-                self.renamed.insert(&call.id, call.id.clone());
+                self.renamed.insert(call.id.clone(), call.id.clone());
             }
         }
     }
 
-    fn call(&mut self, call: &'a ToolCall) -> Cow<'a, str> {
+    fn call<'a>(&mut self, call: &'a ToolCall) -> Cow<'a, str> {
         let id = plain(&call.id);
-        if self.taken.insert(id.clone()) {
+        if self.taken.insert(id.clone().into_owned()) {
             return id;
         }
         let mut others = (2..self.taken.len() + 3).map(|number| format!("{id}_{number}"));
-        let id = others.find(|id| !self.taken.contains(id.as_str())).unwrap_or_default();
-        self.taken.insert(id.clone().into());
-        self.renamed.insert(&call.id, id.clone());
+        let id = others.find(|id| !self.taken.contains(id)).unwrap_or_default();
+        self.taken.insert(id.clone());
+        self.renamed.insert(call.id.clone(), id.clone());
         id.into()
     }
 
-    fn result(&self, result: &'a ToolResult) -> Block<'a> {
-        let renamed = self.renamed.get(result.call_id.as_str());
+    fn is_renamed(&self, result: &ToolResult) -> bool {
+        self.renamed.contains_key(&result.call_id)
+    }
+
+    fn result<'a>(&self, result: &'a ToolResult) -> Block<'a> {
+        let renamed = self.renamed.get(&result.call_id);
         Block::ToolResult {
             tool_use_id: renamed.map_or_else(|| plain(&result.call_id), |it| it.clone().into()),
             content: result.output_text(),

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use siumai_core::{
     system,
-    types::{Origin, Role, ToolCall, ToolResult},
+    types::{Origin, Role, Settings, ToolCall, ToolResult},
     user,
 };
 
@@ -15,9 +15,9 @@ pub(super) fn usual() -> Manner {
 }
 
 pub(super) fn asked(model: &str, request: &ChatRequest) -> (Value, Vec<String>) {
-    let question = question(model, &usual(), request).unwrap();
+    let question = question(model, &Arc::new(usual()), request).unwrap();
     let warnings = question.warnings.iter().map(ToString::to_string).collect();
-    (serde_json::from_slice(&question.body).unwrap(), warnings)
+    (serde_json::from_slice(&question.body.to_bytes()).unwrap(), warnings)
 }
 
 pub(super) fn written(request: &ChatRequest) -> Value {
@@ -117,7 +117,7 @@ fn caching() -> Manner {
 fn tools_are_strict_where_that_is_wanted() {
     let request = ChatRequest::new(vec![user!("Hi")]).with_tools(vec![a_tool()]);
     let manner = Manner { strict_tools: true, ..usual() };
-    let body = question(MODEL, &manner, &request).unwrap().body;
+    let body = question(MODEL, &Arc::new(manner), &request).unwrap().body.to_bytes();
     let body: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["tools"][0]["strict"], true);
 }
@@ -128,7 +128,7 @@ fn a_tool_that_the_provider_describes_and_we_execute_is_told_once() {
     let manner = Manner { hosted_tools: vec![hosted.clone()], ..usual() };
     let tools = vec![Tool::function("memory", "Files"), Tool::function("ping", "")];
     let request = ChatRequest::new(vec![user!("Hi")]).with_tools(tools);
-    let body = question(MODEL, &manner, &request).unwrap().body;
+    let body = question(MODEL, &Arc::new(manner), &request).unwrap().body.to_bytes();
     let body: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!((&body["tools"][0], &body["tools"][1]["name"]), (&hosted, &json!("ping")));
     assert_eq!(body["tools"].as_array().map(Vec::len), Some(2));
@@ -145,7 +145,7 @@ fn code_runs_on_where_it_ran_last() {
     let history = vec![user!("1"), ran("a"), user!("2"), ran("b"), user!("3"), plain, user!("4")];
     let request = ChatRequest::new(history);
     let container = |manner: &Manner| {
-        let body = question(MODEL, manner, &request).unwrap().body;
+        let body = question(MODEL, &Arc::new(manner.clone()), &request).unwrap().body.to_bytes();
         let body: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["messages"][1]["content"], json!([text("Hi")]));
         body["container"].clone()
@@ -159,7 +159,7 @@ fn code_runs_on_where_it_ran_last() {
 fn what_stays_the_same_is_marked_for_the_cache() {
     let request = ChatRequest::new(vec![system!("one"), system!("two"), user!("Hi")]);
     let request = request.with_tools(vec![Tool::function("ping", ""), a_tool()]);
-    let body = question(MODEL, &caching(), &request).unwrap().body;
+    let body = question(MODEL, &Arc::new(caching()), &request).unwrap().body.to_bytes();
     let body: Value = serde_json::from_slice(&body).unwrap();
     let mark = json!({ "type": "ephemeral" });
     assert_eq!(body["cache_control"], mark);
@@ -182,7 +182,7 @@ fn the_next_step_begins_with_the_bytes_of_the_one_before() {
         let choice = if step % 2 == 0 { ToolChoice::Required } else { ToolChoice::Auto };
         let request = ChatRequest::new(history.clone()).with_tools(vec![a_tool()]);
         let request = request.with_tool_choice(choice).with_settings(settings.clone());
-        let next = question(MODEL, &caching(), &request).unwrap().body;
+        let next = question(MODEL, &Arc::new(caching()), &request).unwrap().body.to_bytes();
         let next = String::from_utf8(next.to_vec()).unwrap();
         let messages = before.split(r#"],"tools""#).next().unwrap();
         assert!(next.starts_with(messages), "step {step}:\n{messages}\n{next}");
@@ -201,7 +201,7 @@ fn the_next_step_begins_with_the_bytes_of_the_one_before() {
 fn what_cannot_be_told_is_an_error_that_says_so() {
     let refused = |messages| {
         let request = ChatRequest::new(messages);
-        question(MODEL, &usual(), &request).err().unwrap().to_string()
+        question(MODEL, &Arc::new(usual()), &request).err().unwrap().to_string()
     };
     let nothing = "the request has no messages; add one to answer";
     assert_eq!(refused(vec![]), nothing);

@@ -18,7 +18,7 @@ fn asked(model: &str, request: &ChatRequest) -> (Value, Vec<String>) {
         Warning::Unsupported { what } => what,
         other => panic!("{other}"),
     });
-    (serde_json::from_slice(&question.body).unwrap(), warnings.collect())
+    (serde_json::from_slice(&question.body.to_bytes()).unwrap(), warnings.collect())
 }
 
 fn body(messages: Vec<ChatMessage>) -> Value {
@@ -99,7 +99,7 @@ fn a_message_of_this_wire_goes_back_as_it_came_with_the_ids_it_had() {
         ChatMessage::tool(ToolResult::executed(&second, json!({ "sum": 2 }))),
     ]);
     let question = question("gemini-3-pro", &request).unwrap();
-    let sent = String::from_utf8(question.body.to_vec()).unwrap();
+    let sent = String::from_utf8(question.body.to_bytes().to_vec()).unwrap();
     assert!(sent.contains(&format!(r#"{{"role":"model","parts":{parts}}}"#)), "{sent}");
     let body: Value = serde_json::from_str(&sent).unwrap();
     let results = json!([

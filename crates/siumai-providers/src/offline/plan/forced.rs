@@ -32,7 +32,13 @@ impl Planner<'_> {
             return None;
         }
         let gathered = answer::gathered(self.history, notes);
-        let known = self.known(&candidate.slots);
+        let known = if self.history.made.is_empty() {
+            // Nothing was worked out, so all there is to answer with is the task itself.
+            let filled = arguments::fill(candidate, self.task, self.task.text.all(), None);
+            filled.arguments(candidate).into_iter().next().unwrap_or_default()
+        } else {
+            self.known(&candidate.slots)
+        };
         let unknown = Map::new();
         // What is known under the same name may be of another type.
         [&known, &unknown].into_iter().find_map(|known| {

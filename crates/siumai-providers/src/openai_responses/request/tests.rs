@@ -21,9 +21,9 @@ fn manner() -> Manner {
 }
 
 fn asked(manner: &Manner, request: &ChatRequest) -> (Value, Vec<String>) {
-    let question = question("gpt-5-test", manner, request).unwrap();
+    let question = question("gpt-5-test", &Arc::new(manner.clone()), request).unwrap();
     let warnings = question.warnings.iter().map(ToString::to_string).collect();
-    (serde_json::from_slice(&question.body).unwrap(), warnings)
+    (serde_json::from_slice(&question.body.to_bytes()).unwrap(), warnings)
 }
 
 fn written(request: &ChatRequest) -> Value {
@@ -89,8 +89,9 @@ fn nothing_is_kept_by_the_provider_unless_that_is_asked_for() {
 #[test]
 fn a_model_that_does_not_reason_is_not_asked_for_its_reasoning() {
     let includes = |model: &str| {
-        let question = question(model, &manner(), &ChatRequest::new(vec![user!("Hi")])).unwrap();
-        let body: Value = serde_json::from_slice(&question.body).unwrap();
+        let question =
+            question(model, &Arc::new(manner()), &ChatRequest::new(vec![user!("Hi")])).unwrap();
+        let body: Value = serde_json::from_slice(&question.body.to_bytes()).unwrap();
         body.get("include").is_some()
     };
     for model in ["gpt-4o-mini", "gpt-4.1", "openai/gpt-4o", "ft:gpt-4o:acme", "gpt-5-chat-latest"]
@@ -410,7 +411,7 @@ fn the_next_step_begins_with_the_bytes_of_the_one_before() {
         let choice = if step % 2 == 0 { ToolChoice::Required } else { ToolChoice::Auto };
         let request =
             ChatRequest::new(history.clone()).with_tools(tools.clone()).with_tool_choice(choice);
-        let body = question("gpt-test", &manner(), &request).unwrap().body;
+        let body = question("gpt-test", &Arc::new(manner()), &request).unwrap().body.to_bytes();
         let next = String::from_utf8(body.to_vec()).unwrap();
         assert!(next.starts_with(&before), "step {step}");
         before = next.split(r#"],"tools""#).next().unwrap().to_owned();
@@ -427,7 +428,7 @@ fn the_next_step_begins_with_the_bytes_of_the_one_before() {
 fn what_cannot_be_told_is_an_error_that_says_so() {
     let refused = |messages| {
         let request = ChatRequest::new(messages);
-        question("gpt-test", &manner(), &request).err().unwrap().to_string()
+        question("gpt-test", &Arc::new(manner()), &request).err().unwrap().to_string()
     };
     assert_eq!(refused(vec![]), "the request has no messages; add one to answer");
     assert_eq!(

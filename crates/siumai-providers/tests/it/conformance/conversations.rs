@@ -243,7 +243,7 @@ impl<'a> Recording<'a> {
             wrong.extend(found.into_iter().map(|it| it.within(&format!("request {number}, "))));
         }
         let bodies: Vec<Bytes> =
-            sent.with_requests(|requests| requests.iter().map(|it| it.body.clone()).collect());
+            sent.with_requests(|requests| requests.iter().map(|it| it.body.to_bytes()).collect());
         // What stands before the messages may change only if the recorded client changed it.
         let is_like = |pair: &[Value]| {
             let [before, after] = pair else { return false };

@@ -52,7 +52,7 @@ async fn in_a_loop_of_six_steps_each_request_begins_with_the_bytes_of_the_one_be
         for provider in ["openai", "anthropic", "deepseek", "openrouter"] {
             for sent in [loop_run(wire, provider).await, loop_streamed(wire, provider).await] {
                 let bodies: Vec<_> =
-                    sent.with_requests(|all| all.iter().map(|it| it.body.clone()).collect());
+                    sent.with_requests(|all| all.iter().map(|it| it.body.to_bytes()).collect());
                 assert_eq!(bodies.len(), STEPS);
                 assert_eq!(check(wire, &bodies), [], "{api} {provider}");
                 let lengths: Vec<_> = bodies.iter().map(|body| history(wire, body).len()).collect();

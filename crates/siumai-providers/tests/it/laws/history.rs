@@ -18,7 +18,7 @@ use siumai_core::{
 use super::{
     reading::{Wire, run, written},
     runs::{check_journal, check_recording, check_suspended},
-    sending::{check_answered, check_written},
+    sending::{check_answered, check_written, check_written_once},
 };
 
 /// Goes on with what `json` holds, if it is anything that is stored, and fails if a law is broken.
@@ -57,6 +57,7 @@ fn check_history(history: History) {
             continue;
         }
         let body = check_written(wire, ChatRequest::new(ended.messages.clone()));
+        check_written_once(wire, &ended.messages);
         // Where it is said what a message was on its wire, that may be another message.
         if !stored.contains("\"origin\"") {
             check_answered(wire, &body);

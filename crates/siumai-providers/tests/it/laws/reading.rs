@@ -224,7 +224,7 @@ impl Once {
 impl Transport for Once {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, LlmError> {
         let mut state = self.lock();
-        state.1 = Some(request.body);
+        state.1 = Some(request.body.to_bytes());
         Ok(state.0.take().expect("it was asked twice"))
     }
 }

@@ -3,7 +3,7 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use siumai_core::{
-    types::{ChatMessage, ChatRequest, ChatResponse, ToolResult},
+    types::{ChatMessage, ChatRequest, ChatResponse, Memo, ToolResult},
     user,
 };
 
@@ -41,6 +41,34 @@ pub(crate) fn check_written(wire: Wire, request: ChatRequest) -> Bytes {
     let body = written(wire, request).expect("the request can be written");
     serde_json::from_slice::<IgnoredAny>(&body).expect("what is sent is JSON");
     body
+}
+
+/// What is sent of `messages` does not depend on what was sent before in the same run: a part of
+/// them, more of them, or others in between.
+pub(crate) fn check_written_once(wire: Wire, messages: &[ChatMessage]) {
+    let memo = Memo::default();
+    let without = |left_out: usize| {
+        let rest = messages.iter().enumerate().filter(|(at, _)| *at != left_out);
+        rest.map(|(_, message)| message.clone()).collect()
+    };
+    let other = |changed: usize| {
+        let mut all = messages.to_vec();
+        all[changed] = user!("instead of what was there");
+        all
+    };
+    let parts = (1..=messages.len()).map(|end| messages[..end].to_vec());
+    let fewer = (0..messages.len()).map(without);
+    let others = (0..messages.len()).map(other);
+    for messages in parts.chain(fewer).chain(others).chain([messages.to_vec()]) {
+        let anew = written(wire, ChatRequest::new(messages.clone()));
+        let again = written(wire, ChatRequest::new(messages).with_memo(memo.clone()));
+        match (anew, again) {
+            (Ok(anew), Ok(again)) => {
+                assert_eq!(anew, again, "{wire:?} writes what it does not send");
+            }
+            (anew, again) => assert_eq!(anew.is_err(), again.is_err()),
+        }
+    }
 }
 
 /// Each call in a request has its result.

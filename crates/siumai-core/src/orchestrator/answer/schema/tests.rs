@@ -13,6 +13,12 @@ enum Shape {
     Square { side: f64 },
 }
 
+#[derive(Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "its schema matters")]
+struct Loose {
+    name: Option<String>,
+}
+
 fn said(text: &str) -> StepResult {
     StepResult { messages: vec![ChatMessage::assistant(text)], ..Default::default() }
 }
@@ -127,11 +133,6 @@ fn only_what_names_and_requires_every_property_is_strict() {
         Some(ResponseFormat::JsonSchema { strict, name, .. }) => (strict, name),
         other => panic!("{other:?}"),
     };
-    #[derive(Deserialize, JsonSchema)]
-    #[expect(dead_code, reason = "its schema matters")]
-    struct Loose {
-        name: Option<String>,
-    }
     assert_eq!(strict(&AnswerSchema::of::<Shape>().unwrap()), (true, "Shape".to_owned()));
     assert_eq!(strict(&AnswerSchema::of::<Loose>().unwrap()), (false, "Loose".to_owned()));
     let open = AnswerSchema::new("a name", json!({ "type": "object" })).unwrap();

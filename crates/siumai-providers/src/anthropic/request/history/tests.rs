@@ -66,14 +66,14 @@ fn a_message_that_came_over_this_wire_goes_back_as_it_came() {
         message.with_origin(Origin::new(wire, origin))
     };
     let request = ChatRequest::new(vec![user!("Hi"), message("anthropic"), user!("Go on")]);
-    let body = question(MODEL, &usual(), &request).unwrap().body;
+    let body = question(MODEL, &Arc::new(usual()), &request).unwrap().body.to_bytes();
     assert!(String::from_utf8(body.to_vec()).unwrap().contains(origin));
     let portable = json!({ "role": "assistant", "content": [a_text("Hi")] });
     for wire in ["gemini", "anthropic:moonshot"] {
         assert_eq!(messages(vec![user!("Hi"), message(wire), user!("Go on")])[1], portable);
     }
     let manner = Manner::of("anthropic:moonshot".to_owned());
-    let body = question("kimi-k2", &manner, &request).unwrap().body;
+    let body = question("kimi-k2", &Arc::new(manner), &request).unwrap().body.to_bytes();
     let body: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["messages"][1], portable);
 }

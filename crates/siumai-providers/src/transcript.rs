@@ -1,0 +1,388 @@
+//! The messages of a run in the words of a wire, each written once.
+//!
+//! A run asks again and again, each time with the messages of before and a few more. A
+//! [`Transcript`] stays in the request's [`Memo`](siumai_core::types::Memo) from one request to the
+//! next: what it has written is sent again as it lies in memory, in frozen blocks, and a request
+//! costs what it adds. If the messages of before are not the same, those that still are there
+//! are copied, and only what is new is written.
+use std::{collections::HashMap, ops::Range, sync::Arc};
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use siumai_core::{
+    LlmError,
+    types::{ChatMessage, ChatRequest, Tool, Warning},
+};
+
+use crate::http::Payload;
+
+/// How large a block is before it is frozen, in bytes. What is not frozen is copied for each
+/// request; what is costs a piece of a vectored write, of which a socket takes 64 at once.
+const BLOCK: usize = 32 * 1024;
+
+/// How large most pieces are at most, in bytes.
+const PIECE: usize = 512;
+
+/// Writes messages as a wire has them, one after the other.
+///
+/// Whatever is written of a message depends on it and those before it alone, so that the bytes of a
+/// conversation stay the same while it grows.
+pub(crate) trait Writer: Send + 'static {
+    /// What decides how messages are written.
+    type Manner: Clone + PartialEq + Send;
+
+    /// A writer that has written nothing.
+    fn new(manner: Self::Manner) -> Self;
+
+    /// Takes in `message`. What later messages can't change is written to `page`.
+    ///
+    /// # Errors
+    ///
+    /// If the message can't be told in this format.
+    fn write(&mut self, message: &ChatMessage, page: &mut Page) -> Result<(), LlmError>;
+
+    /// Writes what later messages may change, behind what is written already.
+    fn write_open(&self, page: &mut Page);
+
+    /// What could not be told of the messages so far.
+    fn warnings(&self) -> &[Warning];
+}
+
+/// Items of a JSON list, each behind a comma.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Items(Vec<u8>);
+
+impl Items {
+    /// Adds `item`.
+    ///
+    /// # Errors
+    ///
+    /// If it is nothing that JSON can say.
+    pub(crate) fn push(&mut self, item: &impl Serialize) -> Result<(), LlmError> {
+        self.0.push(b',');
+        serde_json::to_writer(&mut self.0, item).map_err(|error| unwritable(&error))
+    }
+
+    /// The items as a list.
+    pub(crate) fn list(&self) -> &[u8] {
+        self.0.get(1..).unwrap_or_default()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What is written of one message.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) items: Items,
+    /// The message that it is all of, whatever is around it.
+    whole: Option<usize>,
+}
+
+/// Where messages are written.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    frozen: Vec<Frozen>,
+    fresh: Items,
+    /// Where in all that is written the messages are that are the same wherever they stand.
+    places: HashMap<usize, Range<usize>>,
+    before: Option<Box<Before>>,
+}
+
+/// What was written in the order of before, and the messages that it was of.
+#[derive(Debug)]
+struct Before {
+    page: Page,
+    _messages: Vec<ChatMessage>,
+}
+
+#[derive(Debug)]
+struct Frozen {
+    end: usize,
+    block: Bytes,
+}
+
+impl Page {
+    /// What is written of `message`, which depends on nothing else: it is written only if it has not
+    /// been in this run.
+    pub(crate) fn piece(
+        &self,
+        message: &ChatMessage,
+        write: impl FnOnce(&mut Items) -> Result<(), LlmError>,
+    ) -> Result<Piece, LlmError> {
+        let whole = Some(message.address());
+        let before = self.before.as_ref().and_then(|it| it.page.written(message.address()));
+        let items = match before {
+            Some(list) => Items([b",", list].concat()),
+            None => written(write)?,
+        };
+        Ok(Piece { items, whole })
+    }
+
+    /// Writes items of the list of messages that are all of `message`, as [`piece`](Self::piece) does.
+    pub(crate) fn write(
+        &mut self,
+        message: &ChatMessage,
+        write: impl FnOnce(&mut Items) -> Result<(), LlmError>,
+    ) -> Result<(), LlmError> {
+        let (start, place) = (self.fresh.0.len(), self.len());
+        let before = self.before.as_ref().and_then(|it| it.page.written(message.address()));
+        match before {
+            Some(list) => {
+                self.fresh.0.push(b',');
+                self.fresh.0.extend_from_slice(list);
+            }
+            None => write(&mut self.fresh)?,
+        }
+        if self.fresh.0.len() > start {
+            self.places.insert(message.address(), place + 1..self.len());
+        }
+        Ok(())
+    }
+
+    /// Writes items of the list of messages that the messages around them decide.
+    pub(crate) fn write_here(
+        &mut self,
+        write: impl FnOnce(&mut Items) -> Result<(), LlmError>,
+    ) -> Result<(), LlmError> {
+        write(&mut self.fresh)
+    }
+
+    /// What is written of a message that the ones around it change.
+    pub(crate) fn piece_here(
+        write: impl FnOnce(&mut Items) -> Result<(), LlmError>,
+    ) -> Result<Piece, LlmError> {
+        Ok(Piece { items: written(write)?, whole: None })
+    }
+
+    /// Writes `piece` as items of the list of messages.
+    pub(crate) fn place(&mut self, piece: &Piece) {
+        if !piece.items.is_empty() {
+            self.fresh.0.push(b',');
+            self.place_list(piece);
+        }
+    }
+
+    /// Writes an item of the list of messages that has a list of its own: `head`, `pieces`, `tail`.
+    pub(crate) fn place_within<'p>(
+        &mut self,
+        head: &str,
+        pieces: impl IntoIterator<Item = &'p Piece>,
+        tail: &str,
+    ) {
+        self.fresh.0.push(b',');
+        self.fresh.0.extend_from_slice(head.as_bytes());
+        let start = self.fresh.0.len();
+        for piece in pieces.into_iter().filter(|it| !it.items.is_empty()) {
+            if self.fresh.0.len() > start {
+                self.fresh.0.push(b',');
+            }
+            self.place_list(piece);
+        }
+        self.fresh.0.extend_from_slice(tail.as_bytes());
+    }
+
+    fn place_list(&mut self, piece: &Piece) {
+        let start = self.len();
+        self.fresh.0.extend_from_slice(piece.items.list());
+        if let Some(message) = piece.whole {
+            self.places.insert(message, start..self.len());
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.frozen.last().map_or(0, |it| it.end) + self.fresh.0.len()
+    }
+
+    fn written(&self, message: usize) -> Option<&[u8]> {
+        let place = self.places.get(&message)?;
+        let at = self.frozen.partition_point(|it| it.end <= place.start);
+        let start = if at == 0 { 0 } else { self.frozen[at - 1].end };
+        let block = self.frozen.get(at).map_or(self.fresh.0.as_slice(), |it| &it.block);
+        block.get(place.start - start..place.end - start)
+    }
+
+    fn freeze(&mut self) {
+        if self.fresh.0.len() >= BLOCK {
+            let end = self.len();
+            let block = Bytes::from(std::mem::take(&mut self.fresh.0).into_boxed_slice());
+            self.frozen.push(Frozen { end, block });
+        }
+    }
+}
+
+fn written(write: impl FnOnce(&mut Items) -> Result<(), LlmError>) -> Result<Items, LlmError> {
+    let mut items = Items(Vec::with_capacity(PIECE));
+    write(&mut items)?;
+    Ok(items)
+}
+
+fn unwritable(error: &serde_json::Error) -> LlmError {
+    LlmError::invalid_input(error.to_string())
+}
+
+/// The messages of a run as the writer `W` has them, and what else stays the same from request to
+/// request.
+#[derive(Debug)]
+pub(crate) struct Transcript<W: Writer> {
+    manner: W::Manner,
+    messages: Vec<ChatMessage>,
+    writer: W,
+    page: Page,
+    system: Option<(Vec<ChatMessage>, Arc<RawValue>)>,
+    tools: Option<(Vec<Tool>, Arc<RawValue>)>,
+}
+
+impl<W: Writer> Transcript<W> {
+    /// The transcript of the messages of `request`, begun by the requests before.
+    ///
+    /// # Errors
+    ///
+    /// If a message can't be told in this format.
+    pub(crate) fn of(request: &ChatRequest, manner: &W::Manner) -> Result<Self, LlmError> {
+        let kept: Option<Self> = request.memo().take();
+        let mut all =
+            kept.filter(|it| it.manner == *manner).unwrap_or_else(|| Self::new(manner.clone()));
+        all.go_on(request.messages())?;
+        Ok(all)
+    }
+
+    fn new(manner: W::Manner) -> Self {
+        Self {
+            writer: W::new(manner.clone()),
+            manner,
+            messages: Vec::new(),
+            page: Page::default(),
+            system: None,
+            tools: None,
+        }
+    }
+
+    fn go_on(&mut self, messages: &[ChatMessage]) -> Result<(), LlmError> {
+        let goes_on = messages.len() >= self.messages.len()
+            && messages.iter().zip(&self.messages).all(|(it, before)| it.is_same(before));
+        if !goes_on {
+            let mut page = std::mem::take(&mut self.page);
+            self.writer.write_open(&mut page);
+            let before = Before { page, _messages: std::mem::take(&mut self.messages) };
+            self.page.before = Some(Box::new(before));
+            self.writer = W::new(self.manner.clone());
+        }
+        for message in &messages[self.messages.len()..] {
+            self.writer.write(message, &mut self.page)?;
+            self.messages.push(message.clone());
+            self.page.freeze();
+        }
+        self.page.before = None;
+        Ok(())
+    }
+
+    /// Whether nothing was written.
+    pub(crate) fn is_empty(&self) -> bool {
+        let mut open = Page::default();
+        self.writer.write_open(&mut open);
+        self.page.len() == 0 && open.len() == 0
+    }
+
+    /// Who wrote the messages.
+    pub(crate) fn writer(&self) -> &W {
+        &self.writer
+    }
+
+    /// The leading messages as `write` has them, if they are others than before.
+    ///
+    /// # Errors
+    ///
+    /// As of `write`.
+    pub(crate) fn system<T: Serialize>(
+        &mut self,
+        system: &[ChatMessage],
+        write: impl FnOnce() -> T,
+    ) -> Result<Arc<RawValue>, LlmError> {
+        once(&mut self.system, system, ChatMessage::is_same, write)
+    }
+
+    /// The tools as `write` has them, if they are others than before.
+    ///
+    /// # Errors
+    ///
+    /// As of `write`.
+    pub(crate) fn tools<T: Serialize>(
+        &mut self,
+        tools: &[Tool],
+        write: impl FnOnce() -> T,
+    ) -> Result<Arc<RawValue>, LlmError> {
+        once(&mut self.tools, tools, Tool::is_same, write)
+    }
+
+    /// An object with the messages in a list: `head` is all of it up to the list's items, `lead` a
+    /// list of items before the messages, and `tail` an object of the fields behind the list.
+    pub(crate) fn between(
+        &self,
+        mut head: Vec<u8>,
+        lead: Option<&RawValue>,
+        tail: &[u8],
+    ) -> Payload {
+        let mut open = Page::default();
+        self.writer.write_open(&mut open);
+        let lead = lead.and_then(|it| it.get().strip_prefix('[')?.strip_suffix(']'));
+        let lead = lead.unwrap_or_default();
+        // The first item has no comma before it.
+        let mut skipped = usize::from(lead.is_empty());
+        let rest_len = self.page.fresh.0.len() + open.fresh.0.len() + tail.len() + 2;
+        let is_one = self.page.frozen.is_empty();
+        head.reserve_exact(lead.len() + if is_one { rest_len } else { 0 });
+        head.extend_from_slice(lead.as_bytes());
+        let mut blocks = Vec::with_capacity(self.page.frozen.len() + 2);
+        for Frozen { block, .. } in &self.page.frozen {
+            blocks.push(block.slice(std::mem::take(&mut skipped)..));
+        }
+        let mut rest =
+            if is_one { std::mem::take(&mut head) } else { Vec::with_capacity(rest_len) };
+        for items in [&self.page.fresh.0, &open.fresh.0] {
+            let skipped = if items.is_empty() { 0 } else { std::mem::take(&mut skipped) };
+            rest.extend_from_slice(&items[skipped..]);
+        }
+        rest.push(b']');
+        if tail == b"{}" {
+            rest.push(b'}');
+        } else {
+            rest.push(b',');
+            rest.extend_from_slice(&tail[1..]);
+        }
+        [head.into()].into_iter().chain(blocks).chain([rest.into()]).collect()
+    }
+}
+
+/// What is written of `value`.
+///
+/// # Errors
+///
+/// If it is nothing that JSON can say.
+pub(crate) fn json(value: &impl Serialize) -> Result<Arc<RawValue>, LlmError> {
+    to_raw_value(value).map(Arc::from).map_err(|error| unwritable(&error))
+}
+
+/// What `write` makes of `items`, unless `kept` has it of the same.
+fn once<I: Clone, T: Serialize>(
+    kept: &mut Option<(Vec<I>, Arc<RawValue>)>,
+    items: &[I],
+    is_same: fn(&I, &I) -> bool,
+    write: impl FnOnce() -> T,
+) -> Result<Arc<RawValue>, LlmError> {
+    if let Some((of, json)) = kept
+        && of.len() == items.len()
+        && of.iter().zip(items).all(|(it, other)| is_same(it, other))
+    {
+        return Ok(Arc::clone(json));
+    }
+    let json = json(&write())?;
+    *kept = Some((items.to_vec(), Arc::clone(&json)));
+    Ok(json)
+}
+
+#[cfg(test)]
+mod tests;
