@@ -8,7 +8,7 @@ use crate::{args::McpArgs, failure::Failure};
 const LOOKUP: Lookup<'static> = &|name| {
     Ok(match name {
         "TOKEN" => Some("abc123456".to_owned()),
-        "PLACE" => Some("/home/me".to_owned()),
+        "PLACE" => Some("my/notes".to_owned()),
         _ => None,
     })
 };
