@@ -307,4 +307,7 @@ Exit codes:
   4 a tool call was denied, or nobody was there to approve it   5 waits for approval
   130 interrupted
 
+With OTEL_EXPORTER_OTLP_ENDPOINT=URL, telemetry of a run is exported there over OTLP: spans and metrics,
+and what was said if OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true.
+
 Runs are kept in the folder of your account, unless --no-save is given; `siumai runs ls` lists them.";

@@ -16,6 +16,7 @@ mod running;
 mod runs;
 mod saved;
 mod stop;
+mod telemetry;
 mod tools;
 
 use std::process::ExitCode;

@@ -18,6 +18,7 @@ use siumai::{
         cost_over, generate_stream_owned, has_tool_call,
     },
     prices::{PriceTable, Usd},
+    telemetry::Telemetry,
     tool::ToolContext,
     types::{ChatMessage, ChatRequest, Tool, ToolCall, ToolStatus, Usage, Warning},
 };
@@ -42,6 +43,7 @@ pub(crate) struct Task {
     pub(crate) decisions: Vec<ApprovalDecision>,
     pub(crate) tools: Offered,
     pub(crate) durations: Durations,
+    pub(crate) telemetry: Telemetry,
     pub(crate) stop_on_tool: Vec<String>,
     pub(crate) limits: Limits,
     /// What models cost, if that was said.
@@ -134,6 +136,7 @@ async fn start(
         decisions,
         tools,
         durations,
+        telemetry,
         stop_on_tool,
         limits,
         prices,
@@ -152,6 +155,7 @@ async fn start(
         journal,
         run_id,
         decisions,
+        telemetry,
         on_tool_approval: Some(Arc::new(move |name, arguments| approver.decide(name, arguments))),
         ..Default::default()
     };

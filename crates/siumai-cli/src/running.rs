@@ -23,6 +23,7 @@ use crate::{
     run::{self, Durations, How, Task, Whole},
     saved::{Saved, Setup},
     stop::{self, Stopped, Stopper},
+    telemetry::Telemetry,
     tools::Offered,
 };
 
@@ -48,7 +49,14 @@ impl Running {
     /// # Errors
     ///
     /// If it can't begin.
-    pub(crate) async fn go(self) -> Result<Exit, Failure> {
+    pub(crate) async fn go(mut self) -> Result<Exit, Failure> {
+        let telemetry = Telemetry::begin(self.environment.otlp.take(), self.show.quiet);
+        let ended = self.go_until_stopped().await;
+        telemetry.end();
+        ended
+    }
+
+    async fn go_until_stopped(self) -> Result<Exit, Failure> {
         let (stopper, listener) = stop::stopper();
         let signals = stop::signals()
             .map_err(|error| Failure::failed(format!("Ctrl-C can't be listened to: {error}")))?;
@@ -95,6 +103,10 @@ impl Running {
             decisions: self.decisions,
             tools: self.tools,
             durations,
+            telemetry: siumai::telemetry::Telemetry {
+                content: self.environment.tells_content,
+                ..Default::default()
+            },
             stop_on_tool: self.setup.limits.stop_on_tool,
             limits,
             prices: prices.clone(),

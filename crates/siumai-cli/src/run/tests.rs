@@ -62,6 +62,7 @@ impl Scene {
             decisions: Vec::new(),
             tools,
             durations: durations.clone(),
+            telemetry: Telemetry::default(),
             stop_on_tool: self.stop_on_tool,
             limits: self.limits,
             prices: None,
