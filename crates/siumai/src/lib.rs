@@ -51,6 +51,9 @@ pub use siumai_core::{
     orchestrator, system, testing, tool, types, user,
 };
 
+#[doc = include_str!("tool.md")]
+pub use siumai_macros::tool;
+
 pub use self::{
     builder::{SiumaiBuilder, provider_names},
     client::Siumai,

@@ -1,0 +1,111 @@
+//! A function that becomes a tool of its own.
+//!
+//! A value of its name stands for it, to be added to a set; the function itself moves out of sight,
+//! and is called through that value.
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{FnArg, ItemFn, ReturnType};
+
+use super::{
+    Mistakes,
+    callable::{Callable, Place},
+    definition::{added, nth},
+    parameter::Parameter,
+    parsed,
+};
+
+pub(super) fn expand(attribute: TokenStream, mut function: ItemFn) -> TokenStream {
+    let mut mistakes = Mistakes::default();
+    let marks = parsed(attribute, &mut mistakes);
+    let signature = &mut function.sig;
+    let callable = Callable::take(marks, &function.attrs, signature, Place::Free, &mut mistakes);
+    let value = value(&function, &callable);
+    if let Some(errors) = mistakes.into_error() {
+        return quote!(#errors #value);
+    }
+    let name = &function.sig.ident;
+    let private = callable.marks.private();
+    let set = added(&callable, &TokenStream::new(), &quote!(#name));
+    let tools = into_tool_set(
+        &function,
+        &callable,
+        &quote! {
+            let __set = #private::ToolSet::new();
+            #set
+        },
+    );
+    let call = call(&function, &callable);
+    quote! {
+        #value
+        const _: () = {
+            #[allow(clippy::unused_async, reason = "a tool is async, whether it waits or not")]
+            #function
+            #tools
+            #call
+        };
+    }
+}
+
+/// The value that stands for the tool.
+fn value(function: &ItemFn, callable: &Callable) -> TokenStream {
+    let (visibility, name) = (&function.vis, &function.sig.ident);
+    let documentation = &callable.description;
+    quote! {
+        #[doc = #documentation]
+        #[allow(non_camel_case_types, reason = "it goes by the function's name")]
+        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+        #visibility struct #name;
+    }
+}
+
+fn into_tool_set(function: &ItemFn, callable: &Callable, body: &TokenStream) -> TokenStream {
+    let (name, private) = (&function.sig.ident, callable.marks.private());
+    quote! {
+        impl #private::IntoToolSet for #name {
+            fn into_tool_set(self) -> #private::ToolSet { #body }
+        }
+    }
+}
+
+/// Lets the value be called like the function.
+fn call(function: &ItemFn, callable: &Callable) -> TokenStream {
+    let (name, private) = (&function.sig.ident, callable.marks.private());
+    let inputs = function.sig.inputs.iter().filter_map(|it| match it {
+        FnArg::Typed(parameter) => Some(parameter),
+        FnArg::Receiver(_) => None,
+    });
+    let is_borrowed = |it: &Parameter| matches!(it, Parameter::Context { is_borrowed: true });
+    let kinds: Vec<_> = inputs
+        .zip(&callable.parameters)
+        .map(|(input, parameter)| {
+            let kind = &input.ty;
+            if is_borrowed(parameter) { quote!(&'a #private::ToolContext) } else { quote!(#kind) }
+        })
+        .collect();
+    let answer = match &function.sig.output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, kind) => quote!(#kind),
+    };
+    let names: Vec<_> = (0..kinds.len()).map(nth).collect();
+    let lifetime = match callable.parameters.iter().any(is_borrowed) {
+        true => quote!('a),
+        false => quote!('static),
+    };
+    let (generic, bound) = match callable.parameters.iter().any(is_borrowed) {
+        true => (quote!(<'a>), quote!(for<'a>)),
+        false => (TokenStream::new(), TokenStream::new()),
+    };
+    quote! {
+        impl ::core::ops::Deref for #name {
+            type Target = #bound fn(#(#kinds),*) -> #private::BoxFuture<#lifetime, #answer>;
+
+            fn deref(&self) -> &Self::Target {
+                fn call #generic (#(#names: #kinds),*) -> #private::BoxFuture<#lifetime, #answer> {
+                    ::std::boxed::Box::pin(#name(#(#names),*))
+                }
+                const CALL: <#name as ::core::ops::Deref>::Target = call;
+                &CALL
+            }
+        }
+    }
+}
