@@ -1,16 +1,62 @@
-//! A JSON Schema as structured output takes it, which refuses a request for any word that it has
-//! not: objects have no properties but those that are named, and what it can't hold the model to
-//! is told in the description.
-use std::collections::BTreeSet;
+//! Parameters as Anthropic takes them, and schemas of structured output.
+//!
+//! Strict tools and structured output refuse a request for any word that they have not: objects have
+//! no properties but those that are named, and what the model can't be held to is told in the
+//! description.
+use std::{borrow::Cow, collections::BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use siumai_core::types::Tool;
+
+use super::{
+    Offer, Words,
+    inline::{has_references, inlined},
+    lost_words,
+    object::as_object,
+};
 
 /// The formats of text that the model can be held to.
 const FORMATS: [&str; 10] =
     ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"];
 
+/// What Anthropic, or a server like it, is offered of a tool.
+pub(crate) fn offer<'a>(tool: &'a Tool, provider: &str, strict: bool) -> Offer<'a> {
+    let (object, odd) = as_object(tool.parameters());
+    let mut words: BTreeSet<_> = odd.into_iter().map(str::to_owned).collect();
+    let sentence = |words| lost_words(tool, provider, words);
+    if !strict {
+        return Offer {
+            lost: sentence(&words).into_iter().collect(),
+            parameters: object,
+            is_strict: false,
+        };
+    }
+    let inlined = inlined(&object);
+    let (parameters, mut lost) = fitted(&inlined);
+    let why = match (has_references(&inlined), lost.contains("additionalProperties")) {
+        (true, _) => Some("types that hold themselves"),
+        (_, true) => Some("properties that are not named"),
+        _ => None,
+    };
+    if let Some(why) = why {
+        let why = format!(
+            "{provider}'s strict mode has no words for {why} in the parameters of tool `{}`; it is \
+             offered without",
+            tool.name()
+        );
+        let lost = sentence(&words).into_iter().chain([why]).collect();
+        return Offer { parameters: object, is_strict: false, lost };
+    }
+    words.append(&mut lost);
+    Offer {
+        parameters: Cow::Owned(parameters),
+        is_strict: true,
+        lost: sentence(&words).into_iter().collect(),
+    }
+}
+
 /// `schema` in the words that there are, and those that there are not.
-pub(super) fn fitted(schema: &Value) -> (Value, BTreeSet<String>) {
+pub(crate) fn fitted(schema: &Value) -> (Value, BTreeSet<String>) {
     let mut lost = BTreeSet::new();
     let schema = fit(schema, &mut lost);
     (schema, lost)
@@ -18,34 +64,23 @@ pub(super) fn fitted(schema: &Value) -> (Value, BTreeSet<String>) {
 
 fn fit(schema: &Value, lost: &mut BTreeSet<String>) -> Value {
     let Value::Object(words) = schema else { return schema.clone() };
-    let (mut kept, mut told) = (Map::new(), Map::new());
+    let mut fitted = Words::default();
     for (word, value) in words {
         match fit_word(word, value, lost) {
-            Fit::As(word, value) => {
-                kept.insert(word.to_owned(), value);
-            }
-            Fit::Told => {
-                told.insert(word.clone(), value.clone());
-            }
+            Fit::As(word, value) => fitted.keep(word, value),
+            Fit::Told => fitted.tell(word, value),
             Fit::Meaningless => {}
         }
     }
-    if kept.contains_key("$ref") {
+    if fitted.kept.contains_key("$ref") {
         // Beside a reference nothing else may stand.
-        kept.retain(|word, _| word.starts_with('$') || word == "definitions");
-        return kept.into();
+        fitted.kept.retain(|word, _| word.starts_with('$') || word == "definitions");
+        return fitted.kept.into();
     }
-    if kept.contains_key("properties") || words.get("type") == Some(&json!("object")) {
-        kept.insert("additionalProperties".to_owned(), false.into());
+    if fitted.kept.contains_key("properties") || words.get("type") == Some(&json!("object")) {
+        fitted.keep("additionalProperties", false);
     }
-    if !told.is_empty() {
-        lost.extend(told.keys().cloned());
-        let before = kept.get("description").and_then(Value::as_str).map(|it| format!("{it}\n\n"));
-        let told = Value::Object(told);
-        let description = format!("{}It must fit {told}.", before.unwrap_or_default());
-        kept.insert("description".to_owned(), description.into());
-    }
-    kept.into()
+    fitted.into_schema(lost)
 }
 
 /// What becomes of a word.
