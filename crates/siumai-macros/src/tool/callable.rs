@@ -68,7 +68,7 @@ impl Callable {
 
 fn check(signature: &Signature, place: Place, mistakes: &mut Mistakes) {
     if signature.asyncness.is_none() {
-        mistakes.tell(&signature.fn_token, "a tool is an `async fn`; write `async` before `fn`");
+        mistakes.tell(signature.fn_token, "a tool is an `async fn`; write `async` before `fn`");
     }
     if !signature.generics.params.is_empty() {
         mistakes.tell(

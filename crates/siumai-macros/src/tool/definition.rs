@@ -1,7 +1,7 @@
 //! The code that adds a tool to a set.
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::Ident;
+use syn::{Attribute, Ident, parse_quote};
 
 use super::{
     callable::{AnswerKind, Callable},
@@ -17,7 +17,7 @@ pub(super) fn added(
 ) -> TokenStream {
     let Callable { marks, name, description, parameters, answer } = callable;
     let private = marks.private();
-    let definition = marks.set(quote!(#private::definition::<__Arguments>(#name, #description)));
+    let definition = marks.set(&quote!(#private::definition::<__Arguments>(#name, #description)));
     let arguments = arguments_type(callable);
     let passed = parameters.iter().map(passed);
     let read = match answer {
@@ -73,6 +73,11 @@ fn passed(parameter: &Parameter) -> TokenStream {
             quote!(__arguments.#name)
         }
     }
+}
+
+/// Keeps quiet about a tool that waits for nothing.
+pub(super) fn unused_async() -> Attribute {
+    parse_quote!(#[allow(clippy::unused_async, reason = "a tool is async, whether it waits or not")])
 }
 
 /// The name of the nth parameter, where its own does not matter.

@@ -9,7 +9,7 @@ use syn::{FnArg, ItemFn, ReturnType};
 use super::{
     Mistakes,
     callable::{Callable, Place},
-    definition::{added, nth},
+    definition::{added, nth, unused_async},
     parameter::Parameter,
     parsed,
 };
@@ -35,10 +35,11 @@ pub(super) fn expand(attribute: TokenStream, mut function: ItemFn) -> TokenStrea
         },
     );
     let call = call(&function, &callable);
+    let unused_async = unused_async();
     quote! {
         #value
         const _: () = {
-            #[allow(clippy::unused_async, reason = "a tool is async, whether it waits or not")]
+            #unused_async
             #function
             #tools
             #call
@@ -87,13 +88,10 @@ fn call(function: &ItemFn, callable: &Callable) -> TokenStream {
         ReturnType::Type(_, kind) => quote!(#kind),
     };
     let names: Vec<_> = (0..kinds.len()).map(nth).collect();
-    let lifetime = match callable.parameters.iter().any(is_borrowed) {
-        true => quote!('a),
-        false => quote!('static),
-    };
-    let (generic, bound) = match callable.parameters.iter().any(is_borrowed) {
-        true => (quote!(<'a>), quote!(for<'a>)),
-        false => (TokenStream::new(), TokenStream::new()),
+    let (generic, bound, lifetime) = if callable.parameters.iter().any(is_borrowed) {
+        (quote!(<'a>), quote!(for<'a>), quote!('a))
+    } else {
+        (TokenStream::new(), TokenStream::new(), quote!('static))
     };
     quote! {
         impl ::core::ops::Deref for #name {

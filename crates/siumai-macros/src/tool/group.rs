@@ -6,7 +6,7 @@ use syn::{ImplItem, ImplItemFn, ItemImpl, Meta};
 use super::{
     Marks, Mistakes,
     callable::{Callable, Place},
-    definition::added,
+    definition::{added, unused_async},
     parsed,
 };
 
@@ -14,7 +14,7 @@ pub(super) fn expand(attribute: TokenStream, mut block: ItemImpl) -> TokenStream
     let mut mistakes = Mistakes::default();
     let marks: Marks = parsed(attribute, &mut mistakes);
     if !marks.is_plain() {
-        mistakes.tell(&block.impl_token, "the marks of a tool stand on its method");
+        mistakes.tell(block.impl_token, "the marks of a tool stand on its method");
     }
     if let Some((path, _)) = &block.trait_ {
         mistakes.tell(
@@ -30,7 +30,7 @@ pub(super) fn expand(attribute: TokenStream, mut block: ItemImpl) -> TokenStream
     let added: Vec<_> = methods.filter_map(|it| tool(it, &marks, &mut mistakes)).collect();
     if added.is_empty() {
         mistakes
-            .tell(&block.impl_token, "no method is marked; put `#[tool]` on those that are tools");
+            .tell(block.impl_token, "no method is marked; put `#[tool]` on those that are tools");
     }
     if let Some(errors) = mistakes.into_error() {
         return quote!(#block #errors);
@@ -59,6 +59,7 @@ fn tool(method: &mut ImplItemFn, block: &Marks, mistakes: &mut Mistakes) -> Opti
     };
     let (docs, signature) = (&method.attrs, &mut method.sig);
     let callable = Callable::take(marks.within(block), docs, signature, Place::InImpl, mistakes);
+    method.attrs.push(unused_async());
     let name = &method.sig.ident;
     if method.sig.receiver().is_none() {
         return Some(added(&callable, &TokenStream::new(), &quote!(Self::#name)));

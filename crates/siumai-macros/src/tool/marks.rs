@@ -1,6 +1,6 @@
 //! What `#[tool(…)]` of a function says of it.
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{
     Error, Expr, ExprLit, Ident, Lit, LitStr, Path, Result, Token,
     ext::IdentExt,
@@ -25,7 +25,7 @@ const KNOWN: &str = "`name`, `description`, `read_only`, `destructive`, `needs_a
 
 impl Marks {
     /// The definition with its marks.
-    pub(super) fn set(&self, definition: TokenStream) -> TokenStream {
+    pub(super) fn set(&self, definition: &TokenStream) -> TokenStream {
         let setters = &self.setters;
         quote!(#definition #(#setters)*)
     }
@@ -42,10 +42,9 @@ impl Marks {
 
     /// What code that is written here may use.
     pub(super) fn private(&self) -> TokenStream {
-        match &self.library {
-            Some(library) => quote!(#library::tool::private),
-            None => quote!(::siumai::tool::private),
-        }
+        let library =
+            self.library.as_ref().map_or_else(|| quote!(::siumai), ToTokens::to_token_stream);
+        quote!(#library::tool::private)
     }
 
     fn take(&mut self, input: ParseStream<'_>) -> Result<()> {

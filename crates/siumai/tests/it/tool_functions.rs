@@ -6,7 +6,7 @@ use siumai::{prelude::*, tool::ToolResolver};
 
 /// The definition and the set of what has one tool.
 fn only(tools: impl siumai::tool::IntoToolSet) -> (Tool, ToolSet) {
-    let set = ToolSet::new().add(tools).build().unwrap();
+    let set = ToolSet::new().add(tools);
     (set.definitions()[0].clone(), set)
 }
 
@@ -89,7 +89,7 @@ async fn what_is_left_out_has_its_default() {
 #[tokio::test]
 async fn a_function_can_be_called_as_before() {
     let flights = find_flights("CDG".into(), "HND".into(), None, 3, vec![], "return".into()).await;
-    assert_eq!(flights[0].price, 300.0);
+    assert_eq!(json!(flights)[0]["price"], json!(300.0));
 }
 
 /// Deletes a file.

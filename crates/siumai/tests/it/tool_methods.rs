@@ -1,5 +1,5 @@
 //! Methods that share a value.
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use siumai::{prelude::*, tool::ToolResolver};
 
@@ -27,7 +27,7 @@ impl Shelf {
     /// Lists the books.
     #[tool(read_only, name = "list-books")]
     async fn list(&self) -> Vec<String> {
-        self.books.lock().unwrap().clone()
+        self.books().clone()
     }
 
     /// Says what a shelf is.
@@ -37,9 +37,13 @@ impl Shelf {
     }
 
     fn add(&self, title: String) -> usize {
-        let mut books = self.books.lock().unwrap();
+        let mut books = self.books();
         books.push(title);
         books.len()
+    }
+
+    fn books(&self) -> MutexGuard<'_, Vec<String>> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
