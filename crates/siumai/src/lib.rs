@@ -35,7 +35,7 @@ pub mod prelude;
 #[doc(inline)]
 pub use siumai_core::{
     CancellationToken, ErrorKind, LlmError, assistant, async_trait, history, journal, model,
-    orchestrator, system, testing, tool, types, user,
+    orchestrator, prices, system, testing, tool, types, user,
 };
 
 #[doc = include_str!("tool.md")]
@@ -59,6 +59,12 @@ pub mod stream {
 #[cfg(feature = "sqlite")]
 pub mod durable {
     pub use siumai_durable::*;
+}
+
+/// Tools of MCP servers, and an agent as an MCP server. With the feature `mcp`.
+#[cfg(feature = "mcp")]
+pub mod mcp {
+    pub use siumai_mcp::*;
 }
 
 /// The language models themselves; [`Siumai::builder`] makes them.
