@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use siumai_core::{
     model::LanguageModel,
     orchestrator::ToolLoopAgent,
@@ -258,9 +258,7 @@ fn wrong_within(schema: &Value, rules: Rules) -> Option<String> {
             return Some(format!("an open object in {schema}"));
         }
         let required = words.get("required").and_then(Value::as_array).map_or(0, Vec::len);
-        if rules == Rules::StrictOpenAi
-            && Some(required) != properties.as_object().map(|it| it.len())
-        {
+        if rules == Rules::StrictOpenAi && Some(required) != properties.as_object().map(Map::len) {
             return Some(format!("a property that may be left out in {schema}"));
         }
     }
