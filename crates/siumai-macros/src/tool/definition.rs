@@ -77,7 +77,11 @@ fn passed(parameter: &Parameter) -> TokenStream {
 
 /// Keeps quiet about a tool that waits for nothing.
 pub(super) fn unused_async() -> Attribute {
-    parse_quote!(#[allow(clippy::unused_async, reason = "a tool is async, whether it waits or not")])
+    // Not expected, since others do wait.
+    parse_quote!(#[cfg_attr(
+        clippy,
+        allow(clippy::unused_async, reason = "a tool is async, whether it waits or not")
+    )])
 }
 
 /// The name of the nth parameter, where its own does not matter.

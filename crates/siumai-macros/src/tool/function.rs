@@ -53,7 +53,7 @@ fn value(function: &ItemFn, callable: &Callable) -> TokenStream {
     let documentation = &callable.description;
     quote! {
         #[doc = #documentation]
-        #[allow(non_camel_case_types, reason = "it goes by the function's name")]
+        #[expect(non_camel_case_types, reason = "it goes by the function's name")]
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
         #visibility struct #name;
     }
