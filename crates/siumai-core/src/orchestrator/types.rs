@@ -12,6 +12,7 @@ use crate::{
     CancellationToken,
     journal::Journal,
     prices::{PriceTable, Usd},
+    telemetry::Telemetry,
     tool::UserContext,
     types::{
         ChatMessage, ChatResponse, FinishReason, Settings, ToolCall, ToolChoice, ToolResult,
@@ -358,6 +359,8 @@ pub struct OrchestratorOptions {
     pub cancellation: Option<CancellationToken>,
     /// The name of the agent that runs, for logs and telemetry.
     pub agent_id: Option<String>,
+    /// What the run tells [telemetry](crate::telemetry) beside names, numbers and times.
+    pub telemetry: Telemetry,
     /// Asked before each step how it differs from the run.
     pub prepare_step: Option<PrepareStep>,
     /// Mends a call that is invalid, if it can, before the model is told that it is.
@@ -415,6 +418,7 @@ impl Default for OrchestratorOptions {
             step_retries: 0,
             cancellation: None,
             agent_id: None,
+            telemetry: Telemetry::default(),
             prepare_step: None,
             repair_tool_call: None,
             on_tool_approval: None,
@@ -467,6 +471,7 @@ impl fmt::Debug for OrchestratorOptions {
             .field("step_retries", &self.step_retries)
             .field("cancellation", &self.cancellation)
             .field("agent_id", &self.agent_id)
+            .field("telemetry", &self.telemetry)
             .field("prepare_step", &self.prepare_step.is_some())
             .field("repair_tool_call", &self.repair_tool_call.is_some())
             .field("on_tool_approval", &self.on_tool_approval.is_some())
