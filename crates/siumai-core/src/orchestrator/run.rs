@@ -361,11 +361,6 @@ impl Run {
         }
     }
 
-    /// The history without the leading system messages.
-    pub(super) fn history(&self) -> Arc<Vec<ChatMessage>> {
-        Arc::clone(&self.messages)
-    }
-
     /// What the finished steps cost.
     pub(super) fn usage(&self) -> Usage {
         StepResult::merge_usage(&self.steps)

@@ -4,6 +4,7 @@ use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 use boon::{Compiler, SchemaIndex, Schemas, UrlLoader};
 use serde_json::Value;
 
+use super::nulls::without_nulls;
 use crate::{LlmError, types::Tool};
 
 /// The tools of a run. Every schema is compiled once, when the first run with it begins.
@@ -100,6 +101,11 @@ impl Toolbox {
             }
             Err(mistake) => Err(mistake.clone()),
         }
+    }
+
+    /// `arguments` without the nulls that stand for nothing, if there are any.
+    pub(crate) fn without_nulls(&self, name: &str, arguments: &Value) -> Option<Value> {
+        without_nulls(self.find(name)?.parameters(), arguments)
     }
 }
 

@@ -157,9 +157,8 @@ impl ToolSet {
         R: Future<Output: Answer> + Send + 'static,
     {
         let definition = Tool::function_with_schema(name, description, parameters_of::<A>());
-        self.tool(definition, move |arguments, context| match arguments_of::<A>(arguments) {
-            Ok(arguments) => Either::Left(function(arguments, context).map(Answer::into_answer)),
-            Err(error) => Either::Right(ready(Err(error))),
+        self.typed(definition, move |arguments, context| {
+            function(arguments, context).map(Answer::into_answer)
         })
     }
 
@@ -270,6 +269,19 @@ impl ToolSet {
     /// The tools, in the order in which they were added.
     pub fn definitions(&self) -> &[Tool] {
         &self.0.definitions
+    }
+
+    /// Adds a function whose arguments are read as `A`.
+    pub(super) fn typed<A, F, R>(self, definition: Tool, function: F) -> Self
+    where
+        A: DeserializeOwned,
+        F: Fn(A, ToolContext) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Value, LlmError>> + Send + 'static,
+    {
+        self.tool(definition, move |arguments, context| match arguments_of(arguments) {
+            Ok(arguments) => Either::Left(function(arguments, context)),
+            Err(error) => Either::Right(ready(Err(error))),
+        })
     }
 
     fn check(&self) -> Result<(), LlmError> {

@@ -5,7 +5,7 @@ use super::{super::execute::CallLimits, Entry, ReadyCall, Run, State};
 use crate::{
     journal::{Effect, Work, model_effect, tool_effect},
     tool::Toolbox,
-    types::{ChatRequest, Tool, ToolResult, ToolStatus},
+    types::{ChatMessage, ChatRequest, Tool, ToolResult, ToolStatus},
 };
 
 impl Run {
@@ -36,6 +36,11 @@ impl Run {
             max_result_bytes,
         };
         Effect { run_id: self.id.clone(), name, work }
+    }
+
+    /// What a tool may see of the history: all but the leading system messages.
+    pub(in super::super) fn history(&self) -> Arc<Vec<ChatMessage>> {
+        Arc::clone(&self.messages)
     }
 
     /// What becomes of an effect that had begun when the process died, where nobody knows
