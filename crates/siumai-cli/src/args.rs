@@ -2,6 +2,7 @@
 mod runs;
 
 use std::{
+    io,
     num::{NonZeroU64, NonZeroUsize},
     path::PathBuf,
 };
@@ -9,7 +10,10 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
-use siumai::orchestrator::{AtLimit, UsageLimits};
+use siumai::{
+    orchestrator::{AtLimit, UsageLimits},
+    prices::Usd,
+};
 
 pub(crate) use self::runs::{Calls, NewLimits, RunsCommand};
 use crate::run::Limits;
@@ -160,6 +164,14 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_name = "N")]
     pub(crate) max_total_tokens: Option<NonZeroU64>,
 
+    /// What models cost, as a TOML or JSON file; the run says what it cost
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = from_anywhere)]
+    pub(crate) prices: Option<PathBuf>,
+
+    /// The most dollars the run may cost; checked after each step, and ends the run at once
+    #[arg(long, value_name = "USD", requires = "prices")]
+    pub(crate) max_cost: Option<Usd>,
+
     /// At a limit, ask the model once more for an answer, without tools
     #[arg(long)]
     pub(crate) answer_at_limit: bool,
@@ -176,6 +188,8 @@ impl LimitArgs {
             max_steps: new.max_steps.unwrap_or(self.max_steps),
             max_tool_calls: new.max_tool_calls.or(self.max_tool_calls),
             max_total_tokens: new.max_total_tokens.or(self.max_total_tokens),
+            prices: new.prices.clone().or(self.prices),
+            max_cost: new.max_cost.or(self.max_cost),
             answer_at_limit: self.answer_at_limit || new.answer_at_limit,
             stop_on_tool: self.stop_on_tool,
         }
@@ -188,7 +202,8 @@ impl LimitArgs {
             ..Default::default()
         };
         let at_limit = if self.answer_at_limit { AtLimit::Answer } else { AtLimit::Stop };
-        Limits { max_steps: self.max_steps.get(), usage, at_limit }
+        let (max_steps, max_cost) = (self.max_steps.get(), self.max_cost);
+        Limits { max_steps, usage, max_cost, at_limit }
     }
 }
 
@@ -257,6 +272,11 @@ pub(crate) enum ListOutput {
     Text,
     /// A JSON array
     Json,
+}
+
+/// A path that means the same wherever the run is resumed.
+fn from_anywhere(path: &str) -> io::Result<PathBuf> {
+    std::path::absolute(path)
 }
 
 const EXAMPLES: &str = "\

@@ -6,6 +6,7 @@ mod environment;
 mod failure;
 mod lists;
 mod model;
+mod prices;
 mod program;
 mod recording;
 mod render;

@@ -17,6 +17,7 @@ use crate::{
     environment::Environment,
     failure::{Exit, Failure},
     model::{self, Http},
+    prices::{self, Cost},
     recording::Source,
     render::{Answer, Detail, Json, JsonLines, Progress, Text},
     run::{self, Durations, How, Task, Whole},
@@ -60,6 +61,7 @@ impl Running {
     }
 
     async fn run(mut self, stopper: Stopper, mut listener: Stopped) -> Result<Exit, Failure> {
+        let prices = self.setup.limits.prices.as_deref().map(prices::read).transpose()?;
         let durations = Durations::default();
         let mut progress = Progress::new(anstream::stderr(), self.detail(), durations.clone());
         let choosing = self.choose(&mut progress);
@@ -72,6 +74,12 @@ impl Running {
         let kept = self.journal();
         let run_id = kept.as_ref().map(|(_, id)| id.clone());
         let limits = self.setup.limits.limits();
+        let model = source.model();
+        if let Some(prices) = &prices
+            && let Some(lacking) = prices::check(prices, &model, limits.max_cost)?
+        {
+            progress.warning(&lacking);
+        }
         let definitions: Vec<Tool> = self.tools.definitions().cloned().collect();
         let person = Terminal::find(self.environment.editor.as_deref());
         let person = person.map(|it| Box::new(it) as Box<dyn Ask>);
@@ -83,9 +91,10 @@ impl Running {
             durations,
             stop_on_tool: self.setup.limits.stop_on_tool,
             limits,
+            prices: prices.clone(),
             approver: Approver::new(self.setup.approve, definitions, person, stopper),
         };
-        let (mut answer, model) = (answer(self.show.output), source.model());
+        let mut answer = answer(self.show.output);
         let (answer, shown, listener) = (&mut *answer, &mut progress, &mut listener);
         let ended = if self.show.no_stream {
             run::run(Whole(model), task, answer, shown, listener).await
@@ -95,6 +104,7 @@ impl Running {
         // Whoever read the answer has gone: they have what they wanted.
         let Some(mut ended) = ended else { return source.finish(Exit::Done) };
         ended.run_id = run_id;
+        ended.cost = prices.map(|it| Cost::of(&ended, &it));
         if answer.end(&ended).is_err() {
             return source.finish(Exit::Done);
         }

@@ -7,6 +7,7 @@ pub mod history;
 pub mod journal;
 pub mod model;
 pub mod orchestrator;
+pub mod prices;
 mod sync;
 pub mod testing;
 pub mod tool;

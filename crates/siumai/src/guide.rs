@@ -6,6 +6,7 @@
 //! | [providers] | choose the model that is asked |
 //! | [tools] | define tools, execute them, and know what becomes of a call |
 //! | [`stop_conditions`] | end a run where you want it to end |
+//! | [prices] | know what a run cost, and end it at an amount |
 //! | [approval] | let somebody decide before a tool executes |
 //! | [durability] | keep a run, resume it after a crash, let it wait for approval |
 //! | [histories] | shorten a long conversation, or keep one for another day |
@@ -30,6 +31,9 @@ pub mod tools {}
 
 #[doc = include_str!("guide/stop_conditions.md")]
 pub mod stop_conditions {}
+
+#[doc = include_str!("guide/prices.md")]
+pub mod prices {}
 
 #[doc = include_str!("guide/approval.md")]
 pub mod approval {}

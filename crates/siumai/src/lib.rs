@@ -48,7 +48,7 @@ pub mod prelude;
 #[doc(inline)]
 pub use siumai_core::{
     CancellationToken, ErrorKind, LlmError, assistant, async_trait, history, journal, model,
-    orchestrator, system, testing, tool, types, user,
+    orchestrator, prices, system, testing, tool, types, user,
 };
 
 pub use self::{

@@ -33,7 +33,7 @@ struct Seen {
 }
 
 fn steps(max_steps: usize) -> Limits {
-    Limits { max_steps, usage: UsageLimits::default(), at_limit: AtLimit::Stop }
+    Limits { max_steps, usage: UsageLimits::default(), max_cost: None, at_limit: AtLimit::Stop }
 }
 
 impl Scene {
@@ -61,6 +61,7 @@ impl Scene {
             durations: durations.clone(),
             stop_on_tool: self.stop_on_tool,
             limits: self.limits,
+            prices: None,
             approver: Approver::new(self.approve, definitions, None, self.stop.0.clone()),
         };
         let mut err = Vec::new();

@@ -12,6 +12,8 @@ mod models;
 #[cfg(test)]
 mod output;
 #[cfg(test)]
+mod prices;
+#[cfg(test)]
 mod recording;
 #[cfg(test)]
 mod runs;

@@ -16,7 +16,7 @@ pub(super) struct Broken {
     pub(super) error: LlmError,
     pub(super) partial_reply: Option<ChatMessage>,
     /// What that reply cost.
-    pub(super) usage: Usage,
+    pub(super) usage: Box<Usage>,
 }
 
 impl Broken {
@@ -25,7 +25,7 @@ impl Broken {
         let ModelFailure { error, has_begun, partial_reply, usage } = failure;
         let is_cut = matches!(error.kind(), ErrorKind::IncompleteReply | ErrorKind::MalformedReply);
         let usage = if is_cut || has_begun { usage.unwrap_or_default() } else { Usage::zero() };
-        Self { error, partial_reply, usage }
+        Self { error, partial_reply, usage: Box::new(usage) }
     }
 }
 
@@ -50,7 +50,7 @@ impl Guard {
                     ErrorKind::Cancelled => ToolStatus::Cancelled,
                     _ => ToolStatus::Interrupted,
                 };
-                Err(failure(run, status, error, partial_reply, usage))
+                Err(failure(run, status, error, partial_reply, *usage))
             }
         });
     }
@@ -69,7 +69,7 @@ impl Drop for Guard {
 
 impl From<LlmError> for Broken {
     fn from(error: LlmError) -> Self {
-        Self { error, partial_reply: None, usage: Usage::zero() }
+        Self { error, partial_reply: None, usage: Box::new(Usage::zero()) }
     }
 }
 

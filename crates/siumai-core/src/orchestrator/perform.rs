@@ -79,7 +79,11 @@ impl Question<'_> {
             Err(error) => Err(error),
         };
         match replied {
-            Ok(response) => Outcome::Replied { response: Box::new(response) },
+            Ok(mut response) => {
+                response.provider.get_or_insert_with(|| self.model.provider().to_owned());
+                response.model.get_or_insert_with(|| self.model.model().to_owned());
+                Outcome::Replied { response: Box::new(response) }
+            }
             Err(error) => Outcome::ModelFailed(Box::new(ModelFailure {
                 error,
                 has_begun: reply.has_begun(),

@@ -464,6 +464,8 @@ impl Run {
             step_number: self.steps.len(),
             messages,
             finish_reason: step.response.finish_reason.clone(),
+            provider: step.response.provider.clone(),
+            model: step.response.model.clone(),
             usage: step.usage.clone(),
             tool_calls: step.response.tool_calls.clone(),
             tool_results: results,
