@@ -1,7 +1,11 @@
 //! The execution of one tool call: whatever the tool does, there is one result.
 use std::{any::Any, sync::Arc, time::Duration};
 
-use super::{contained::Contained, open_step::ReadyCall};
+use super::{
+    below::{Above, Suspension},
+    contained::Contained,
+    open_step::ReadyCall,
+};
 use crate::{
     ErrorKind,
     journal::Outcome,
@@ -24,7 +28,7 @@ pub(super) async fn execute(
     context: ToolContext,
     limits: CallLimits,
 ) -> Outcome {
-    let ReadyCall { call, modified_arguments } = ready;
+    let ReadyCall { call, modified_arguments, below: _ } = ready;
     // Dropped with this future, it stops what the tool may have left to somebody else.
     let guard = context.cancellation.clone().drop_guard();
     let arguments = modified_arguments.clone().unwrap_or_else(|| call.arguments.clone());
@@ -37,6 +41,10 @@ pub(super) async fn execute(
     };
     if matches!(outcome, Ok(Ok(_))) {
         guard.disarm();
+    }
+    let left = context.above::<Above>().map(|it| it.notes.take(&call.id)).unwrap_or_default();
+    if let (Ok(Ok(_)), Some(Suspension { run, error })) = (&outcome, left.suspension) {
+        return Outcome::ToolSuspended { call_id: call.id.clone(), run, error };
     }
     let (mut result, fatal) = match outcome {
         Ok(Ok(Ok(output))) => (ToolResult::executed(&call, output), None),
@@ -63,6 +71,7 @@ pub(super) async fn execute(
         }
     };
     result.modified_arguments = modified_arguments;
+    result.agents_usage = left.usage;
     if let Some(limit) = limits.result_bytes {
         result.truncate(limit);
     }

@@ -9,9 +9,11 @@
 //!
 //! All of them poll the same loop.
 mod agent;
+mod agent_tool;
 mod approval;
 mod approver;
 mod asking;
+mod below;
 mod clock;
 mod contained;
 mod driver;
@@ -21,6 +23,7 @@ mod entry;
 mod event;
 mod execute;
 mod generate;
+mod hand_off;
 mod limits;
 mod loop_guard;
 mod open_step;
@@ -44,10 +47,12 @@ mod watch;
 
 pub use self::{
     agent::ToolLoopAgent,
+    agent_tool::AgentTool,
     approver::{ApprovalDecision, ApprovalRequest, Approver},
     entry::Ending,
     event::StreamEvent,
     generate::{generate, run},
+    hand_off::Team,
     limits::{AtLimit, UsageLimit, UsageLimits},
     loop_guard::LoopGuard,
     perform::perform,
@@ -63,9 +68,9 @@ pub use self::{
     stream::{RunStream, Steps, StreamOrchestration, generate_stream, generate_stream_owned},
     suspended::{SigningKey, SuspendedRun},
     types::{
-        OnChunk, OnContextTooLong, OnFinish, OnStepFinish, OnToolApproval, OrchestratorOptions,
-        OrchestratorStreamOptions, PrepareStep, RunOutput, StepResult, StoppedBy, Timeouts,
-        ToolApproval,
+        ChooseModel, OnChunk, OnContextTooLong, OnFinish, OnStepFinish, OnToolApproval,
+        OrchestratorOptions, OrchestratorStreamOptions, PrepareStep, RunOutput, StepResult,
+        StoppedBy, Timeouts, ToolApproval,
     },
 };
 pub use crate::{tool::ToolResolver, types::ToolChoice};

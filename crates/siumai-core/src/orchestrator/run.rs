@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     ApprovalRequest, OnContextTooLong, StepResult, StopCondition, StoppedBy,
     asking::Asking,
+    below::{Notes, bill},
     clock::Clock,
     entry::{Entry, REPLY_LOST},
     execute::CallLimits,
@@ -22,8 +23,8 @@ use crate::{
     journal::{Effect, ModelFailure},
     tool::Toolbox,
     types::{
-        ChatMessage, ChatRequest, ChatResponse, FinishReason, Memo, Settings, ToolCall, ToolChoice,
-        ToolStatus, Usage, Warning, split_system,
+        ChatMessage, ChatRequest, ChatResponse, FinishReason, Memo, ModelUsage, Settings, ToolCall,
+        ToolChoice, ToolStatus, Usage, Warning, split_system,
     },
 };
 
@@ -46,6 +47,9 @@ pub(super) struct Run {
     /// What the model made of the requests so far.
     #[serde(skip)]
     memo: Memo,
+    /// What the agents that run just now leave.
+    #[serde(skip)]
+    notes: Notes,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,7 +109,13 @@ impl Run {
             clock: Clock::default(),
             ending: None,
             memo: Memo::default(),
+            notes: Notes::default(),
         }
+    }
+
+    /// The same state for another life: agents leave nothing in it that is for this one.
+    pub(super) fn afresh(self) -> Self {
+        Self { notes: Notes::default(), ..self }
     }
 
     /// Says what comes next. After a step it asks every stop condition, so it is called once there.
@@ -227,8 +237,19 @@ impl Run {
                 Ok(None)
             }
             (Entry::CallFinished(result), State::Answering(step)) => {
+                for of_agent in &result.agents_usage {
+                    self.spent.pay(Some(&of_agent.usage));
+                }
                 step.finish(result)?;
                 Ok(self.finish_step())
+            }
+            (Entry::CallSuspended { call_id, run }, State::Answering(step)) => {
+                step.suspend(&call_id, *run)?;
+                Ok(None)
+            }
+            (Entry::CallResumed { call_id, decisions }, State::Answering(step)) => {
+                step.go_on(&call_id, decisions)?;
+                Ok(None)
             }
             (Entry::MessagesAdded(messages), State::Between | State::Left(_)) => {
                 self.add(messages);
@@ -261,7 +282,7 @@ impl Run {
     pub(super) fn break_off(&mut self, status: ToolStatus) {
         self.reopen();
         if let State::Answering(step) = &mut self.state {
-            step.break_off(status);
+            step.break_off(status, &self.notes);
             self.finish_step();
         }
         self.state = State::Between;
@@ -299,10 +320,20 @@ impl Run {
         matches!(self.state, State::Asking(_) | State::Answering(_))
     }
 
-    /// What somebody is to decide on.
+    /// What somebody is to decide on, be it for an agent that the run called.
     pub(super) fn requests(&self) -> Vec<ApprovalRequest> {
-        let step_number = self.steps.len();
-        self.waiting().map(|call| ApprovalRequest::new(&self.id, step_number, call)).collect()
+        let requests = |step: &OpenStep| step.requests(&self.id, self.steps.len());
+        self.open_step().map(requests).unwrap_or_default()
+    }
+
+    /// The id of the call whose agent waits for what `request` asks; nothing if the run itself does.
+    pub(super) fn call_above(&self, request: &ApprovalRequest) -> Option<&str> {
+        self.open_step()?.call_above(request)
+    }
+
+    /// The call of that id in the step under way, as it is executed.
+    pub(super) fn open_call(&self, call_id: &str) -> Option<&Arc<ToolCall>> {
+        self.open_step()?.call(call_id)
     }
 
     /// What somebody is to decide on a call of the step under way.
@@ -317,11 +348,6 @@ impl Run {
             State::Asking(asking) => asking.attempt(),
             _ => 1,
         }
-    }
-
-    /// The calls that wait for somebody to decide.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = &Arc<ToolCall>> {
-        self.open_step().into_iter().flat_map(OpenStep::waiting)
     }
 
     /// The calls that may be executed and have not begun.
@@ -369,6 +395,23 @@ impl Run {
     /// What the finished steps cost.
     pub(super) fn usage(&self) -> Usage {
         StepResult::merge_usage(&self.steps)
+    }
+
+    /// What the agents that the finished steps called cost.
+    pub(super) fn agents_usage(&self) -> Usage {
+        StepResult::merge_agents_usage(&self.steps)
+    }
+
+    /// What the models of the run cost so far, and those of agents below it.
+    pub(super) fn bill(&self) -> Vec<ModelUsage> {
+        let mut run = self.clone();
+        run.break_off(ToolStatus::Pending);
+        bill(&run.steps)
+    }
+
+    /// Where the agents that run just now leave what they cost.
+    pub(super) fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// What the replies cost that broke off in a step whose model has not answered yet.

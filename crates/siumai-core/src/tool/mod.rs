@@ -7,11 +7,15 @@ mod schema;
 mod set;
 mod user_context;
 
-pub(crate) use self::schema::{Toolbox, as_object, nearest};
 pub use self::{
     answer::{Answer, Json},
     context::ToolContext,
     resolver::ToolResolver,
     set::{IntoToolSet, ToolGroup, ToolSet},
     user_context::UserContext,
+};
+pub(crate) use self::{
+    parameters::parameters_of,
+    schema::{Toolbox, as_object, nearest},
+    set::arguments_of,
 };
