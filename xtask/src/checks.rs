@@ -20,6 +20,7 @@ enum Work {
 }
 
 const FUZZ: &str = "fuzz/Cargo.toml";
+const BENCH: &str = "bench/Cargo.toml";
 
 /// What threads share, with an explorer's locks: a build of the core, and of all below it, of its own.
 const SCHEDULES: Check = Check {
@@ -38,9 +39,14 @@ const SCHEDULES: Check = Check {
     },
 };
 
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 12] = [
     Check::cargo("format", &["fmt", "--all", "--check"]),
     Check::cargo("format of the fuzz targets", &["fmt", "--manifest-path", FUZZ, "--check"]),
+    // Their lints would build the libraries that they compare.
+    Check::cargo(
+        "format of the benchmarks",
+        &["fmt", "--manifest-path", BENCH, "--all", "--check"],
+    ),
     Check { name: "tidy", work: Work::Tidy },
     // Only its own features: those that other packages switch on must not be what it lives on.
     Check::cargo("the core alone", &["check", "--package", "siumai-core"]),

@@ -1,5 +1,6 @@
 //! The project's chores: `cargo xtask test` is what stands between a change and `main`.
 //!
+//! - `bench`: what a run costs, beside other libraries
 //! - `checks`: what `test` runs, and in which order
 //! - `tidy`: the rules of the tree that no compiler keeps
 //! - `e2e`: the program, run as somebody new would run it
@@ -10,6 +11,7 @@
     reason = "a program for developers: its headings and its errors go to their terminal"
 )]
 
+mod bench;
 mod checks;
 mod e2e;
 mod fuzz;
@@ -30,6 +32,7 @@ the project's chores: cargo xtask VERB
   e2e    runs the program offline, as somebody new would, and checks what it says
   schedules   what threads share, under thousands of schedules
   fuzz   [TARGET] [--minutes N]: looks for bytes that break a law, with a nightly toolchain and cargo-fuzz
+  bench  [--help] [OPTIONS]: what a run costs, beside other libraries; builds those
   help   this page";
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         ["fuzz", "--minutes", minutes] => fuzz::run(None, minutes),
         ["fuzz", target] => fuzz::run(Some(target), fuzz::MINUTES),
         ["fuzz", target, "--minutes", minutes] => fuzz::run(Some(target), minutes),
+        ["bench", ref options @ ..] => bench::run(options),
         [] | ["help" | "-h" | "--help"] => {
             println!("{HELP}");
             Ok(())

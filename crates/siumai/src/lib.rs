@@ -71,6 +71,12 @@ pub mod durable {
     pub use siumai_durable::*;
 }
 
+/// Tools of MCP servers, and an agent as an MCP server. With the feature `mcp`.
+#[cfg(feature = "mcp")]
+pub mod mcp {
+    pub use siumai_mcp::*;
+}
+
 /// The language models themselves; [`Siumai::builder`] makes them.
 pub mod providers {
     pub use siumai_providers::*;
