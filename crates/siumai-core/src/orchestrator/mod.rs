@@ -14,6 +14,7 @@ mod approval;
 mod approver;
 mod asking;
 mod below;
+mod callbacks;
 mod clock;
 mod contained;
 mod driver;
@@ -49,6 +50,9 @@ pub use self::{
     agent::ToolLoopAgent,
     agent_tool::AgentTool,
     approver::{ApprovalDecision, ApprovalRequest, Approver},
+    callbacks::{
+        ChooseModel, OnChunk, OnContextTooLong, OnFinish, OnStepFinish, OnToolApproval, PrepareStep,
+    },
     entry::Ending,
     event::StreamEvent,
     generate::{generate, run},
@@ -68,9 +72,8 @@ pub use self::{
     stream::{RunStream, Steps, StreamOrchestration, generate_stream, generate_stream_owned},
     suspended::{SigningKey, SuspendedRun},
     types::{
-        ChooseModel, OnChunk, OnContextTooLong, OnFinish, OnStepFinish, OnToolApproval,
-        OrchestratorOptions, OrchestratorStreamOptions, PrepareStep, RunOutput, StepResult,
-        StoppedBy, Timeouts, ToolApproval,
+        OrchestratorOptions, OrchestratorStreamOptions, RunOutput, StepResult, StoppedBy, Timeouts,
+        ToolApproval,
     },
 };
 pub use crate::{tool::ToolResolver, types::ToolChoice};

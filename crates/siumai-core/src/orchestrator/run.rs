@@ -7,24 +7,23 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApprovalRequest, OnContextTooLong, StepResult, StopCondition, StoppedBy,
+    OnContextTooLong, PrepareStep, StepResult, StopCondition, StoppedBy,
     asking::Asking,
-    below::{Notes, bill},
+    below::Notes,
     clock::Clock,
     entry::{Entry, REPLY_LOST},
     execute::CallLimits,
     limits::{Limits, Spent},
     open_step::{OpenStep, ReadyCall, out_of_order},
     prepare_step::StepPlan,
-    types::PrepareStep,
 };
 use crate::{
     LlmError, history,
     journal::{Effect, ModelFailure},
     tool::Toolbox,
     types::{
-        ChatMessage, ChatRequest, ChatResponse, FinishReason, Memo, ModelUsage, Settings, ToolCall,
-        ToolChoice, ToolStatus, Usage, Warning, split_system,
+        ChatMessage, ChatRequest, ChatResponse, FinishReason, Memo, Settings, ToolCall, ToolChoice,
+        ToolStatus, Warning, split_system,
     },
 };
 
@@ -111,11 +110,6 @@ impl Run {
             memo: Memo::default(),
             notes: Notes::default(),
         }
-    }
-
-    /// The same state for another life: agents leave nothing in it that is for this one.
-    pub(super) fn afresh(self) -> Self {
-        Self { notes: Notes::default(), ..self }
     }
 
     /// Says what comes next. After a step it asks every stop condition, so it is called once there.
@@ -320,28 +314,6 @@ impl Run {
         matches!(self.state, State::Asking(_) | State::Answering(_))
     }
 
-    /// What somebody is to decide on, be it for an agent that the run called.
-    pub(super) fn requests(&self) -> Vec<ApprovalRequest> {
-        let requests = |step: &OpenStep| step.requests(&self.id, self.steps.len());
-        self.open_step().map(requests).unwrap_or_default()
-    }
-
-    /// The id of the call whose agent waits for what `request` asks; nothing if the run itself does.
-    pub(super) fn call_above(&self, request: &ApprovalRequest) -> Option<&str> {
-        self.open_step()?.call_above(request)
-    }
-
-    /// The call of that id in the step under way, as it is executed.
-    pub(super) fn open_call(&self, call_id: &str) -> Option<&Arc<ToolCall>> {
-        self.open_step()?.call(call_id)
-    }
-
-    /// What somebody is to decide on a call of the step under way.
-    pub(super) fn request_for(&self, call_id: &str) -> Option<ApprovalRequest> {
-        let call = self.open_step()?.call(call_id)?;
-        Some(ApprovalRequest::new(&self.id, self.steps.len(), call))
-    }
-
     /// Which attempt at the model's reply is under way, from 1.
     pub(super) fn attempt(&self) -> usize {
         match &self.state {
@@ -390,36 +362,6 @@ impl Run {
     /// The history without the leading system messages.
     pub(super) fn history(&self) -> Arc<Vec<ChatMessage>> {
         Arc::clone(&self.messages)
-    }
-
-    /// What the finished steps cost.
-    pub(super) fn usage(&self) -> Usage {
-        StepResult::merge_usage(&self.steps)
-    }
-
-    /// What the agents that the finished steps called cost.
-    pub(super) fn agents_usage(&self) -> Usage {
-        StepResult::merge_agents_usage(&self.steps)
-    }
-
-    /// What the models of the run cost so far, and those of agents below it.
-    pub(super) fn bill(&self) -> Vec<ModelUsage> {
-        let mut run = self.clone();
-        run.break_off(ToolStatus::Pending);
-        bill(&run.steps)
-    }
-
-    /// Where the agents that run just now leave what they cost.
-    pub(super) fn notes(&self) -> &Notes {
-        &self.notes
-    }
-
-    /// What the replies cost that broke off in a step whose model has not answered yet.
-    pub(super) fn broken_usage(&self) -> Usage {
-        match &self.state {
-            State::Asking(asking) => asking.broken_usage(),
-            _ => Usage::zero(),
-        }
     }
 
     /// How long the run had been at work when the last thing happened to it.
@@ -540,6 +482,7 @@ fn ask(conditions: &[&dyn StopCondition], steps: &[StepResult]) -> Option<usize>
     held.into_iter().position(|held| held)
 }
 
+mod below;
 mod effects;
 mod guarded;
 mod plan;
