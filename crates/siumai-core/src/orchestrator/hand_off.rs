@@ -93,8 +93,8 @@ impl Team {
     ///
     /// # Errors
     ///
-    /// If it has no members, or two of a name; if a name is used for two different tools; or if a
-    /// member has an approver, limits or stop conditions of its own, which would be lost: give them
+    /// If it has no members, or two of a name; if a name is used for two different tools, or a
+    /// member's model can't be offered its tools; or if a member has an approver, limits or stop conditions of its own, which would be lost: give them
     /// to the agent that this makes.
     pub fn build(self) -> Result<ToolLoopAgent<Arc<dyn LanguageModel>, ToolSet>, LlmError> {
         let Some(first) = self.0.first() else {
@@ -102,6 +102,7 @@ impl Team {
         };
         for (place, member) in self.0.iter().enumerate() {
             member.check(&self.0[..place])?;
+            member.agent.tools().check_for(member.agent.model())?;
         }
         let model = Arc::clone(first.agent.model());
         let shared = self.0.iter().fold(ToolSet::new(), |all, it| all.join(it.agent.tools()));

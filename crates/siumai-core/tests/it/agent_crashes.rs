@@ -8,13 +8,14 @@ use std::{
     task::Poll,
 };
 
+use futures_util::future::BoxFuture;
 use serde_json::json;
 use siumai_core::{
     ErrorKind, LlmError, async_trait,
-    journal::{Journal, MemoryJournal, Record, RecordKind, RunJournal},
+    journal::{Effect, Journal, MemoryJournal, Outcome, Record, RecordKind, RunJournal},
     orchestrator::{
         ApprovalRequest, OrchestratorOptions, RecordedRun, RunError, RunOutput, StoppedBy,
-        ToolLoopAgent,
+        ToolLoopAgent, perform,
     },
     testing::Reply,
     tool::{ToolContext, ToolSet},
@@ -222,6 +223,81 @@ async fn j3_an_agent_is_kept_as_a_run_of_its_own_in_the_journal_of_the_run_above
     assert_eq!(child.messages()[0], user!("help"));
     let above = RecordedRun::read(&journal.records("run-1")).unwrap().unwrap();
     assert_eq!(above.steps().len(), 2);
+}
+
+/// An engine that performs effects itself, and keeps what came of each by its name.
+#[derive(Clone)]
+struct Engine(
+    MemoryJournal,
+    Arc<Mutex<BTreeMap<String, String>>>,
+    Arc<dyn Fn() -> Agent + Send + Sync>,
+);
+
+#[async_trait]
+impl Journal for Engine {
+    async fn open(&self, run_id: &str) -> Result<Box<dyn RunJournal>, LlmError> {
+        Ok(Box::new(EngineRun(self.0.open(run_id).await?, self.clone())))
+    }
+}
+
+struct EngineRun(Box<dyn RunJournal>, Engine);
+
+#[async_trait]
+impl RunJournal for EngineRun {
+    async fn records(&self) -> Result<Vec<Record>, LlmError> {
+        self.0.records().await
+    }
+
+    async fn append(&self, records: &[Record]) -> Result<(), LlmError> {
+        self.0.append(records).await
+    }
+
+    async fn perform(
+        &self,
+        effect: Effect,
+        here: BoxFuture<'_, Outcome>,
+    ) -> Result<Outcome, LlmError> {
+        drop(here);
+        let Engine(_, stored, helper) = &self.1;
+        let known = stored.lock().unwrap().get(&effect.name).cloned();
+        if let Some(known) = known {
+            return Ok(serde_json::from_str(&known).unwrap());
+        }
+        let json = serde_json::to_string(&effect).unwrap();
+        let model = ByPlace::new([task(), Reply::text("Done.")]);
+        let effect: Effect = serde_json::from_str(&json).unwrap();
+        let outcome = perform(&effect, &model, &helped_by(&helper())).await;
+        let json = serde_json::to_string(&outcome).unwrap();
+        stored.lock().unwrap().insert(effect.name, json.clone());
+        Ok(serde_json::from_str(&json).unwrap())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_is_performed_elsewhere_waits_and_goes_on_by_what_the_effect_says() {
+    let world = World::default();
+    let engine = Engine(MemoryJournal::new(), Arc::default(), {
+        let world = world.clone();
+        Arc::new(move || world.helper())
+    });
+    let options = OrchestratorOptions {
+        run_id: Some("run-1".to_owned()),
+        journal: Some(Arc::new(engine.clone())),
+        ..Default::default()
+    };
+    let boss = |options| {
+        ToolLoopAgent::with_tools(script(), helped_by(&world.helper())).with_options(options)
+    };
+    let waiting = boss(options.clone()).run(vec![user!("go")]).await.unwrap();
+    let pending = waiting.suspended.unwrap().pending();
+    assert_eq!(pending[0].agents, ["helper"]);
+    let decisions = pending.iter().map(ApprovalRequest::approve).collect();
+    let output = boss(OrchestratorOptions { decisions, ..options }).run(vec![]).await.unwrap();
+    assert_eq!(output.steps[0].tool_results[0].output, json!("Helped."));
+    assert_eq!(output.agents_usage, Usage::new(30, 3));
+    let done = world.done.lock().unwrap().clone();
+    assert!(done.len() == 3 && done.values().all(|times| *times == 1), "{done:?}");
+    assert!(engine.0.records(CHILD).is_empty(), "it is in no journal");
 }
 
 #[tokio::test(start_paused = true)]
