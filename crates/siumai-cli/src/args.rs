@@ -1,4 +1,5 @@
 //! The command line.
+mod mcp;
 mod runs;
 
 use std::{
@@ -15,7 +16,10 @@ use siumai::{
     prices::Usd,
 };
 
-pub(crate) use self::runs::{Calls, NewLimits, RunsCommand};
+pub(crate) use self::{
+    mcp::{McpArgs, McpCommand, ServeArgs},
+    runs::{Calls, NewLimits, RunsCommand},
+};
 use crate::run::Limits;
 
 /// Let a language model work in steps: it calls tools, reads their results and goes on until it is done.
@@ -47,6 +51,9 @@ pub(crate) enum Command {
     Runs(RunsCommand),
     /// List the tools that are offered to the model
     Tools(ToolsArgs),
+    /// Be an MCP server to other programs
+    #[command(subcommand)]
+    Mcp(McpCommand),
     /// List the models that can be chosen, and which one `auto` takes
     Models(ModelsArgs),
     /// Write the completions of a shell to standard output
@@ -222,10 +229,16 @@ pub(crate) struct ToolArgs {
     /// The folder that tools work in and can't leave
     #[arg(long, value_name = "FOLDER", default_value = ".", value_hint = ValueHint::DirPath, help_heading = "Tools")]
     pub(crate) root: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) mcp: McpArgs,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct ToolsArgs {
+    #[command(flatten)]
+    pub(crate) mcp: McpArgs,
+
     /// How to write them
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: ListOutput,
@@ -287,10 +300,14 @@ Examples:
   siumai --replay run.jsonl \"what is 12% of 250?\"     (after the same with --record)
   siumai -o json -T calculator \"(3 + 4) * 12\" | jq .text
   siumai --approve pause \"delete what is in tmp\"
+  siumai --mcp \"npx -y @modelcontextprotocol/server-filesystem .\" \"which files are here?\"
 
 Exit codes:
   0 done   1 failed   2 wrong usage   3 stopped by a limit
   4 a tool call was denied, or nobody was there to approve it   5 waits for approval
   130 interrupted
+
+With OTEL_EXPORTER_OTLP_ENDPOINT=URL, telemetry of a run is exported there over OTLP: spans and metrics,
+and what was said if OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true.
 
 Runs are kept in the folder of your account, unless --no-save is given; `siumai runs ls` lists them.";

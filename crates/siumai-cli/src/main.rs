@@ -5,6 +5,7 @@ mod clock;
 mod environment;
 mod failure;
 mod lists;
+mod mcp;
 mod model;
 mod prices;
 mod program;
@@ -15,6 +16,7 @@ mod running;
 mod runs;
 mod saved;
 mod stop;
+mod telemetry;
 mod tools;
 
 use std::process::ExitCode;

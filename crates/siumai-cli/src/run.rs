@@ -18,6 +18,7 @@ use siumai::{
         cost_over, generate_stream_owned, has_tool_call,
     },
     prices::{PriceTable, Usd},
+    telemetry::Telemetry,
     tool::ToolContext,
     types::{ChatMessage, ChatRequest, Tool, ToolCall, ToolStatus, Usage, Warning},
 };
@@ -29,7 +30,7 @@ use crate::{
     prices::Cost,
     render::{Answer, Progress},
     stop::{Cause, Stopped},
-    tools::BuiltIns,
+    tools::Offered,
 };
 
 /// What a run begins with.
@@ -40,8 +41,9 @@ pub(crate) struct Task {
     pub(crate) kept: Option<(Arc<dyn Journal>, String)>,
     /// What was decided on calls that wait.
     pub(crate) decisions: Vec<ApprovalDecision>,
-    pub(crate) tools: BuiltIns,
+    pub(crate) tools: Offered,
     pub(crate) durations: Durations,
+    pub(crate) telemetry: Telemetry,
     pub(crate) stop_on_tool: Vec<String>,
     pub(crate) limits: Limits,
     /// What models cost, if that was said.
@@ -134,6 +136,7 @@ async fn start(
         decisions,
         tools,
         durations,
+        telemetry,
         stop_on_tool,
         limits,
         prices,
@@ -152,6 +155,7 @@ async fn start(
         journal,
         run_id,
         decisions,
+        telemetry,
         on_tool_approval: Some(Arc::new(move |name, arguments| approver.decide(name, arguments))),
         ..Default::default()
     };
@@ -279,7 +283,7 @@ impl Durations {
 
 /// Executes tools and notes how long they take.
 struct Timed {
-    tools: BuiltIns,
+    tools: Offered,
     durations: Durations,
 }
 

@@ -9,6 +9,7 @@ pub mod model;
 pub mod orchestrator;
 pub mod prices;
 mod sync;
+pub mod telemetry;
 pub mod testing;
 pub mod tool;
 pub mod types;

@@ -108,7 +108,9 @@ impl AgentServer {
         stream: impl AsyncRead + AsyncWrite + Send + 'static,
     ) -> Result<(), LlmError> {
         use rmcp::service::ServerInitializeError::ConnectionClosed;
-        let serving = match ServiceExt::<RoleServer>::serve(self, stream).await {
+        // A large future, which should not be one for whoever awaits it.
+        let greeting = Box::pin(ServiceExt::<RoleServer>::serve(self, stream));
+        let serving = match greeting.await {
             Ok(serving) => serving,
             // It only looked whether somebody is there.
             Err(ConnectionClosed(_)) => return Ok(()),
@@ -142,7 +144,15 @@ impl AgentServer {
         match orchestration.stream.finish().await {
             Ok(output) => {
                 let text = output.response.content_text().unwrap_or_default();
-                let unfinished = why_unfinished(&output.stopped_by);
+                let unfinished = match output.stopped_by {
+                    StoppedBy::Answer => None,
+                    // It was stopped where it was to be stopped, if it had said something by then.
+                    StoppedBy::Condition { .. } if !text.is_empty() => None,
+                    StoppedBy::ApprovalPending | StoppedBy::ToolCallsPending => {
+                        Some(NOBODY_DECIDES)
+                    }
+                    _ => Some(LIMIT_REACHED),
+                };
                 let parts = [text, unfinished.unwrap_or_default()];
                 let parts = parts.into_iter().filter(|it| !it.is_empty());
                 let told = parts.map(ContentBlock::text).collect();
@@ -170,20 +180,11 @@ fn report(event: &StreamEvent) -> Option<String> {
     }
 }
 
-/// What the client's model is told of a run that ended without an answer.
-fn why_unfinished(stopped_by: &StoppedBy) -> Option<&'static str> {
-    match stopped_by {
-        StoppedBy::Answer | StoppedBy::Condition { .. } => None,
-        StoppedBy::ApprovalPending | StoppedBy::ToolCallsPending => Some(
-            "The agent stopped because it wants to use a tool that nobody here can approve or execute. \
-             Ask it for something else.",
-        ),
-        _ => Some(
-            "The agent reached a limit before it was done. Ask it for less, or for one part after the \
-             other.",
-        ),
-    }
-}
+// What the client's model is told of runs that ended without an answer.
+const NOBODY_DECIDES: &str = "The agent stopped because it wants to use a tool that nobody here can \
+                              approve or execute. Ask it for something else.";
+const LIMIT_REACHED: &str = "The agent reached a limit before it was done. Ask it for less, or for one \
+                             part after the other.";
 
 fn failed(error: &RunError) -> CallToolResult {
     let told = format!("The agent failed: {}. Try again later, or another way.", error.error());

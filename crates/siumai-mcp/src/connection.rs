@@ -255,7 +255,7 @@ impl Connection {
             ServiceError::UnexpectedResponse => {
                 Fault::Nonsense("it answers something else than was asked".to_owned())
             }
-            ServiceError::TransportSend(error) => ended(in_full(&error)),
+            ServiceError::TransportSend(error) => ended(in_full(&*error.error)),
             ServiceError::TransportClosed => ended("closed the connection".to_owned()),
             other => ended(format!("failed: {other}")),
         }
@@ -289,7 +289,7 @@ fn unopened(error: &ClientInitializeError, diagnosis: &Diagnosis) -> Fault {
     }
     match error {
         ClientInitializeError::JsonRpcError(error) => Fault::Refused(error.message.to_string()),
-        ClientInitializeError::TransportError { error, .. } => Fault::Start(in_full(error)),
+        ClientInitializeError::TransportError { error, .. } => Fault::Start(in_full(&*error.error)),
         ClientInitializeError::ConnectionClosed(_) => {
             Fault::Ended("closed the connection before the handshake was done".to_owned())
         }

@@ -123,7 +123,15 @@ where
         &mut self,
         message: TxJsonRpcMessage<RoleClient>,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
-        self.outgoing.send(message)
+        let sending = self.outgoing.send(message);
+        async {
+            // A server that has gone can't be written to. Why it has is known to whoever reads on,
+            // and ends the connection with it.
+            sending.await.or_else(|error| match error.kind() {
+                io::ErrorKind::BrokenPipe => Ok(()),
+                _ => Err(error),
+            })
+        }
     }
 
     async fn receive(&mut self) -> Option<ServerJsonRpcMessage> {

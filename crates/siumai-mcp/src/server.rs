@@ -107,6 +107,13 @@ impl McpServer {
         Self { name, reach, limits, believes_hints: true, secrets }
     }
 
+    /// Gives it another name.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
     /// Adds arguments to the command line.
     #[cfg(feature = "stdio")]
     #[must_use]

@@ -13,6 +13,7 @@
 //! | [histories] | shorten a long conversation, or keep one for another day |
 //! | [streaming] | watch a run while it happens, or cancel it |
 //! | [errors] | keep what was done when something fails |
+//! | [telemetry] | see in a tracing tool what runs do, take and cost |
 //! | [recording] | play a run again without a model |
 //! | [migrating] | replace a loop that you wrote by hand |
 //!
@@ -52,6 +53,9 @@ pub mod streaming {}
 
 #[doc = include_str!("guide/errors.md")]
 pub mod errors {}
+
+#[doc = include_str!("guide/telemetry.md")]
+pub mod telemetry {}
 
 #[doc = include_str!("guide/recording.md")]
 pub mod recording {}

@@ -217,7 +217,11 @@ impl<W: Write> Progress<W> {
         self.reported = Some(now);
         let said = match value {
             Value::String(lines) => lines.trim_end().lines().next_back().unwrap_or_default().into(),
-            other => other.to_string(),
+            // As servers of others report.
+            other => match other["message"].as_str() {
+                Some(message) => message.to_owned(),
+                None => other.to_string(),
+            },
         };
         self.line(paint::FAINT, "..", &format!("{}: {}", printable(name), printable(&said)));
     }

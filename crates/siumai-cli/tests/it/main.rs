@@ -8,6 +8,8 @@ mod errors;
 #[cfg(test)]
 mod kill_sweep;
 #[cfg(test)]
+mod mcp;
+#[cfg(test)]
 mod models;
 #[cfg(test)]
 mod output;
@@ -19,5 +21,7 @@ mod recording;
 mod runs;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod telemetry;
 #[cfg(test)]
 mod usage;

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     ErrorKind, LlmError,
     journal::ModelFailure,
+    telemetry::Invocation,
     types::{ChatMessage, ToolStatus, Usage},
 };
 
@@ -32,18 +33,20 @@ impl Broken {
 /// Holds a run from its making to its end. If it is dropped before, the run ends as cancelled.
 pub(super) struct Guard {
     pub(super) run: Option<Run>,
+    /// The run as telemetry sees it, from its first poll.
+    pub(super) invocation: Option<Invocation>,
     outcome: Arc<Outcome>,
 }
 
 impl Guard {
     /// Holds `run`, and leaves in `outcome` what comes of it.
     pub(super) fn new(run: Run, outcome: Arc<Outcome>) -> Self {
-        Self { run: Some(run), outcome }
+        Self { run: Some(run), invocation: None, outcome }
     }
 
     pub(super) fn end(mut self, ended: Result<StoppedBy, Broken>) {
         let Some(run) = self.run.take() else { return };
-        self.outcome.set(match ended {
+        self.leave(match ended {
             Ok(stopped_by) => output(run, stopped_by),
             Err(Broken { error, partial_reply, usage }) => {
                 let status = match error.kind() {
@@ -54,6 +57,16 @@ impl Guard {
             }
         });
     }
+
+    fn leave(&mut self, ended: Result<RunOutput, RunError>) {
+        match (self.invocation.take(), &ended) {
+            (Some(invocation), Ok(output)) => invocation.finished(output),
+            (Some(invocation), Err(failed)) => invocation.failed(failed),
+            // It was never polled.
+            (None, _) => {}
+        }
+        self.outcome.set(ended);
+    }
 }
 
 impl Drop for Guard {
@@ -63,7 +76,7 @@ impl Drop for Guard {
             ErrorKind::Cancelled,
             "the run was cancelled: its stream was dropped before the end",
         );
-        self.outcome.set(Err(failure(run, ToolStatus::Cancelled, error, None, Usage::zero())));
+        self.leave(Err(failure(run, ToolStatus::Cancelled, error, None, Usage::zero())));
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     CancellationToken,
     journal::Journal,
     prices::{PriceTable, Usd},
+    telemetry::Telemetry,
     tool::UserContext,
     types::{
         ChatMessage, ChatResponse, FinishReason, ModelUsage, Settings, ToolCall, ToolChoice,
@@ -351,6 +352,8 @@ pub struct OrchestratorOptions {
     pub cancellation: Option<CancellationToken>,
     /// The name of the agent that runs, for logs and telemetry.
     pub agent_id: Option<String>,
+    /// What the run tells [telemetry](crate::telemetry) beside names, numbers and times.
+    pub telemetry: Telemetry,
     /// Asked before each step how it differs from the run.
     pub prepare_step: Option<PrepareStep>,
     /// Asked before each request which model is to answer it, if it is not the run's.
@@ -410,6 +413,7 @@ impl Default for OrchestratorOptions {
             step_retries: 0,
             cancellation: None,
             agent_id: None,
+            telemetry: Telemetry::default(),
             prepare_step: None,
             choose_model: None,
             repair_tool_call: None,
@@ -463,6 +467,7 @@ impl fmt::Debug for OrchestratorOptions {
             .field("step_retries", &self.step_retries)
             .field("cancellation", &self.cancellation)
             .field("agent_id", &self.agent_id)
+            .field("telemetry", &self.telemetry)
             .field("prepare_step", &self.prepare_step.is_some())
             .field("choose_model", &self.choose_model.is_some())
             .field("repair_tool_call", &self.repair_tool_call.is_some())
