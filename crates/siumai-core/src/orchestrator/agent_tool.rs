@@ -69,8 +69,8 @@ use crate::{
 /// - **Values for tools.** The agent's tools get what those of the run get, unless the agent has
 ///   a value of that type.
 /// - **Journal.** The agent's run is kept in the journal of the run above, as a run whose id is that
-///   run's id and the name of the call: `run-1/step-0/tool/call_1`. So a run that is resumed repeats
-///   nothing that its agents had finished.
+///   run's id and the names of the call and the agent: `run-1/step-0/tool/call_1/librarian`. So a run
+///   that is resumed repeats nothing that its agents had finished.
 /// - **Progress.** A run that is read as a stream tells of the agent by
 ///   [`ToolProgress`](StreamEvent::ToolProgress), as below.
 ///
@@ -205,10 +205,16 @@ impl AgentTool {
             return Err(self.too_deep());
         }
         let messages = (self.ask)(arguments)?;
-        // A second agent of the same call is nobody's to resume.
+        let name = self.definition.name();
+        let run_id = format!("{}/{name}", context.idempotency_key);
         let above = context.above::<Above>();
-        let is_kept = above.as_ref().is_some_and(|it| it.notes.claim(&context.call_id));
-        let call = Call { name: self.definition.name(), context: &context, above, is_kept };
+        // A second agent of the same call is nobody's to resume, and none goes on with what another began.
+        let is_kept = above.as_ref().is_some_and(|it| {
+            let resumed = it.resumed(&context.call_id);
+            resumed.is_none_or(|it| it.run.run_id() == run_id) && it.notes.claim(&context.call_id)
+        });
+        let kept_as = is_kept.then_some(run_id);
+        let call = Call { name, context: &context, above, kept_as };
         call.run(&(self.agent)(), messages, agents).await
     }
 
@@ -246,8 +252,8 @@ struct Call<'a> {
     context: &'a ToolContext,
     /// What the run above hands down; nothing if there is none.
     above: Option<Arc<Above>>,
-    /// Whether the run above keeps the agent's run, so that it may be suspended and resumed.
-    is_kept: bool,
+    /// The id of the agent's run, if the run above keeps it: then it may be suspended and resumed.
+    kept_as: Option<String>,
 }
 
 impl Call<'_> {
@@ -280,12 +286,9 @@ impl Call<'_> {
 
     /// The agent's own options, and what the run above rules.
     fn options(&self, own: &OrchestratorOptions, agents: Vec<String>) -> OrchestratorOptions {
-        let kept = self.above.as_ref().filter(|_| self.is_kept);
+        let kept = self.kept();
         let resumed = self.resumed();
-        let run_id = kept.map(|_| match resumed {
-            Some(below) => below.run.run_id().to_owned(),
-            None => self.context.idempotency_key.clone(),
-        });
+        let run_id = self.kept_as.clone();
         // A run above drops the agent's when it is cancelled, and is the one to say so.
         let outside = self.above.is_none().then(|| self.context.cancellation.clone());
         let lineage = Lineage { run_id: run_id.clone(), agents };
@@ -309,8 +312,12 @@ impl Call<'_> {
 
     /// What the agent goes on with, if it was suspended.
     fn resumed(&self) -> Option<&Below> {
-        let above = self.above.as_ref().filter(|_| self.is_kept)?;
-        above.resumed(&self.context.call_id)
+        self.kept()?.resumed(&self.context.call_id)
+    }
+
+    /// The run above, if it keeps the agent's.
+    fn kept(&self) -> Option<&Above> {
+        self.above.as_deref().filter(|_| self.kept_as.is_some())
     }
 
     /// What the model is told that called the agent.
@@ -332,7 +339,7 @@ impl Call<'_> {
 
     /// Leaves the agent's run to the run above, which waits with it.
     fn suspended(&self, output: RunOutput) -> LlmError {
-        let (Some(above), true, Some(run)) = (&self.above, self.is_kept, output.suspended) else {
+        let (Some(above), Some(run)) = (self.kept(), output.suspended) else {
             return self.told("wants to do what needs approval, which nobody can give it here");
         };
         let suspension = Suspension { run: Box::new(run), error: None };
@@ -342,7 +349,7 @@ impl Call<'_> {
 
     fn failed(&self, failed: &RunError) -> LlmError {
         let error = failed.error();
-        match (error.kind(), &self.above, self.resumed()) {
+        match (error.kind(), self.kept(), self.resumed()) {
             (ErrorKind::FatalTool, ..) => error.clone(),
             (ErrorKind::Journal, Some(above), _) => {
                 above.notes.break_off(error.clone());

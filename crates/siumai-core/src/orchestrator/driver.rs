@@ -269,6 +269,7 @@ impl Driver<'_> {
         let reports = Reports::new(self.delivery);
         let mut running = FuturesUnordered::new();
         let circle = run.circle(&self.rules);
+        let mut refused = None;
         let above = self.above(run, &batch);
         let mut waiting = VecDeque::from(batch);
         loop {
@@ -291,17 +292,16 @@ impl Driver<'_> {
                 }
                 Heard::Finished(finished) => finished,
             };
-            let Some(outcome) = finished else { return Ok(()) };
+            let Some(outcome) = finished else { return refused.map_or(Ok(()), Err) };
             run.notes().check()?;
             let (result, fatal) = match outcome? {
                 Outcome::ToolFinished { result, fatal } => (result, fatal),
                 Outcome::ToolSuspended { call_id, run: below, error } => {
                     self.tell_progress(step_number, reports.close(&call_id, &self.events)).await;
                     self.record(run, [Entry::CallSuspended { call_id, run: below }]).await?;
-                    match error {
-                        Some(error) => return Err(error),
-                        None => continue,
-                    }
+                    // Its siblings have begun, and come to their end first.
+                    refused = refused.or(error);
+                    continue;
                 }
                 Outcome::Replied { .. } | Outcome::ModelFailed(_) => {
                     return Err(out_of_order("a reply"));

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use siumai_core::{
     ErrorKind, async_trait,
+    journal::MemoryJournal,
     orchestrator::{
         ApprovalDecision, ApprovalRequest, Approver, OrchestratorOptions, RunOutput, SigningKey,
-        StoppedBy, StreamEvent, SuspendedRun, ToolApproval,
+        StoppedBy, StreamEvent, SuspendedRun, ToolApproval, ToolLoopAgent,
     },
     testing::{Reply, ScriptedModel},
-    tool::{ToolContext, ToolSet},
+    tool::{ToolContext, ToolResolver, ToolSet},
     types::{Tool, Usage},
     user,
 };
@@ -74,7 +75,7 @@ fn later(notes: &Notes, suspended: &SuspendedRun, decisions: &[ApprovalDecision]
         .options(OrchestratorOptions { resume, decisions, ..Default::default() })
 }
 
-const CHILD: &str = "run-1/step-0/tool/call_1";
+const CHILD: &str = "run-1/step-0/tool/call_1/helper";
 
 #[tokio::test(start_paused = true)]
 async fn a2_a_pause_in_an_agent_suspends_the_run_above_with_the_agent_in_its_state() {
@@ -168,6 +169,36 @@ async fn a4_a_decision_for_an_agent_holds_for_its_call_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a4_a_decision_that_an_agent_refuses_leaves_it_waiting_and_cuts_no_sibling_short() {
+    let journal = MemoryJournal::new();
+    let boss = |notes: &Notes, model: ScriptedModel, helper: Agent, decisions| {
+        let options = OrchestratorOptions {
+            run_id: Some("run-1".to_owned()),
+            journal: Some(Arc::new(journal.clone())),
+            decisions,
+            ..Default::default()
+        };
+        let own = ToolSet::new().add(purse(notes)).add(helped_by(&helper));
+        ToolLoopAgent::with_tools(model, own).with_options(options)
+    };
+    let notes = Notes::default();
+    let model = script().then(task().call("pay", json!({ "n": 1 })));
+    let waiting = boss(&notes, model, payer(&notes, &[7]), vec![]).run(vec![user!("go")]).await;
+    let pending = suspended(&waiting.unwrap()).pending();
+    let [below, own] = &pending[..] else { panic!("two calls wait: {pending:?}") };
+
+    let decisions = vec![below.modify(json!({ "n": "much" })), own.approve()];
+    let refused = boss(&notes, script(), payer_later(&notes), decisions).run(vec![]).await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::DecisionRefused);
+    assert_eq!(notes.all(), ["looks", "run-1/step-0/tool/call_2 pays 1"]);
+
+    let model = script().reply("Done.");
+    let decided = boss(&notes, model, payer_later(&notes), vec![below.approve()]).run(vec![]).await;
+    assert_eq!(decided.unwrap().stopped_by, StoppedBy::Answer);
+    assert_eq!(notes.all()[2..], [format!("{CHILD}/step-0/tool/call_2 pays 7")]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a5_the_state_of_an_agent_is_signed_with_that_of_the_run_above() {
     let suspended = suspended(waiting(&[7]).await.output());
     let key = SigningKey::new([7; 32]).unwrap();
@@ -247,7 +278,8 @@ async fn a1_an_agent_without_an_approver_asks_that_of_the_run_above_which_hears_
             format!(r#"{below} wants pay {{"n":2}}"#),
             format!(r#"{below} wants pay {{"n":3}}"#),
             "looks".to_owned(),
-            format!("{CHILD}/step-0/tool/call_1/step-0/tool/call_3 pays 20"),
+            "run-1/step-0/tool/call_1/manager/step-0/tool/call_1/helper/step-0/tool/call_3 pays 20"
+                .to_owned(),
         ]
     );
     assert_eq!(played.output().stopped_by, StoppedBy::Answer);
@@ -305,28 +337,49 @@ async fn a2_agents_at_any_depth_wait_side_by_side_and_go_on_by_their_own_decisio
     assert_eq!(ended.notes.len(), 2, "{:?}", ended.notes);
 }
 
+/// A tool of its own that has two agents help, in the order that `names` says.
+fn both(notes: &Notes, names: [&'static str; 2], helper: &Agent, other: &Agent) -> ToolSet {
+    let inner = helped_by(helper).add(other.as_tool("other", "Helps"));
+    let notes = notes.clone();
+    ToolSet::new().function_with("both", "Has both help", move |(): (), context| {
+        let (inner, notes) = (inner.clone(), notes.clone());
+        async move {
+            for name in names {
+                let task = json!({ "task": "help" });
+                let told = inner.call_tool_with(name, task, &context).await;
+                notes.add(told.map_or_else(|it| it.message().to_owned(), |it| it.to_string()));
+            }
+        }
+    })
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_second_agent_of_one_call_is_nobodys_to_resume_so_it_is_told_that_it_cannot_wait() {
+async fn of_two_agents_in_one_call_the_first_may_wait_and_the_other_is_told_that_it_cannot() {
     let played = play(|notes| {
-        let inner =
-            helped_by(&payer(notes, &[7])).add(payer(notes, &[8]).as_tool("other", "Helps"));
-        let tools =
-            ToolSet::new().function_with("both", "Has both help", move |(): (), context| {
-                let inner = inner.clone();
-                async move {
-                    use siumai_core::tool::ToolResolver;
-                    let task = json!({ "task": "help" });
-                    let first = inner.call_tool_with("helper", task.clone(), &context).await;
-                    let second = inner.call_tool_with("other", task, &context).await;
-                    [first, second].map(|it| it.unwrap_err().message().to_owned()).join(" | ")
-                }
-            });
+        let tools = both(notes, ["helper", "other"], &payer(notes, &[7]), &payer(notes, &[8]));
         scene(script().calls("both", json!({})).reply("Done."), tools)
     })
     .await;
     let pending = suspended(played.output()).pending();
     assert_eq!(pending.len(), 1, "the first of them waits, whatever the tool made of that");
     assert_eq!(pending[0].call.arguments, json!({ "n": 7 }));
+    assert_eq!(pending[0].run_id, CHILD);
+    assert!(played.notes[3].contains("needs approval, which nobody can give it here"));
+
+    let resumed = play(|notes| {
+        // In the other order: what the first began is not the other's.
+        let looks = agent(script().reply("Nothing."), purse(notes));
+        let tools = both(notes, ["other", "helper"], &payer_later(notes), &looks);
+        let options = OrchestratorOptions {
+            resume: played.output().suspended.clone(),
+            decisions: vec![pending[0].approve()],
+            ..Default::default()
+        };
+        scene(script().reply("Done."), tools).messages(vec![]).options(options)
+    })
+    .await;
+    let paid = format!("{CHILD}/step-0/tool/call_2 pays 7");
+    assert_eq!(resumed.notes, [r#""Nothing.""#, &paid, r#""It is paid.""#]);
 }
 
 /// An agent `depth` agents above one that pays.

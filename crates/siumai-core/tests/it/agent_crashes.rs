@@ -29,7 +29,7 @@ use crate::{
     fixtures::{assert_answered_once, calls, play, script},
 };
 
-const CHILD: &str = "run-1/step-0/tool/call_1";
+const CHILD: &str = "run-1/step-0/tool/call_1/helper";
 
 /// Everything that outlives a process.
 #[derive(Clone, Default)]

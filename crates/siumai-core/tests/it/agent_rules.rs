@@ -58,7 +58,10 @@ async fn an_agent_begins_with_its_task_alone_and_answers_with_its_last_text() {
     })
     .await;
     assert_eq!(played.told(0), [("executed", "I looked.".to_owned())]);
-    assert_eq!(played.notes, [r#"run-1/step-0/tool/call_1/step-0/tool/call_1 after Some("help")"#]);
+    assert_eq!(
+        played.notes,
+        [r#"run-1/step-0/tool/call_1/helper/step-0/tool/call_1 after Some("help")"#]
+    );
     assert_eq!(played.output().stopped_by, StoppedBy::Answer);
 }
 
