@@ -5,6 +5,7 @@
 //! | [concepts] | know the words: run, step, message, history, event |
 //! | [providers] | choose the model that is asked |
 //! | [tools] | define tools, execute them, and know what becomes of a call |
+//! | [agents] | let an agent call another, or hand the conversation on to it |
 //! | [`stop_conditions`] | end a run where you want it to end |
 //! | [prices] | know what a run cost, and end it at an amount |
 //! | [approval] | let somebody decide before a tool executes |
@@ -30,6 +31,9 @@ pub mod providers {}
 
 #[doc = include_str!("guide/tools.md")]
 pub mod tools {}
+
+#[doc = include_str!("guide/agents.md")]
+pub mod agents {}
 
 #[doc = include_str!("guide/stop_conditions.md")]
 pub mod stop_conditions {}

@@ -19,5 +19,7 @@ pub use self::{
 };
 pub(crate) use self::{
     nulls::has_nulls,
+    parameters::parameters_of,
     schema::{Toolbox, as_object, nearest},
+    set::arguments_of,
 };

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 /// The JSON Schema of a tool's parameters, which are the fields of `A`.
-pub(super) fn parameters_of<A: JsonSchema>() -> Value {
+pub(crate) fn parameters_of<A: JsonSchema>() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.meta_schema = None;
     settings.inline_subschemas = true;

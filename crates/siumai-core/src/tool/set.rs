@@ -223,6 +223,18 @@ impl ToolSet {
         self
     }
 
+    /// Adds those tools of `other` that are not here already, shared with it.
+    pub(crate) fn join(mut self, other: &Self) -> Self {
+        for (definition, function) in other.0.definitions.iter().zip(&other.0.functions) {
+            if !self.0.definitions.iter().any(|it| it.is_same(definition)) {
+                let parts = self.parts();
+                parts.definitions.push(definition.clone());
+                parts.functions.push(Arc::clone(function));
+            }
+        }
+        self
+    }
+
     /// The set, if it can be offered.
     ///
     /// ```
@@ -402,7 +414,7 @@ impl<G: ToolGroup> IntoToolSet for Arc<G> {
 }
 
 /// The arguments of a call as a function takes them.
-fn arguments_of<A: DeserializeOwned>(arguments: Value) -> Result<A, LlmError> {
+pub(crate) fn arguments_of<A: DeserializeOwned>(arguments: Value) -> Result<A, LlmError> {
     let is_empty = arguments.as_object().is_some_and(Map::is_empty);
     let mut read = serde_json::from_value(arguments);
     if is_empty && read.is_err() {

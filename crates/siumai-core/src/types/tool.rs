@@ -9,6 +9,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::ModelUsage;
+
 /// The definition of a tool: what a model is told about it, and how it may be run.
 ///
 /// ```
@@ -354,6 +356,10 @@ pub struct ToolResult {
     /// How many bytes the output had, where it was too large and is not all here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncated_from: Option<u64>,
+    /// What the models of agents that ran for the call cost, each model once, and those of agents
+    /// below them included. Empty where none ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents_usage: Vec<ModelUsage>,
 }
 
 /// What really happened to a call.
@@ -423,6 +429,7 @@ impl ToolResult {
             modified_arguments: None,
             note: None,
             truncated_from: None,
+            agents_usage: Vec::new(),
         }
     }
 }
