@@ -10,6 +10,7 @@
 //! | [prices] | know what a run cost, and end it at an amount |
 //! | [approval] | let somebody decide before a tool executes |
 //! | [durability] | keep a run, resume it after a crash, let it wait for approval |
+//! | [mcp] | use the tools of MCP servers, or offer an agent as one |
 //! | [histories] | shorten a long conversation, or keep one for another day |
 //! | [streaming] | watch a run while it happens, or cancel it |
 //! | [errors] | keep what was done when something fails |
@@ -45,6 +46,9 @@ pub mod approval {}
 
 #[doc = include_str!("guide/durability.md")]
 pub mod durability {}
+#[doc = include_str!("guide/mcp.md")]
+pub mod mcp {}
+
 #[doc = include_str!("guide/histories.md")]
 pub mod histories {}
 
