@@ -1,15 +1,10 @@
 //! A model, its tools and its rules, to be run again and again.
 use std::{fmt, sync::Arc};
 
-use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
-
 use super::{
-    AnswerStream, OnFinish, OnStepFinish, OrchestratorOptions, RunError, RunOutput, StepResult,
-    StopCondition, Structured,
-    answer::{asking_for, generate_as},
+    OnFinish, OnStepFinish, OrchestratorOptions, RunError, RunOutput, StepResult, StopCondition,
     generate::run,
-    stream::{StreamOrchestration, generate_stream_owned},
+    stream::{Delivery, RunStream, StreamOrchestration, generate_stream_owned, start},
 };
 use crate::{
     model::LanguageModel,
@@ -67,7 +62,12 @@ pub struct ToolLoopAgent<M, T = Vec<Tool>> {
     stop_conditions: Vec<Arc<dyn StopCondition>>,
     system: Option<ChatMessage>,
     options: OrchestratorOptions,
+    /// What is done to the options of each run, where the agent is a team.
+    rule: Option<Rule>,
 }
+
+/// Changes the options of a run.
+pub(super) type Rule = Arc<dyn Fn(OrchestratorOptions) -> OrchestratorOptions + Send + Sync>;
 
 impl<M: LanguageModel> ToolLoopAgent<M> {
     /// An agent that runs `model` with `tools` until one of `stop_conditions` holds or it answers.
@@ -79,6 +79,7 @@ impl<M: LanguageModel> ToolLoopAgent<M> {
             stop_conditions: stop_conditions.into_iter().map(Arc::from).collect(),
             system: None,
             options: OrchestratorOptions::default(),
+            rule: None,
         }
     }
 
@@ -116,25 +117,6 @@ impl<M: LanguageModel> ToolLoopAgent<M> {
     ) -> Result<RunOutput, RunError> {
         self.run_with(messages, Some(self.tools.clone()), resolver).await
     }
-
-    /// Runs to the end; returns the answer as a value of `T`, and all else that came of the run, as
-    /// [`generate_as`](super::generate_as) does.
-    ///
-    /// # Errors
-    ///
-    /// As [`generate`](Self::generate), and of kind
-    /// [`InvalidAnswer`](crate::ErrorKind::InvalidAnswer), if there is no answer that fits.
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`generate`](Self::generate).
-    pub async fn generate_as<T: DeserializeOwned + JsonSchema>(
-        &self,
-        messages: Vec<ChatMessage>,
-        resolver: &dyn ToolResolver,
-    ) -> Result<Structured<T>, RunError> {
-        self.run_as_with(messages, Some(self.tools.clone()), resolver).await
-    }
 }
 
 impl<M: LanguageModel + 'static> ToolLoopAgent<M> {
@@ -150,19 +132,6 @@ impl<M: LanguageModel + 'static> ToolLoopAgent<M> {
     ) -> Result<StreamOrchestration, RunError> {
         self.stream_with(messages, Some(self.tools.clone()), resolver).await
     }
-
-    /// Runs as a stream, which may outlive the agent and ends with the answer as a value of `T`.
-    ///
-    /// # Errors
-    ///
-    /// As [`stream`](Self::stream).
-    pub async fn stream_as<T: DeserializeOwned + JsonSchema>(
-        &self,
-        messages: Vec<ChatMessage>,
-        resolver: impl ToolResolver + 'static,
-    ) -> Result<AnswerStream<'static, T>, RunError> {
-        self.stream_as_with(messages, Some(self.tools.clone()), resolver).await
-    }
 }
 
 impl<M: LanguageModel> ToolLoopAgent<M, ToolSet> {
@@ -177,6 +146,7 @@ impl<M: LanguageModel> ToolLoopAgent<M, ToolSet> {
             stop_conditions: Vec::new(),
             system: None,
             options: OrchestratorOptions::default(),
+            rule: None,
         }
     }
 
@@ -210,55 +180,46 @@ impl<M: LanguageModel> ToolLoopAgent<M, ToolSet> {
         self.run_with(messages, None, &self.tools).await
     }
 
-    /// Runs to the end; returns the answer as a value of `T`, and all else that came of the run, as
-    /// [`generate_as`](super::generate_as) does.
-    ///
-    /// ```
-    /// use schemars::JsonSchema;
-    /// use serde::Deserialize;
-    /// use serde_json::json;
-    /// use siumai_core::{orchestrator::ToolLoopAgent, testing::ScriptedModel, tool::ToolSet, user};
-    ///
-    /// #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
-    /// struct Toss {
-    ///     side: String,
-    /// }
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), siumai_core::LlmError> {
-    /// let model = ScriptedModel::new()
-    ///     .calls("toss", json!({}))
-    ///     .calls("final_answer", json!({ "side": "heads" }));
-    /// let tools = ToolSet::new().function("toss", "Tosses a coin", |(): ()| async { "heads" });
-    /// let agent = ToolLoopAgent::with_tools(model, tools);
-    /// let answer = agent.generate_as::<Toss>(vec![user!("Toss")]).await?;
-    /// assert_eq!(answer.value, Toss { side: "heads".into() });
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`generate`](Self::generate), and of kind
-    /// [`InvalidAnswer`](crate::ErrorKind::InvalidAnswer), if there is no answer that fits.
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`generate`](Self::generate).
-    pub async fn generate_as<T: DeserializeOwned + JsonSchema>(
-        &self,
-        messages: Vec<ChatMessage>,
-    ) -> Result<Structured<T>, RunError> {
-        self.run_as_with(messages, None, &self.tools).await
-    }
-
     /// The tools.
     pub fn tools(&self) -> &ToolSet {
         &self.tools
     }
 }
 
+/// What an agent below another is asked.
+impl ToolLoopAgent<Arc<dyn LanguageModel>, ToolSet> {
+    /// Begins a run with `options` in the place of the agent's own.
+    pub(super) fn start<'a>(
+        &'a self,
+        messages: Vec<ChatMessage>,
+        stop: &'a [&'a dyn StopCondition],
+        options: OrchestratorOptions,
+        delivery: Delivery,
+    ) -> Result<RunStream<'a>, RunError> {
+        let messages = self.introduced(messages);
+        let options = self.ruled(options);
+        start(&*self.model, messages, None, Some(&self.tools), stop, options, delivery)
+    }
+
+    pub(super) fn model(&self) -> &Arc<dyn LanguageModel> {
+        &self.model
+    }
+}
+
 impl<M: LanguageModel + 'static> ToolLoopAgent<M, ToolSet> {
+    /// The same agent, whatever its model is.
+    pub(super) fn erased(&self) -> ToolLoopAgent<Arc<dyn LanguageModel>, ToolSet> {
+        let model: Arc<dyn LanguageModel> = Arc::<M>::clone(&self.model);
+        ToolLoopAgent {
+            model: Arc::new(model),
+            tools: self.tools.clone(),
+            stop_conditions: self.stop_conditions.clone(),
+            system: self.system.clone(),
+            options: self.options.clone(),
+            rule: self.rule.clone(),
+        }
+    }
+
     /// Runs as a stream, which may outlive the agent.
     ///
     /// # Errors
@@ -269,18 +230,6 @@ impl<M: LanguageModel + 'static> ToolLoopAgent<M, ToolSet> {
         messages: Vec<ChatMessage>,
     ) -> Result<StreamOrchestration, RunError> {
         self.stream_with(messages, None, self.tools.clone()).await
-    }
-
-    /// Runs as a stream, which may outlive the agent and ends with the answer as a value of `T`.
-    ///
-    /// # Errors
-    ///
-    /// As [`stream`](Self::stream).
-    pub async fn stream_as<T: DeserializeOwned + JsonSchema>(
-        &self,
-        messages: Vec<ChatMessage>,
-    ) -> Result<AnswerStream<'static, T>, RunError> {
-        self.stream_as_with(messages, None, self.tools.clone()).await
     }
 }
 
@@ -364,6 +313,31 @@ impl<M, T> ToolLoopAgent<M, T> {
         self.options.agent_id.as_deref()
     }
 
+    pub(super) fn options(&self) -> &OrchestratorOptions {
+        &self.options
+    }
+
+    pub(super) fn stop_conditions(&self) -> impl Iterator<Item = &dyn StopCondition> {
+        self.stop_conditions.iter().map(|it| &**it)
+    }
+
+    pub(super) fn system(&self) -> Option<&ChatMessage> {
+        self.system.as_ref()
+    }
+
+    /// The same agent, with `rule` over the options of each run.
+    pub(super) fn with_rule(mut self, rule: Rule) -> Self {
+        self.rule = Some(rule);
+        self
+    }
+
+    fn ruled(&self, options: OrchestratorOptions) -> OrchestratorOptions {
+        match &self.rule {
+            Some(rule) => rule(options),
+            None => options,
+        }
+    }
+
     fn introduced(&self, messages: Vec<ChatMessage>) -> Vec<ChatMessage> {
         let Some(system) = &self.system else { return messages };
         let rest = messages.into_iter().skip_while(|it| it.role() == Role::System);
@@ -379,9 +353,9 @@ impl<M: LanguageModel, T> ToolLoopAgent<M, T> {
         tools: Option<Vec<Tool>>,
         resolver: &dyn ToolResolver,
     ) -> Result<RunOutput, RunError> {
-        let stop: Vec<&dyn StopCondition> = self.stop_conditions.iter().map(|it| &**it).collect();
+        let stop: Vec<_> = self.stop_conditions().collect();
         let (model, messages) = (&*self.model, self.introduced(messages));
-        run(model, messages, tools, Some(resolver), &stop, self.options.clone()).await
+        run(model, messages, tools, Some(resolver), &stop, self.ruled(self.options.clone())).await
     }
 
     async fn stream_with(
@@ -393,32 +367,7 @@ impl<M: LanguageModel, T> ToolLoopAgent<M, T> {
     where
         M: 'static,
     {
-        self.stream_by(messages, tools, resolver, self.options.clone()).await
-    }
-
-    async fn run_as_with<A: DeserializeOwned + JsonSchema>(
-        &self,
-        messages: Vec<ChatMessage>,
-        tools: Option<Vec<Tool>>,
-        resolver: &dyn ToolResolver,
-    ) -> Result<Structured<A>, RunError> {
-        let stop: Vec<&dyn StopCondition> = self.stop_conditions.iter().map(|it| &**it).collect();
-        let (model, messages) = (&*self.model, self.introduced(messages));
-        generate_as(model, messages, tools, Some(resolver), &stop, self.options.clone()).await
-    }
-
-    async fn stream_as_with<A: DeserializeOwned + JsonSchema>(
-        &self,
-        messages: Vec<ChatMessage>,
-        tools: Option<Vec<Tool>>,
-        resolver: impl ToolResolver + 'static,
-    ) -> Result<AnswerStream<'static, A>, RunError>
-    where
-        M: 'static,
-    {
-        let (schema, options) = asking_for::<A>(self.options.clone(), &messages)?;
-        let orchestration = self.stream_by(messages, tools, resolver, options).await?;
-        Ok(AnswerStream::new(orchestration.stream, schema))
+        self.stream_by(messages, tools, resolver, self.ruled(self.options.clone())).await
     }
 
     async fn stream_by(
@@ -445,6 +394,7 @@ impl<M, T: Clone> Clone for ToolLoopAgent<M, T> {
             stop_conditions: self.stop_conditions.clone(),
             system: self.system.clone(),
             options: self.options.clone(),
+            rule: self.rule.clone(),
         }
     }
 }
@@ -470,3 +420,5 @@ impl<M, T> ToolLoopAgent<M, T> {
             .finish_non_exhaustive()
     }
 }
+
+mod structured;

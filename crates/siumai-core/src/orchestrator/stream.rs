@@ -223,8 +223,13 @@ impl<'a> RunStream<'a> {
         Self { shared: Arc::new(shared), turns: Turns::default(), has_ended: false }
     }
 
+    /// Where what comes of the run will be found, also once the stream is dropped.
+    pub(super) fn outcome(&self) -> Arc<Outcome> {
+        Arc::clone(&self.shared.outcome)
+    }
+
     /// What came of the run, once the stream has ended.
-    pub(super) fn outcome(&self) -> Result<RunOutput, RunError> {
+    pub(super) fn ended(&self) -> Result<RunOutput, RunError> {
         let ended = self.shared.outcome.read(Clone::clone);
         ended.unwrap_or_else(|| Err(RunError::unbegun(never_ended(), Vec::new())))
     }
@@ -369,6 +374,7 @@ fn last_event(ended: &Result<RunOutput, RunError>) -> Result<StreamEvent, RunErr
         stopped_by: output.stopped_by.clone(),
         response: Box::new(output.response.clone()),
         usage: output.usage.clone(),
+        agents_usage: output.agents_usage.clone(),
     })
 }
 

@@ -1,7 +1,10 @@
 //! Tools as the loop sees them: who executes them, and whether a call fits.
 mod answer;
 mod context;
+mod nulls;
 mod parameters;
+#[doc(hidden)]
+pub mod private;
 mod resolver;
 mod schema;
 mod set;
@@ -15,6 +18,8 @@ pub use self::{
     user_context::UserContext,
 };
 pub(crate) use self::{
-    parameters::schema_of,
+    nulls::has_nulls,
+    parameters::{parameters_of, schema_of},
     schema::{Toolbox, Validator, as_object, nearest},
+    set::arguments_of,
 };

@@ -30,4 +30,6 @@ mod structured;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod tools;
+#[cfg(test)]
 mod transfer;

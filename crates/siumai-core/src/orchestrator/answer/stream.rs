@@ -163,7 +163,7 @@ impl<T: DeserializeOwned> Stream for AnswerStream<'_, T> {
                 }
                 None => {
                     this.has_ended = true;
-                    let ended = this.stream.outcome();
+                    let ended = this.stream.ended();
                     let answer = ended.and_then(|output| structured(&this.schema, output));
                     return Poll::Ready(Some(answer.map(|it| AnswerEvent::Answer(Box::new(it)))));
                 }
