@@ -12,7 +12,7 @@
 //! | [approval] | let somebody decide before a tool executes |
 //! | [durability] | keep a run, resume it after a crash, let it wait for approval |
 //! | [mcp] | use the tools of MCP servers, or offer an agent as one |
-//! | [histories] | shorten a long conversation, or keep one for another day |
+//! | [histories] | shorten a long conversation, have it summed up, or keep one for another day |
 //! | [streaming] | watch a run while it happens, or cancel it |
 //! | [errors] | keep what was done when something fails |
 //! | [telemetry] | see in a tracing tool what runs do, take and cost |

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | make a history from elsewhere one that a provider accepts | [`mend`]; a run does it by itself |
 //! | send less of a long one | [`last_exchanges`], [`within_tokens`], [`drop_tool_results`] |
+//! | have a model sum up what is old | [`Compaction`](crate::orchestrator::Compaction) |
 //! | keep one and read it again years later | [`History`] |
 //!
 //! What shortens a history is a plain function, for
@@ -12,8 +13,10 @@
 //! wherever else a history is at hand. Nothing here does IO or asks a model.
 mod mend;
 mod saved;
+mod summary;
 mod trim;
 
+pub(crate) use self::summary::Parted;
 pub use self::{
     mend::mend,
     saved::History,

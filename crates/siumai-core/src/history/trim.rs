@@ -220,7 +220,7 @@ fn ranges(starts: &[usize], end: usize) -> Vec<Range<usize>> {
 }
 
 /// What can go, the oldest first: exchanges, and then steps of the last one.
-fn droppable(messages: &[ChatMessage], keep: Keep) -> Vec<Range<usize>> {
+pub(super) fn droppable(messages: &[ChatMessage], keep: Keep) -> Vec<Range<usize>> {
     let mut units = exchanges(messages, keep);
     let mut steps = units.pop().map(|last| steps(messages, last)).unwrap_or_default();
     steps.pop();

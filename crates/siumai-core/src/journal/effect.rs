@@ -64,6 +64,13 @@ pub enum Work {
         /// What calls without an id are named after.
         call_id_prefix: String,
     },
+    /// A model is to be asked to sum up the beginning of the history: the model of the run's
+    /// [`Compaction`](crate::orchestrator::Compaction), which need not be that of its steps.
+    #[non_exhaustive]
+    Summarise {
+        /// What it is asked.
+        request: ChatRequest,
+    },
     /// A tool is to be executed.
     #[non_exhaustive]
     ExecuteTool {
@@ -176,6 +183,14 @@ pub(crate) fn tool_effect(step_number: usize, call_id: &str, nth: usize) -> Stri
     match nth {
         1 => format!("step-{step_number}/tool/{call_id}"),
         _ => format!("step-{step_number}/tool-{nth}/{call_id}"),
+    }
+}
+
+/// The name of the `nth` request for a summary before a step, from 1.
+pub(crate) fn summary_effect(step_number: usize, nth: usize) -> String {
+    match nth {
+        1 => format!("step-{step_number}/summary"),
+        _ => format!("step-{step_number}/summary-{nth}"),
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::{open_step::out_of_order, prepare_step::StepPlan};
 use crate::{
     ErrorKind, LlmError,
-    types::{ChatMessage, Usage, Warning},
+    types::{ChatMessage, ModelUsage, Usage, Warning},
 };
 
 /// A step whose model has not answered yet.
@@ -20,11 +20,99 @@ pub(super) struct Asking {
     /// How many of those broke off because the process died.
     lost: usize,
     is_shortened: bool,
+    #[serde(default)]
+    summary: Summary,
+    /// How often a summary was asked for.
+    #[serde(default)]
+    summary_requests: usize,
+    /// What each of those cost.
+    #[serde(default)]
+    summaries: Vec<ModelUsage>,
+}
+
+/// How far the step has come with a summary of the history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Summary {
+    /// It may be asked for.
+    #[default]
+    Possible,
+    /// It was, and what came of it is not known yet.
+    Open,
+    /// There is one, or there will be none.
+    Over,
 }
 
 impl Asking {
     pub(super) fn new(plan: StepPlan) -> Self {
-        Self { plan, requests: 0, is_open: false, broken: Vec::new(), lost: 0, is_shortened: false }
+        Self {
+            plan,
+            requests: 0,
+            is_open: false,
+            broken: Vec::new(),
+            lost: 0,
+            is_shortened: false,
+            summary: Summary::Possible,
+            summary_requests: 0,
+            summaries: Vec::new(),
+        }
+    }
+
+    /// Whether a summary may still be asked for: once a step, and before its own request.
+    pub(super) fn may_sum_up(&self) -> bool {
+        self.summary == Summary::Possible && self.requests == 0
+    }
+
+    /// Whether a summary was asked for, and what came of it is not known yet.
+    pub(super) fn is_summing_up(&self) -> bool {
+        self.summary == Summary::Open
+    }
+
+    /// The number of the request for a summary under way, or of the next, from 1.
+    pub(super) fn summary_number(&self) -> usize {
+        self.summary_requests + usize::from(!self.is_summing_up())
+    }
+
+    /// Takes in that a summary is about to be asked for.
+    pub(super) fn begin_summary(&mut self) -> Result<(), LlmError> {
+        if !self.may_sum_up() {
+            return Err(out_of_order("a request for a summary"));
+        }
+        self.summary = Summary::Open;
+        self.summary_requests += 1;
+        Ok(())
+    }
+
+    /// Takes in what the summary cost, be it one or none.
+    pub(super) fn end_summary(&mut self, usage: Option<ModelUsage>) -> Result<(), LlmError> {
+        self.close_summary(Summary::Over)?;
+        self.summaries.extend(usage);
+        Ok(())
+    }
+
+    /// Takes in that nobody knows what came of the summary: it may have been billed.
+    pub(super) fn lose_summary(&mut self) -> Result<(), LlmError> {
+        self.close_summary(Summary::Possible)?;
+        self.summaries.push(ModelUsage::default());
+        Ok(())
+    }
+
+    fn close_summary(&mut self, then: Summary) -> Result<(), LlmError> {
+        if !self.is_summing_up() {
+            return Err(out_of_order("a summary that nobody asked for"));
+        }
+        self.summary = then;
+        Ok(())
+    }
+
+    /// What the summaries cost together.
+    pub(super) fn summaries_usage(&self) -> Usage {
+        self.summaries.iter().map(|it| it.usage.clone()).sum()
+    }
+
+    /// What each summary cost.
+    pub(super) fn summaries(&self) -> &[ModelUsage] {
+        &self.summaries
     }
 
     /// Takes in that the model is about to be asked.

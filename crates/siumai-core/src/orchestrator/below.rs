@@ -187,7 +187,7 @@ pub(super) fn bill(steps: &[StepResult]) -> Vec<ModelUsage> {
     for step in steps {
         let usage = step.usage.clone().unwrap_or_default();
         ModelUsage::new(step.provider.clone(), step.model.clone(), usage).add_to(&mut bill);
-        step.bill_of_agents().for_each(|it| it.clone().add_to(&mut bill));
+        step.bill_of_others().for_each(|it| it.clone().add_to(&mut bill));
     }
     bill
 }

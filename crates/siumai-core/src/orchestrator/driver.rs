@@ -82,7 +82,7 @@ impl Driver<'_> {
         Invocation::begin(self.conversation(run), self.options.agent_id.as_deref(), self.model)
     }
 
-    fn conversation<'a>(&'a self, run: &'a Run) -> Conversation<'a> {
+    pub(super) fn conversation<'a>(&'a self, run: &'a Run) -> Conversation<'a> {
         Conversation::of(&self.options.telemetry, run.id())
     }
 
@@ -120,6 +120,7 @@ impl Driver<'_> {
                     self.watch.start_step().await?;
                     self.record(run, [Entry::StepStarted(plan)]).await?;
                 }
+                Action::Summarise(request) => self.summarise(run, request).await?,
                 Action::CallModel(request) => self.call_model(run, request).await?,
                 Action::Decide(calls) => self.decide(run, calls).await?,
                 Action::ExecuteTools(batch) => self.execute_tools(run, batch).await?,

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     ErrorKind, LlmError,
     journal::{Record, RecordKind},
-    types::{ChatMessage, ChatResponse, ToolCall, ToolResult, Usage},
+    types::{ChatMessage, ChatResponse, ModelUsage, ToolCall, ToolResult, Usage},
 };
 
 /// Something that happened to a run.
@@ -28,6 +28,8 @@ pub(super) enum Entry {
         error: String,
         usage: Option<Usage>,
     },
+    /// Something happened to a summary of the old part of the history.
+    Summary(SummaryEntry),
     /// The history is too long for the model, and this one is sent instead.
     HistoryShortened(Vec<ChatMessage>),
     ModelReplied(ChatResponse),
@@ -62,6 +64,31 @@ pub(super) enum Entry {
     MessagesAdded(Vec<ChatMessage>),
 }
 
+/// Something that happened to a summary of the old part of a history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SummaryEntry {
+    /// It is about to be asked for.
+    Asked,
+    /// It came.
+    Written {
+        /// What is sent from here on in place of all messages so far.
+        messages: Vec<ChatMessage>,
+        /// How many tokens those have.
+        size: u64,
+        usage: ModelUsage,
+    },
+    /// None came, and all of the history is sent.
+    Failed {
+        error: String,
+        /// How many tokens it has.
+        size: u64,
+        usage: Option<ModelUsage>,
+    },
+    /// Nobody heard it: the process died.
+    Lost,
+}
+
 /// What a reply is said to have failed with that nobody heard to its end.
 pub(super) const REPLY_LOST: &str = "the process ended before the reply did";
 
@@ -90,11 +117,23 @@ pub enum Ending {
     Failed(LlmError),
 }
 
+impl SummaryEntry {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Asked => "a request for a summary",
+            Self::Written { .. } => "a summary",
+            Self::Failed { .. } => "the failure of a summary",
+            Self::Lost => "the loss of a summary",
+        }
+    }
+}
+
 impl Entry {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::StepStarted(_) => "the start of a step",
             Self::ModelAsked => "a request",
+            Self::Summary(what) => what.name(),
             Self::ReplyLost => "the loss of a reply",
             Self::ReplyBrokeOff { .. } => "the end of an attempt",
             Self::HistoryShortened(_) => "a shorter history",
@@ -126,6 +165,10 @@ impl Entry {
                 (RecordKind::Decision, None)
             }
             Self::ModelAsked => (RecordKind::Intent, Some(run.model_effect_name())),
+            Self::Summary(SummaryEntry::Asked) => {
+                (RecordKind::Intent, Some(run.summary_effect_name()))
+            }
+            Self::Summary(_) => (RecordKind::Outcome, Some(run.summary_effect_name())),
             Self::ReplyLost
             | Self::ReplyBrokeOff { .. }
             | Self::HistoryShortened(_)

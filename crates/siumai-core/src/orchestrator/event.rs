@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     ApprovalRequest, StepResult, StoppedBy,
     below::requests_below,
-    entry::{Entry, REPLY_LOST},
+    entry::{Entry, REPLY_LOST, SummaryEntry},
     open_step::Decision,
     run::Run,
 };
@@ -101,6 +101,14 @@ pub enum StreamEvent {
         /// What is to be decided.
         request: ApprovalRequest,
     },
+    /// The old part of the history was summed up: what is sent from here on is shorter.
+    #[non_exhaustive]
+    HistorySummarised {
+        /// The number of the step, from 0.
+        step_number: usize,
+        /// How many messages are sent now.
+        messages: usize,
+    },
     /// The model's answer does not have the [shape](super::AnswerSchema) that is wanted, and it
     /// tries again.
     #[non_exhaustive]
@@ -158,6 +166,13 @@ pub(super) fn announce(run: &Run, entry: &Entry) -> Vec<StreamEvent> {
         Entry::CallFinished(result) => {
             vec![StreamEvent::ToolResult { step_number, result: Arc::clone(result) }]
         }
+        Entry::Summary(SummaryEntry::Written { messages, .. }) => {
+            vec![StreamEvent::HistorySummarised { step_number, messages: messages.len() }]
+        }
+        Entry::Summary(SummaryEntry::Failed { error, .. }) => {
+            let warning = Warning::NotSummarised { error: error.clone() };
+            vec![StreamEvent::Warning { warning }]
+        }
         Entry::AnswerRefused(told) => vec![StreamEvent::AnswerRefused { told: told.clone() }],
         Entry::CallSuspended { call_id, run: below } => {
             let name = run.open_call(call_id).map_or("", |it| it.name.as_str());
@@ -165,6 +180,7 @@ pub(super) fn announce(run: &Run, entry: &Entry) -> Vec<StreamEvent> {
             requests.map(|request| StreamEvent::ApprovalPending { request }).collect()
         }
         Entry::ModelAsked
+        | Entry::Summary(SummaryEntry::Asked | SummaryEntry::Lost)
         | Entry::HistoryShortened(_)
         | Entry::CallMended(_)
         | Entry::CallDecided { .. }

@@ -18,6 +18,7 @@ mod asking;
 mod below;
 mod callbacks;
 mod clock;
+mod compaction;
 mod contained;
 mod driver;
 mod emitter;
@@ -41,8 +42,10 @@ mod run;
 mod run_error;
 mod screen;
 mod setup;
+mod step_costs;
 mod stop_condition;
 mod stream;
+mod summarise;
 mod suspended;
 mod turns;
 mod types;
@@ -56,6 +59,7 @@ pub use self::{
     callbacks::{
         ChooseModel, OnChunk, OnContextTooLong, OnFinish, OnStepFinish, OnToolApproval, PrepareStep,
     },
+    compaction::{Compacted, Compaction},
     entry::Ending,
     event::StreamEvent,
     generate::{generate, run},

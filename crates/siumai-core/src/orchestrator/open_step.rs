@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     ErrorKind, LlmError,
-    types::{ChatResponse, ToolCall, ToolResult, ToolStatus, Usage},
+    types::{ChatResponse, ModelUsage, ToolCall, ToolResult, ToolStatus, Usage},
 };
 
 /// A step whose model has answered but whose calls are not all finished.
@@ -24,6 +24,9 @@ pub(super) struct OpenStep {
     pub(super) response: ChatResponse,
     /// What the step cost, attempts that broke off included.
     pub(super) usage: Option<Usage>,
+    /// What summaries of the history cost.
+    #[serde(default)]
+    pub(super) summaries: Vec<ModelUsage>,
     calls: Vec<OpenCall>,
 }
 
@@ -94,7 +97,8 @@ impl OpenStep {
         };
         let calls = response.tool_calls.iter().map(open).collect();
         let usage = asking.usage(response.usage.clone());
-        Self { active_tools: asking.plan.callable(), response, usage, calls }
+        let summaries = asking.summaries().to_vec();
+        Self { active_tools: asking.plan.callable(), response, usage, summaries, calls }
     }
 
     pub(super) fn mend(&mut self, mended: Arc<ToolCall>) -> Result<(), LlmError> {

@@ -26,7 +26,8 @@ use crate::{
 /// [performs effects itself](crate::journal::RunJournal::perform).
 ///
 /// It trusts that the effect comes from a run, which has checked the call. What fails is part of
-/// the outcome. An [agent](super::AgentTool) that is performed has no approver but its own, and is
+/// the outcome. `model` is the one that the work wants: a [summary](Work::Summarise) that of the
+/// run's compaction. An [agent](super::AgentTool) that is performed has no approver but its own, and is
 /// in no journal: performed again, it begins anew.
 ///
 /// # Cancel safety
@@ -39,11 +40,9 @@ pub async fn perform(
 ) -> Outcome {
     match &effect.work {
         Work::CallModel { request, call_id_prefix } => {
-            let (watch, telemetry) = (Watch::unlimited(), Telemetry::default());
-            let conversation = Conversation::of(&telemetry, &effect.run_id);
-            let question = Question { model, watch: &watch, listener: None, conversation };
-            question.ask(request.clone(), &mut Assembler::new(call_id_prefix)).await
+            ask(effect, model, request, call_id_prefix).await
         }
+        Work::Summarise { request } => ask(effect, model, request, "").await,
         Work::ExecuteTool {
             step_number,
             call,
@@ -67,6 +66,18 @@ pub async fn perform(
             execute(resolver, ready, context, limits, ToolTelemetry::default()).await
         }
     }
+}
+
+async fn ask(
+    effect: &Effect,
+    model: &dyn LanguageModel,
+    request: &ChatRequest,
+    call_id_prefix: &str,
+) -> Outcome {
+    let (watch, telemetry) = (Watch::unlimited(), Telemetry::default());
+    let conversation = Conversation::of(&telemetry, &effect.run_id);
+    let question = Question { model, watch: &watch, listener: None, conversation };
+    question.ask(request.clone(), &mut Assembler::new(call_id_prefix)).await
 }
 
 /// A model to be asked, and whoever hears the reply as it comes.

@@ -71,6 +71,9 @@ impl Driver<'_> {
                     None => return Err(failure.error),
                 }
             }
+            (Some(outcome), Work::Summarise { .. }) => {
+                Entry::Summary(run.summed_up(&self.rules, outcome))
+            }
             _ => run.forgotten(effect, self.rules.tools),
         };
         self.record(run, [entry]).await

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    OnContextTooLong, PrepareStep, StepResult, StopCondition, StoppedBy,
+    Compaction, OnContextTooLong, PrepareStep, StepResult, StopCondition, StoppedBy,
     answer::Sought,
     asking::Asking,
     below::Notes,
@@ -27,6 +27,8 @@ use crate::{
         Warning, split_system,
     },
 };
+
+use self::summing::Summed;
 
 /// All state of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +52,9 @@ pub(super) struct Run {
     /// Whether the last thing the model was told is that its answer was refused.
     #[serde(default)]
     is_refused: bool,
+    /// What is sent in the place of messages that were summed up.
+    #[serde(default)]
+    summed: Summed,
     /// What the model made of the requests so far.
     #[serde(skip)]
     memo: Memo,
@@ -77,6 +82,8 @@ pub(super) enum Action {
     /// See what came of what was under way when the process died.
     Recover(Vec<Effect>),
     StartStep(StepPlan),
+    /// Ask for a summary of the old part of the history.
+    Summarise(ChatRequest),
     CallModel(ChatRequest),
     Decide(Vec<Arc<ToolCall>>),
     ExecuteTools(Vec<ReadyCall>),
@@ -98,6 +105,7 @@ pub(super) struct Rules<'a> {
     pub(super) on_context_too_long: Option<&'a OnContextTooLong>,
     pub(super) tools: &'a Toolbox,
     pub(super) answer: Option<Sought<'a>>,
+    pub(super) compaction: Option<&'a Compaction>,
 }
 
 impl Run {
@@ -119,6 +127,7 @@ impl Run {
             ending: None,
             refused: 0,
             is_refused: false,
+            summed: Summed::default(),
             memo: Memo::default(),
             notes: Notes::default(),
         }
@@ -136,7 +145,13 @@ impl Run {
                 let request = self.request(&asking.plan, rules);
                 Ok(Action::Recover(vec![self.model_effect(request)]))
             }
-            State::Asking(asking) => Ok(Action::CallModel(self.request(&asking.plan, rules))),
+            State::Asking(asking) if asking.is_summing_up() => {
+                Ok(Action::Recover(vec![self.open_summary(rules)]))
+            }
+            State::Asking(asking) => Ok(match self.due_summary(rules) {
+                Some(request) => Action::Summarise(request),
+                None => Action::CallModel(self.request(&asking.plan, rules)),
+            }),
             State::Answering(step) if step.started().next().is_some() => {
                 let effect = |call| self.tool_effect(call, CallLimits::default());
                 Ok(Action::Recover(step.started().map(effect).collect()))
@@ -176,20 +191,6 @@ impl Run {
         Ok(Some(step))
     }
 
-    fn between(&self, rules: &Rules<'_>) -> Result<Action, LlmError> {
-        let stopped_by = self.stopped_by(rules);
-        if let Some(told) = self.refusal(rules, stopped_by.as_ref())? {
-            return Ok(Action::RefuseAnswer(told));
-        }
-        match stopped_by {
-            Some(limit) if self.answers_at(&limit, rules) => {
-                self.plan(rules, Some(limit)).map(Action::StartStep)
-            }
-            Some(stopped_by) => Ok(Action::Finish(stopped_by)),
-            None => self.plan(rules, None).map(Action::StartStep),
-        }
-    }
-
     /// Takes in what happened; returns the step it finished, if any.
     ///
     /// # Errors
@@ -206,6 +207,10 @@ impl Run {
             (Entry::ModelAsked, State::Asking(asking)) => {
                 asking.ask()?;
                 self.spent.ask();
+                Ok(None)
+            }
+            (Entry::Summary(what), State::Asking(_)) => {
+                self.apply_summary(what)?;
                 Ok(None)
             }
             (Entry::ReplyLost, State::Asking(asking)) => {
@@ -293,8 +298,8 @@ impl Run {
             return Some(Entry::ReplyBrokeOff { attempt, error, usage: usage.clone() });
         }
         let hook = rules.on_context_too_long.filter(|_| asking.may_shorten(error))?;
-        let sent = asking.plan.messages.as_ref().unwrap_or(&self.messages);
-        let shorter = hook(sent).filter(|it| !history::mend(it.clone()).0.is_empty())?;
+        let sent = asking.plan.messages.clone().unwrap_or_else(|| self.sent());
+        let shorter = hook(&sent).filter(|it| !history::mend(it.clone()).0.is_empty())?;
         Some(Entry::HistoryShortened(shorter))
     }
 
@@ -448,6 +453,7 @@ impl Run {
             provider: step.response.provider.clone(),
             model: step.response.model.clone(),
             usage: step.usage.clone(),
+            summaries: step.summaries.clone(),
             tool_calls: step.response.tool_calls.clone(),
             tool_results: results,
             duration: self.clock.step(),
@@ -477,5 +483,6 @@ mod effects;
 mod guarded;
 mod plan;
 mod stopping;
+mod summing;
 #[cfg(test)]
 mod tests;

@@ -112,6 +112,7 @@ pub(super) fn rules<'a>(
         step_retries: options.step_retries,
         on_context_too_long: options.on_context_too_long.as_ref(),
         tools,
+        compaction: options.compaction.as_ref(),
         answer: options.answer.as_ref().map(|schema| {
             // Nobody else may have a tool of that name.
             Sought { schema, by_tool: tools.find(AnswerSchema::TOOL).is_some() }

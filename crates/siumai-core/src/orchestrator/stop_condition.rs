@@ -107,9 +107,9 @@ pub fn tool_call_count_is(count: usize) -> Box<dyn StopCondition> {
 /// ```
 pub fn total_tokens_over(tokens: u64) -> Box<dyn StopCondition> {
     custom_condition(move |steps| {
-        let of_agents = steps.iter().flat_map(StepResult::bill_of_agents).map(|it| &it.usage);
+        let of_others = steps.iter().flat_map(StepResult::bill_of_others).map(|it| &it.usage);
         let costs =
-            steps.iter().filter_map(|step| step.usage.as_ref()).chain(of_agents).map(at_least);
+            steps.iter().filter_map(|step| step.usage.as_ref()).chain(of_others).map(at_least);
         costs.fold(0, u64::saturating_add) > tokens
     })
 }

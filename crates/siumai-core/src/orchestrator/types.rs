@@ -5,14 +5,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AnswerSchema, ApprovalDecision, Approver, AtLimit, ChooseModel, LoopGuard, OnChunk,
+    AnswerSchema, ApprovalDecision, Approver, AtLimit, ChooseModel, Compaction, LoopGuard, OnChunk,
     OnContextTooLong, OnFinish, OnStepFinish, OnToolApproval, PrepareStep, RepairToolCall,
     SuspendedRun, UsageLimit, UsageLimits,
 };
 use crate::{
     CancellationToken,
     journal::Journal,
-    prices::{PriceTable, Usd},
     telemetry::Telemetry,
     tool::UserContext,
     types::{
@@ -40,6 +39,9 @@ pub struct StepResult {
     /// What the step cost, if the provider says so. Replies that broke off and were asked for
     /// again count too: if one of them did not say what it cost, the sum is unknown.
     pub usage: Option<Usage>,
+    /// What [summaries](super::Compaction) of the history cost that the step asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub summaries: Vec<ModelUsage>,
     /// The tools the model called, in order.
     pub tool_calls: Vec<Arc<ToolCall>>,
     /// What came of the calls, in call order.
@@ -71,81 +73,6 @@ impl StepResult {
             let result = self.tool_results.iter().find(|it| it.call_id == call.id);
             result.map_or(&*call.name, |it| it.executed_name()) == name
         })
-    }
-
-    /// What the agents cost that the step called, and those below them; what one of them does not
-    /// say is unknown in the sum. The step's own [`usage`](Self::usage) is apart from it.
-    pub fn agents_usage(&self) -> Usage {
-        self.bill_of_agents().map(|it| it.usage.clone()).sum()
-    }
-
-    /// What each model cost that was asked by agents which the step called.
-    pub(super) fn bill_of_agents(&self) -> impl Iterator<Item = &ModelUsage> {
-        self.tool_results.iter().flat_map(|it| &it.agents_usage)
-    }
-
-    /// The sum of what the agents cost that `steps` called.
-    pub fn merge_agents_usage(steps: &[Self]) -> Usage {
-        steps.iter().map(Self::agents_usage).sum()
-    }
-
-    /// The sum of what `steps` cost. What one of them does not say is unknown in the sum.
-    ///
-    /// ```
-    /// use siumai_core::{orchestrator::StepResult, types::{TokenCount, Usage}};
-    ///
-    /// let mut paid = StepResult::default();
-    /// paid.usage = Some(Usage::new(10, 5));
-    /// let silent = StepResult::default();
-    ///
-    /// assert_eq!(StepResult::merge_usage(&[paid.clone(), paid.clone()]).total_tokens, 30);
-    /// assert_eq!(StepResult::merge_usage(&[paid, silent]).total_tokens, TokenCount::UNKNOWN);
-    /// ```
-    pub fn merge_usage(steps: &[Self]) -> Usage {
-        steps.iter().map(|step| step.usage.clone().unwrap_or_default()).sum()
-    }
-
-    /// What the step cost in money, with the agents it called, by the prices of the models that
-    /// answered; `None` if `prices` does not have one of them, or one did not say what it used.
-    pub fn cost(&self, prices: &PriceTable) -> Option<Usd> {
-        self.costs(prices).sum()
-    }
-
-    /// What each model that answered cost, if that is known.
-    pub(super) fn costs(&self, prices: &PriceTable) -> impl Iterator<Item = Option<Usd>> {
-        let cost = |provider: &Option<String>, model: &Option<String>, usage: Option<&Usage>| {
-            prices.cost(provider.as_ref()?, model.as_ref()?, usage?)
-        };
-        let own = cost(&self.provider, &self.model, self.usage.as_ref());
-        let of_agents =
-            self.bill_of_agents().map(move |it| cost(&it.provider, &it.model, Some(&it.usage)));
-        std::iter::once(own).chain(of_agents)
-    }
-
-    /// What `steps` cost together; `None` if the cost of one of them is unknown.
-    ///
-    /// ```
-    /// use siumai_core::{
-    ///     orchestrator::{OrchestratorOptions, StepResult, run},
-    ///     prices::{ModelPrice, PriceTable, Usd},
-    ///     testing::{Reply, ScriptedModel},
-    ///     types::Usage,
-    ///     user,
-    /// };
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), siumai_core::LlmError> {
-    /// let price = ModelPrice::new("scripted", "script", 0.4, 1.6);
-    /// let prices = PriceTable::new("2026-01-31", "the price list", vec![price])?;
-    ///
-    /// let model = ScriptedModel::new().then(Reply::text("Hello.").usage(Usage::new(1_000, 500)));
-    /// let output = run(&model, vec![user!("Hi")], None, None, &[], OrchestratorOptions::default()).await?;
-    /// assert_eq!(StepResult::merge_costs(&output.steps, &prices), Some(Usd::from(0.0012)));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn merge_costs(steps: &[Self], prices: &PriceTable) -> Option<Usd> {
-        steps.iter().map(|step| step.cost(prices)).sum()
     }
 }
 
@@ -389,6 +316,9 @@ pub struct OrchestratorOptions {
     /// given the messages without the leading system messages, and what it returns is sent in
     /// their place for this step alone; `None`, or nothing, lets the run fail.
     pub on_context_too_long: Option<OnContextTooLong>,
+    /// Has a model sum up the old part of a history that has grown too long, before a step that
+    /// would send it. A step whose messages `prepare_step` gives is left alone.
+    pub compaction: Option<Compaction>,
     /// Told of each piece of text.
     pub on_chunk: Option<OnChunk>,
     /// Told of each finished step.
@@ -430,6 +360,7 @@ impl Default for OrchestratorOptions {
             decisions: Vec::new(),
             deny_pending: false,
             on_context_too_long: None,
+            compaction: None,
             on_chunk: None,
             on_step_finish: None,
             on_finish: None,
@@ -485,6 +416,7 @@ impl fmt::Debug for OrchestratorOptions {
             .field("decisions", &self.decisions.len())
             .field("deny_pending", &self.deny_pending)
             .field("on_context_too_long", &self.on_context_too_long.is_some())
+            .field("compaction", &self.compaction)
             .field("on_chunk", &self.on_chunk.is_some())
             .field("on_step_finish", &self.on_step_finish.is_some())
             .field("on_finish", &self.on_finish.is_some())

@@ -144,6 +144,11 @@ pub enum Warning {
         /// What the first failed with.
         error: String,
     },
+    /// The history is too long and no summary of it came, so it was sent whole.
+    NotSummarised {
+        /// Why none came.
+        error: String,
+    },
     /// The exchange with the model is missing in the recording that was to be made.
     NotRecorded {
         /// Why it could not be written.
@@ -172,6 +177,9 @@ impl fmt::Display for Warning {
             }
             Self::FellBack { from, to, error } => {
                 write!(f, "`{from}` failed, and `{to}` took over: {error}")
+            }
+            Self::NotSummarised { error } => {
+                write!(f, "the history was not summed up, and was sent whole: {error}")
             }
             Self::NotRecorded { error } => write!(f, "this exchange was not recorded: {error}"),
         }

@@ -14,6 +14,8 @@ mod cancel_rules;
 #[cfg(test)]
 mod choice_rules;
 #[cfg(test)]
+mod compaction_rules;
+#[cfg(test)]
 mod condition_rules;
 #[cfg(test)]
 mod cost_rules;

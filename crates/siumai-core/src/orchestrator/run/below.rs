@@ -44,10 +44,10 @@ impl Run {
         StepResult::merge_usage(&self.steps)
     }
 
-    /// What the replies cost that broke off in a step whose model has not answered yet.
+    /// What the replies cost that broke off, and the summaries, in a step whose model has not answered yet.
     pub(in crate::orchestrator) fn broken_usage(&self) -> Usage {
         match &self.state {
-            State::Asking(asking) => asking.broken_usage(),
+            State::Asking(asking) => asking.broken_usage() + asking.summaries_usage(),
             _ => Usage::zero(),
         }
     }

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use super::{
-    super::{below::Below, execute::CallLimits},
+    super::{below::Below, entry::SummaryEntry, execute::CallLimits},
     Entry, ReadyCall, Run, State,
 };
 use crate::{
@@ -61,8 +61,10 @@ impl Run {
     /// What becomes of an effect that had begun when the process died, where nobody knows
     /// what came of it.
     pub(in super::super) fn forgotten(&self, effect: &Effect, tools: &Toolbox) -> Entry {
-        let Work::ExecuteTool { call, modified_arguments, .. } = &effect.work else {
-            return Entry::ReplyLost;
+        let (call, modified_arguments) = match &effect.work {
+            Work::CallModel { .. } => return Entry::ReplyLost,
+            Work::Summarise { .. } => return Entry::Summary(SummaryEntry::Lost),
+            Work::ExecuteTool { call, modified_arguments, .. } => (call, modified_arguments),
         };
         let arguments = modified_arguments.as_ref().unwrap_or(&call.arguments);
         let fits = || tools.check(&call.name, arguments, self.active_tools()).is_ok();

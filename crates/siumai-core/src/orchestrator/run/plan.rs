@@ -56,11 +56,11 @@ impl Run {
 
     pub(super) fn request(&self, plan: &StepPlan, rules: &Rules<'_>) -> ChatRequest {
         let system = plan.system.as_ref().unwrap_or(&self.system);
-        let messages = plan.messages.as_ref().unwrap_or(&self.messages);
+        let messages = plan.messages.clone().unwrap_or_else(|| self.sent());
         let tools = rules.tools.active(plan.active_tools.as_deref());
         // Without tools there is nothing to choose, and providers refuse a choice.
         let choice = plan.tool_choice.clone().filter(|_| !tools.is_empty());
-        ChatRequest::shared(Arc::clone(system), Arc::clone(messages))
+        ChatRequest::shared(Arc::clone(system), messages)
             .with_tools(tools)
             .with_tool_choice(choice)
             .with_settings(Arc::clone(rules.settings))

@@ -1,9 +1,31 @@
 //! Why a run ends between two steps, if it does.
-use super::{Rules, Run, answer::is_answer};
-use crate::orchestrator::{StepResult, StopCondition, StoppedBy};
+use super::{Action, Rules, Run, answer::is_answer};
+use crate::{
+    LlmError,
+    orchestrator::{StepResult, StopCondition, StoppedBy},
+};
 
 impl Run {
-    pub(super) fn stopped_by(&self, rules: &Rules<'_>) -> Option<StoppedBy> {
+    /// What comes next when every step is finished.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_action`](Run::next_action).
+    pub(super) fn between(&self, rules: &Rules<'_>) -> Result<Action, LlmError> {
+        let stopped_by = self.stopped_by(rules);
+        if let Some(told) = self.refusal(rules, stopped_by.as_ref())? {
+            return Ok(Action::RefuseAnswer(told));
+        }
+        match stopped_by {
+            Some(limit) if self.answers_at(&limit, rules) => {
+                self.plan(rules, Some(limit)).map(Action::StartStep)
+            }
+            Some(stopped_by) => Ok(Action::Finish(stopped_by)),
+            None => self.plan(rules, None).map(Action::StartStep),
+        }
+    }
+
+    fn stopped_by(&self, rules: &Rules<'_>) -> Option<StoppedBy> {
         let last = self.steps.last()?;
         if !self.is_prompted {
             let held = ask(rules.stop, &self.steps);

@@ -35,6 +35,7 @@ fn rules(tools: &Toolbox) -> Rules<'_> {
         on_context_too_long: None,
         tools,
         answer: None,
+        compaction: None,
     }
 }
 
@@ -209,7 +210,10 @@ fn perform(
                 };
                 starts.chain(batch.iter().rev().flat_map(ends)).collect()
             }
-            Action::Recover(_) | Action::RefuseAnswer(_) | Action::Finish(_) => return actions,
+            Action::Recover(_)
+            | Action::Summarise(_)
+            | Action::RefuseAnswer(_)
+            | Action::Finish(_) => return actions,
         };
         for entry in entries {
             between(run);
