@@ -1,7 +1,9 @@
 //! The command line.
+mod mcp;
 mod runs;
 
 use std::{
+    io,
     num::{NonZeroU64, NonZeroUsize},
     path::PathBuf,
 };
@@ -9,9 +11,15 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
-use siumai::orchestrator::{AtLimit, UsageLimits};
+use siumai::{
+    orchestrator::{AtLimit, UsageLimits},
+    prices::Usd,
+};
 
-pub(crate) use self::runs::{Calls, NewLimits, RunsCommand};
+pub(crate) use self::{
+    mcp::{McpArgs, McpCommand, ServeArgs},
+    runs::{Calls, NewLimits, RunsCommand},
+};
 use crate::run::Limits;
 
 /// Let a language model work in steps: it calls tools, reads their results and goes on until it is done.
@@ -43,6 +51,9 @@ pub(crate) enum Command {
     Runs(RunsCommand),
     /// List the tools that are offered to the model
     Tools(ToolsArgs),
+    /// Be an MCP server to other programs
+    #[command(subcommand)]
+    Mcp(McpCommand),
     /// List the models that can be chosen, and which one `auto` takes
     Models(ModelsArgs),
     /// Write the completions of a shell to standard output
@@ -160,6 +171,14 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_name = "N")]
     pub(crate) max_total_tokens: Option<NonZeroU64>,
 
+    /// What models cost, as a TOML or JSON file; the run says what it cost
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = from_anywhere)]
+    pub(crate) prices: Option<PathBuf>,
+
+    /// The most dollars the run may cost; checked after each step, and ends the run at once
+    #[arg(long, value_name = "USD", requires = "prices")]
+    pub(crate) max_cost: Option<Usd>,
+
     /// At a limit, ask the model once more for an answer, without tools
     #[arg(long)]
     pub(crate) answer_at_limit: bool,
@@ -176,6 +195,8 @@ impl LimitArgs {
             max_steps: new.max_steps.unwrap_or(self.max_steps),
             max_tool_calls: new.max_tool_calls.or(self.max_tool_calls),
             max_total_tokens: new.max_total_tokens.or(self.max_total_tokens),
+            prices: new.prices.clone().or(self.prices),
+            max_cost: new.max_cost.or(self.max_cost),
             answer_at_limit: self.answer_at_limit || new.answer_at_limit,
             stop_on_tool: self.stop_on_tool,
         }
@@ -188,7 +209,8 @@ impl LimitArgs {
             ..Default::default()
         };
         let at_limit = if self.answer_at_limit { AtLimit::Answer } else { AtLimit::Stop };
-        Limits { max_steps: self.max_steps.get(), usage, at_limit }
+        let (max_steps, max_cost) = (self.max_steps.get(), self.max_cost);
+        Limits { max_steps, usage, max_cost, at_limit }
     }
 }
 
@@ -207,10 +229,16 @@ pub(crate) struct ToolArgs {
     /// The folder that tools work in and can't leave
     #[arg(long, value_name = "FOLDER", default_value = ".", value_hint = ValueHint::DirPath, help_heading = "Tools")]
     pub(crate) root: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) mcp: McpArgs,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct ToolsArgs {
+    #[command(flatten)]
+    pub(crate) mcp: McpArgs,
+
     /// How to write them
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: ListOutput,
@@ -259,6 +287,11 @@ pub(crate) enum ListOutput {
     Json,
 }
 
+/// A path that means the same wherever the run is resumed.
+fn from_anywhere(path: &str) -> io::Result<PathBuf> {
+    std::path::absolute(path)
+}
+
 const EXAMPLES: &str = "\
 Examples:
   siumai \"what is 12% of 250?\"
@@ -267,10 +300,14 @@ Examples:
   siumai --replay run.jsonl \"what is 12% of 250?\"     (after the same with --record)
   siumai -o json -T calculator \"(3 + 4) * 12\" | jq .text
   siumai --approve pause \"delete what is in tmp\"
+  siumai --mcp \"npx -y @modelcontextprotocol/server-filesystem .\" \"which files are here?\"
 
 Exit codes:
   0 done   1 failed   2 wrong usage   3 stopped by a limit
   4 a tool call was denied, or nobody was there to approve it   5 waits for approval
   130 interrupted
+
+With OTEL_EXPORTER_OTLP_ENDPOINT=URL, telemetry of a run is exported there over OTLP: spans and metrics,
+and what was said if OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true.
 
 Runs are kept in the folder of your account, unless --no-save is given; `siumai runs ls` lists them.";

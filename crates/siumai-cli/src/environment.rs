@@ -2,6 +2,7 @@
 use std::{env::VarError, path::PathBuf};
 
 use secrecy::SecretString;
+use siumai::otel::Otlp;
 
 use crate::failure::Failure;
 
@@ -21,6 +22,10 @@ pub(crate) struct Environment {
     pub(crate) keys: Vec<SecretString>,
     /// `XDG_STATE_HOME`, or where the system wants programs to keep what they need again.
     pub(crate) state_folder: Option<PathBuf>,
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` and what belongs to it.
+    pub(crate) otlp: Option<Otlp>,
+    /// `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`: whether telemetry tells what was said.
+    pub(crate) tells_content: bool,
 }
 
 impl Environment {
@@ -34,6 +39,8 @@ impl Environment {
             editor: variable("VISUAL")?.or(variable("EDITOR")?),
             keys: keys(),
             state_folder: state_folder(),
+            otlp: otlp()?,
+            tells_content: tells_content()?,
         })
     }
 
@@ -58,7 +65,7 @@ pub(crate) const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
 const SHORTEST_KEY: usize = 6;
 
 #[expect(clippy::disallowed_methods, reason = "this is the program's one place that reads it")]
-fn variable(name: &str) -> Result<Option<String>, Failure> {
+pub(crate) fn variable(name: &str) -> Result<Option<String>, Failure> {
     match std::env::var(name) {
         Ok(value) => Ok(Some(value.trim().to_owned()).filter(|it| !it.is_empty())),
         Err(VarError::NotPresent) => Ok(None),
@@ -73,6 +80,18 @@ fn keys() -> Vec<SecretString> {
     let names = siumai::provider_names().filter_map(siumai::key_variable);
     let keys = names.filter_map(|name| variable(name).ok().flatten());
     keys.filter(|key| key.len() >= SHORTEST_KEY).map(SecretString::from).collect()
+}
+
+fn otlp() -> Result<Option<Otlp>, Failure> {
+    let service_name = variable("OTEL_SERVICE_NAME")?.unwrap_or_else(|| "siumai".to_owned());
+    Ok(siumai::otel::from_env().map(|it| it.service_name(service_name)))
+}
+
+/// In the words of those who instrument other programs; events are not made here.
+fn tells_content() -> Result<bool, Failure> {
+    let mode = variable("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT")?;
+    let mode = mode.map(|it| it.to_ascii_lowercase());
+    Ok(matches!(mode.as_deref(), Some("true" | "span_only" | "span_and_event")))
 }
 
 fn state_folder() -> Option<PathBuf> {

@@ -5,7 +5,9 @@ mod clock;
 mod environment;
 mod failure;
 mod lists;
+mod mcp;
 mod model;
+mod prices;
 mod program;
 mod recording;
 mod render;
@@ -14,6 +16,7 @@ mod running;
 mod runs;
 mod saved;
 mod stop;
+mod telemetry;
 mod tools;
 
 use std::process::ExitCode;

@@ -3,20 +3,21 @@ use std::io::{self, IsTerminal, Read, Write};
 
 use clap::{CommandFactory, Parser};
 use dialoguer::{Input, console::Term, theme::SimpleTheme};
-use siumai::types::ChatMessage;
+use siumai::{LlmError, types::ChatMessage};
 
 use crate::{
-    args::{Approve, Cli, Command, ModelArgs, RunArgs, ToolArgs},
+    args::{Approve, Cli, Command, McpArgs, McpCommand, ModelArgs, RunArgs, ToolArgs, ToolsArgs},
     clock::Clock,
     environment::Environment,
     failure::{Exit, Failure},
-    lists,
+    lists, mcp,
     model::Http,
     render::paint,
     running::Running,
     runs,
     saved::{self, Saved, Setup},
-    tools::{BuiltIns, Root},
+    stop::interruptible,
+    tools::{BuiltIns, Offered, Root},
 };
 
 /// Runs the program; what goes wrong is said on standard error.
@@ -46,10 +47,8 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         None => with_runtime(run(cli.run)),
         Some(Command::Run(args)) => with_runtime(run(*args)),
         Some(Command::Runs(command)) => with_runtime(runs::perform(command)),
-        Some(Command::Tools(args)) => {
-            let tools = tools(&ToolArgs { tools: Vec::new(), root: ".".into() })?;
-            written(lists::tools(&mut anstream::stdout(), tools.definitions(), args.output))
-        }
+        Some(Command::Tools(args)) => with_runtime(list_tools(args)),
+        Some(Command::Mcp(McpCommand::Serve(args))) => with_runtime(mcp::serve(*args)),
         Some(Command::Models(args)) => with_runtime(models(args.model)),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
@@ -78,6 +77,18 @@ pub(crate) fn written(list: io::Result<()>) -> Result<Exit, Failure> {
     }
 }
 
+async fn list_tools(args: ToolsArgs) -> Result<Exit, Failure> {
+    let args_of_all = ToolArgs { tools: Vec::new(), root: ".".into(), mcp: args.mcp };
+    let (tools, failed) = tools(&args_of_all).await?;
+    let listed = lists::tools(&mut anstream::stdout(), tools.definitions(), args.output);
+    tools.close().await;
+    let exit = written(listed)?;
+    if failed.is_empty() {
+        return Ok(exit);
+    }
+    Err(Failure::failed(texts(&failed).join("\n")))
+}
+
 async fn models(args: ModelArgs) -> Result<Exit, Failure> {
     let environment = Environment::read()?;
     let found = lists::Found::look(&args, &environment, &Http).await;
@@ -86,12 +97,15 @@ async fn models(args: ModelArgs) -> Result<Exit, Failure> {
 
 async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let environment = Environment::read()?;
-    let tools = tools(&args.tools)?;
+    // What is replayed costs nothing, and the recording is there to be replayed again.
+    let is_kept = !args.no_save && args.recording.replay.is_none();
+    if is_kept {
+        mcp::check_can_be_kept(&args.tools.mcp)?;
+    }
+    let (tools, failed) = tools(&args.tools).await?;
     for name in &args.limits.stop_on_tool {
         tools.check(name).map_err(|error| Failure::usage(format!("--stop-on-tool: {error}")))?;
     }
-    // What is replayed costs nothing, and the recording is there to be replayed again.
-    let is_kept = !args.no_save && args.recording.replay.is_none();
     if !is_kept && args.approve == Approve::Pause {
         return Err(Failure::usage(
             "a run is not kept with --no-save or --replay, so it can't wait; choose another --approve",
@@ -104,6 +118,7 @@ async fn run(args: RunArgs) -> Result<Exit, Failure> {
         model: args.model.model,
         base_url: args.model.base_url,
         tools: tools.definitions().map(|it| it.name().to_owned()).collect(),
+        mcp: from_anywhere(args.tools.mcp)?,
         root: tools.root().to_owned(),
         limits: args.limits,
         approve: args.approve,
@@ -111,7 +126,18 @@ async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let kept = saved.map(|saved| (saved, saved::new_id()));
     let decisions = Vec::new();
     let (recording, show) = (args.recording, args.show);
-    Running { environment, setup, tools, show, recording, messages, kept, decisions }.go().await
+    let warnings = texts(&failed);
+    let running =
+        Running { environment, setup, tools, warnings, show, recording, messages, kept, decisions };
+    running.go().await
+}
+
+/// With a file that is found from other folders, too.
+fn from_anywhere(mut args: McpArgs) -> Result<McpArgs, Failure> {
+    let absolute = args.mcp_config.map(std::path::absolute).transpose();
+    args.mcp_config =
+        absolute.map_err(|error| Failure::usage(format!("the file of --mcp-config: {error}")))?;
+    Ok(args)
 }
 
 /// As much of a prompt as tells runs apart.
@@ -119,16 +145,32 @@ fn beginning(prompt: &str) -> String {
     prompt.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(100).collect()
 }
 
-fn tools(args: &ToolArgs) -> Result<BuiltIns, Failure> {
+fn texts(errors: &[LlmError]) -> Vec<String> {
+    errors.iter().map(ToString::to_string).collect()
+}
+
+/// The tools on offer, and what is wrong with the servers of some.
+///
+/// # Errors
+///
+/// If one that is named is not there, or what is said of a server makes no sense.
+pub(crate) async fn tools(args: &ToolArgs) -> Result<(Offered, Vec<LlmError>), Failure> {
     let root = Root::open(&args.root).map_err(|error| {
         let root = args.root.display();
         Failure::usage(format!("the folder {root} can't be opened: {error}; give another --root"))
     })?;
-    let all = BuiltIns::new(&root, &Clock::system());
+    let own = BuiltIns::new(&root, &Clock::system());
+    let servers = mcp::servers(&args.mcp, root.path())?;
+    let (all, failed) = interruptible(Offered::with_servers(own, servers)).await?;
     if args.tools.is_empty() {
-        return Ok(all);
+        return Ok((all, failed));
     }
-    all.only(&args.tools).map_err(|error| Failure::usage(error.to_string()))
+    let chosen = all.only(&args.tools).map_err(|error| {
+        // The tool may be one of a server that can't be reached.
+        let said = std::iter::once(error.to_string()).chain(texts(&failed));
+        Failure::usage(said.collect::<Vec<_>>().join("\n"))
+    })?;
+    Ok((chosen, failed))
 }
 
 /// The prompt, and what the run begins with.

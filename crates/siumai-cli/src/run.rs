@@ -15,8 +15,10 @@ use siumai::{
     orchestrator::{
         ApprovalDecision, AtLimit, OrchestratorOptions, RunError, RunOutput, StepResult,
         StopCondition, StoppedBy, StreamEvent, StreamOrchestration, ToolResolver, UsageLimits,
-        generate_stream_owned, has_tool_call,
+        cost_over, generate_stream_owned, has_tool_call,
     },
+    prices::{PriceTable, Usd},
+    telemetry::Telemetry,
     tool::ToolContext,
     types::{ChatMessage, ChatRequest, Tool, ToolCall, ToolStatus, Usage, Warning},
 };
@@ -25,9 +27,10 @@ use crate::{
     approve::Approver,
     clock,
     failure::Exit,
+    prices::Cost,
     render::{Answer, Progress},
     stop::{Cause, Stopped},
-    tools::BuiltIns,
+    tools::Offered,
 };
 
 /// What a run begins with.
@@ -38,10 +41,13 @@ pub(crate) struct Task {
     pub(crate) kept: Option<(Arc<dyn Journal>, String)>,
     /// What was decided on calls that wait.
     pub(crate) decisions: Vec<ApprovalDecision>,
-    pub(crate) tools: BuiltIns,
+    pub(crate) tools: Offered,
     pub(crate) durations: Durations,
+    pub(crate) telemetry: Telemetry,
     pub(crate) stop_on_tool: Vec<String>,
     pub(crate) limits: Limits,
+    /// What models cost, if that was said.
+    pub(crate) prices: Option<PriceTable>,
     pub(crate) approver: Arc<Approver>,
 }
 
@@ -50,6 +56,8 @@ pub(crate) struct Task {
 pub(crate) struct Limits {
     pub(crate) max_steps: usize,
     pub(crate) usage: UsageLimits,
+    /// Holds only where there are prices.
+    pub(crate) max_cost: Option<Usd>,
     pub(crate) at_limit: AtLimit,
 }
 
@@ -62,6 +70,8 @@ pub(crate) struct Ended {
     pub(crate) steps: Vec<StepResult>,
     pub(crate) messages: Vec<ChatMessage>,
     pub(crate) usage: Usage,
+    /// What it cost, if there are prices.
+    pub(crate) cost: Option<Cost>,
     /// What the model had said of a reply that broke off.
     pub(crate) partial_reply: Option<ChatMessage>,
 }
@@ -70,6 +80,8 @@ pub(crate) struct Ended {
 #[derive(Debug)]
 pub(crate) enum How {
     Finished(StoppedBy),
+    /// It cost more than it may.
+    OverCost,
     Failed(LlmError),
     Stopped(Cause),
 }
@@ -87,6 +99,7 @@ pub(crate) async fn run<W: io::Write>(
     stopped: &mut Stopped,
 ) -> Option<Ended> {
     let initial = task.messages.clone();
+    let max_cost = task.prices.as_ref().and(task.limits.max_cost);
     let StreamOrchestration { mut stream, steps, .. } = match start(model, task).await {
         Ok(started) => started,
         Err(failed) => return Some(Ended::failed(&failed)),
@@ -108,7 +121,7 @@ pub(crate) async fn run<W: io::Write>(
         }
     }
     Some(match stream.finish().await {
-        Ok(output) => Ended::finished(output),
+        Ok(output) => Ended::finished(output, max_cost),
         Err(failed) => Ended::failed(&failed),
     })
 }
@@ -117,11 +130,24 @@ async fn start(
     model: impl LanguageModel + 'static,
     task: Task,
 ) -> Result<StreamOrchestration, RunError> {
-    let Task { messages, kept, decisions, tools, durations, stop_on_tool, limits, approver } = task;
+    let Task {
+        messages,
+        kept,
+        decisions,
+        tools,
+        durations,
+        telemetry,
+        stop_on_tool,
+        limits,
+        prices,
+        approver,
+    } = task;
     let (journal, run_id) = kept.unzip();
     let definitions = tools.definitions().cloned().collect();
+    // First, so that it is known by its place.
+    let too_costly = limits.max_cost.zip(prices).map(|(most, prices)| cost_over(most, &prices));
     let conditions: Vec<Box<dyn StopCondition>> =
-        stop_on_tool.into_iter().map(has_tool_call).collect();
+        too_costly.into_iter().chain(stop_on_tool.into_iter().map(has_tool_call)).collect();
     let options = OrchestratorOptions {
         max_steps: limits.max_steps,
         limits: limits.usage,
@@ -129,6 +155,7 @@ async fn start(
         journal,
         run_id,
         decisions,
+        telemetry,
         on_tool_approval: Some(Arc::new(move |name, arguments| approver.decide(name, arguments))),
         ..Default::default()
     };
@@ -149,13 +176,18 @@ fn show<W: io::Write>(
 }
 
 impl Ended {
-    fn finished(output: RunOutput) -> Self {
+    fn finished(output: RunOutput, max_cost: Option<Usd>) -> Self {
+        let how = match output.stopped_by {
+            StoppedBy::Condition { index: 0, .. } if max_cost.is_some() => How::OverCost,
+            other => How::Finished(other),
+        };
         Self {
             run_id: None,
-            how: How::Finished(output.stopped_by),
+            how,
             steps: output.steps,
             messages: output.messages,
             usage: output.usage,
+            cost: None,
             partial_reply: None,
         }
     }
@@ -178,7 +210,7 @@ impl Ended {
         let added = steps.iter().flat_map(|step| step.messages.iter().cloned());
         let messages = initial.into_iter().chain(added).collect();
         let usage = StepResult::merge_usage(&steps);
-        Self { run_id: None, how, steps, messages, usage, partial_reply: None }
+        Self { run_id: None, how, steps, messages, usage, cost: None, partial_reply: None }
     }
 
     fn broken_off(how: How, failed: &RunError) -> Self {
@@ -188,6 +220,7 @@ impl Ended {
             steps: failed.steps().to_vec(),
             messages: failed.messages().to_vec(),
             usage: failed.usage().clone(),
+            cost: None,
             partial_reply: failed.partial_reply().cloned(),
         }
     }
@@ -216,7 +249,8 @@ impl Ended {
             How::Failed(_) => Exit::Failed,
             How::Finished(StoppedBy::ApprovalPending) => Exit::Waiting,
             How::Finished(_) if self.was_denied() => Exit::Denied,
-            How::Finished(
+            How::OverCost
+            | How::Finished(
                 StoppedBy::MaxSteps
                 | StoppedBy::UsageLimit { .. }
                 | StoppedBy::InvalidToolCalls
@@ -249,7 +283,7 @@ impl Durations {
 
 /// Executes tools and notes how long they take.
 struct Timed {
-    tools: BuiltIns,
+    tools: Offered,
     durations: Durations,
 }
 

@@ -17,19 +17,23 @@ use crate::{
     environment::Environment,
     failure::{Exit, Failure},
     model::{self, Http},
+    prices::{self, Cost},
     recording::Source,
     render::{Answer, Detail, Json, JsonLines, Progress, Text},
     run::{self, Durations, How, Task, Whole},
     saved::{Saved, Setup},
     stop::{self, Stopped, Stopper},
-    tools::BuiltIns,
+    telemetry::Telemetry,
+    tools::Offered,
 };
 
 /// A run with all that it needs.
 pub(crate) struct Running {
     pub(crate) environment: Environment,
     pub(crate) setup: Setup,
-    pub(crate) tools: BuiltIns,
+    pub(crate) tools: Offered,
+    /// What was not as it should be before it began.
+    pub(crate) warnings: Vec<String>,
     pub(crate) show: ShowArgs,
     pub(crate) recording: RecordingArgs,
     /// None, if it goes on where it was.
@@ -45,7 +49,14 @@ impl Running {
     /// # Errors
     ///
     /// If it can't begin.
-    pub(crate) async fn go(self) -> Result<Exit, Failure> {
+    pub(crate) async fn go(mut self) -> Result<Exit, Failure> {
+        let telemetry = Telemetry::begin(self.environment.otlp.take(), self.show.quiet);
+        let ended = self.go_until_stopped().await;
+        telemetry.end();
+        ended
+    }
+
+    async fn go_until_stopped(self) -> Result<Exit, Failure> {
         let (stopper, listener) = stop::stopper();
         let signals = stop::signals()
             .map_err(|error| Failure::failed(format!("Ctrl-C can't be listened to: {error}")))?;
@@ -60,8 +71,12 @@ impl Running {
     }
 
     async fn run(mut self, stopper: Stopper, mut listener: Stopped) -> Result<Exit, Failure> {
+        let prices = self.setup.limits.prices.as_deref().map(prices::read).transpose()?;
         let durations = Durations::default();
         let mut progress = Progress::new(anstream::stderr(), self.detail(), durations.clone());
+        for warning in &self.warnings {
+            progress.warning(warning);
+        }
         let choosing = self.choose(&mut progress);
         let source = tokio::select! {
             biased;
@@ -72,7 +87,14 @@ impl Running {
         let kept = self.journal();
         let run_id = kept.as_ref().map(|(_, id)| id.clone());
         let limits = self.setup.limits.limits();
-        let definitions: Vec<Tool> = self.tools.definitions().cloned().collect();
+        let model = source.model();
+        if let Some(prices) = &prices
+            && let Some(lacking) = prices::check(prices, &model, limits.max_cost)?
+        {
+            progress.warning(&lacking);
+        }
+        let tools = self.tools.clone();
+        let definitions: Vec<Tool> = tools.definitions().cloned().collect();
         let person = Terminal::find(self.environment.editor.as_deref());
         let person = person.map(|it| Box::new(it) as Box<dyn Ask>);
         let task = Task {
@@ -81,20 +103,27 @@ impl Running {
             decisions: self.decisions,
             tools: self.tools,
             durations,
+            telemetry: siumai::telemetry::Telemetry {
+                content: self.environment.tells_content,
+                ..Default::default()
+            },
             stop_on_tool: self.setup.limits.stop_on_tool,
             limits,
+            prices: prices.clone(),
             approver: Approver::new(self.setup.approve, definitions, person, stopper),
         };
-        let (mut answer, model) = (answer(self.show.output), source.model());
+        let mut answer = answer(self.show.output);
         let (answer, shown, listener) = (&mut *answer, &mut progress, &mut listener);
         let ended = if self.show.no_stream {
             run::run(Whole(model), task, answer, shown, listener).await
         } else {
             run::run(model, task, answer, shown, listener).await
         };
+        tools.close().await;
         // Whoever read the answer has gone: they have what they wanted.
         let Some(mut ended) = ended else { return source.finish(Exit::Done) };
         ended.run_id = run_id;
+        ended.cost = prices.map(|it| Cost::of(&ended, &it));
         if answer.end(&ended).is_err() {
             return source.finish(Exit::Done);
         }

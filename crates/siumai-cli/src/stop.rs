@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 
 use tokio::sync::watch;
 
-use crate::failure::Exit;
+use crate::failure::{Exit, Failure};
 
 /// Why a run is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,21 @@ impl Stopped {
 impl fmt::Debug for Stopper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Stopper")
+    }
+}
+
+/// What comes of `work`, unless a signal ends it before.
+///
+/// # Errors
+///
+/// If a signal came, or can't be listened to.
+pub(crate) async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let signals = signals()
+        .map_err(|error| Failure::failed(format!("Ctrl-C can't be listened to: {error}")))?;
+    tokio::select! {
+        biased;
+        done = work => Ok(done),
+        cause = signals => Err(Failure { exit: cause.exit(), message: "interrupted".to_owned() }),
     }
 }
 

@@ -31,6 +31,9 @@ pub(crate) struct Body<'a, H, T> {
     pub(crate) tail: T,
 }
 
+/// How many bytes the fields beside the messages have, most often, without the tools.
+const FIELDS: usize = 512;
+
 /// Puts fields of the caller over those of a body.
 pub(crate) type Merge = fn(body: &mut Map<String, Value>, extra: &Map<String, Value>);
 
@@ -55,7 +58,9 @@ impl<H: Serialize, T: Serialize> Body<'_, H, T> {
     }
 
     fn plain<W: Writer>(&self, transcript: &Transcript<W>) -> serde_json::Result<Payload> {
-        let (head, tail) = (serde_json::to_vec(&self.head)?, serde_json::to_vec(&self.tail)?);
+        let (mut head, mut tail) = (Vec::with_capacity(FIELDS), Vec::with_capacity(FIELDS));
+        serde_json::to_writer(&mut head, &self.head)?;
+        serde_json::to_writer(&mut tail, &self.tail)?;
         Ok(self.join(transcript, head, &tail))
     }
 
@@ -91,8 +96,7 @@ impl<H: Serialize, T: Serialize> Body<'_, H, T> {
             head.push(b',');
         }
         head.extend_from_slice(format!("\"{}\":[", self.list).as_bytes());
-        let tail = if tail == b"{}" { b"]}".to_vec() } else { [b"],", &tail[1..]].concat() };
-        transcript.between(head, self.lead, &tail)
+        transcript.between(head, self.lead, tail)
     }
 }
 

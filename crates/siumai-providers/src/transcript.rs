@@ -21,6 +21,9 @@ use crate::http::Payload;
 /// request; what is costs a piece of a vectored write, of which a socket takes 64 at once.
 const BLOCK: usize = 32 * 1024;
 
+/// How large most pieces are at most, in bytes.
+const PIECE: usize = 512;
+
 /// Writes messages as a wire has them, one after the other.
 ///
 /// Whatever is written of a message depends on it and those before it alone, so that the bytes of a
@@ -119,6 +122,35 @@ impl Page {
         Ok(Piece { items, whole })
     }
 
+    /// Writes items of the list of messages that are all of `message`, as [`piece`](Self::piece) does.
+    pub(crate) fn write(
+        &mut self,
+        message: &ChatMessage,
+        write: impl FnOnce(&mut Items) -> Result<(), LlmError>,
+    ) -> Result<(), LlmError> {
+        let (start, place) = (self.fresh.0.len(), self.len());
+        let before = self.before.as_ref().and_then(|it| it.page.written(message.address()));
+        match before {
+            Some(list) => {
+                self.fresh.0.push(b',');
+                self.fresh.0.extend_from_slice(list);
+            }
+            None => write(&mut self.fresh)?,
+        }
+        if self.fresh.0.len() > start {
+            self.places.insert(message.address(), place + 1..self.len());
+        }
+        Ok(())
+    }
+
+    /// Writes items of the list of messages that the messages around them decide.
+    pub(crate) fn write_here(
+        &mut self,
+        write: impl FnOnce(&mut Items) -> Result<(), LlmError>,
+    ) -> Result<(), LlmError> {
+        write(&mut self.fresh)
+    }
+
     /// What is written of a message that the ones around it change.
     pub(crate) fn piece_here(
         write: impl FnOnce(&mut Items) -> Result<(), LlmError>,
@@ -183,7 +215,7 @@ impl Page {
 }
 
 fn written(write: impl FnOnce(&mut Items) -> Result<(), LlmError>) -> Result<Items, LlmError> {
-    let mut items = Items::default();
+    let mut items = Items(Vec::with_capacity(PIECE));
     write(&mut items)?;
     Ok(items)
 }
@@ -286,8 +318,8 @@ impl<W: Writer> Transcript<W> {
         once(&mut self.tools, tools, Tool::is_same, write)
     }
 
-    /// What is written of the messages, as a list in blocks, behind the items of the list `lead` and
-    /// between `head` and `tail`.
+    /// An object with the messages in a list: `head` is all of it up to the list's items, `lead` a
+    /// list of items before the messages, and `tail` an object of the fields behind the list.
     pub(crate) fn between(
         &self,
         mut head: Vec<u8>,
@@ -297,21 +329,30 @@ impl<W: Writer> Transcript<W> {
         let mut open = Page::default();
         self.writer.write_open(&mut open);
         let lead = lead.and_then(|it| it.get().strip_prefix('[')?.strip_suffix(']'));
-        head.extend_from_slice(lead.unwrap_or_default().as_bytes());
-        let is_bare = lead.is_none_or(str::is_empty);
+        let lead = lead.unwrap_or_default();
         // The first item has no comma before it.
-        let mut skipped = usize::from(is_bare);
+        let mut skipped = usize::from(lead.is_empty());
+        let rest_len = self.page.fresh.0.len() + open.fresh.0.len() + tail.len() + 2;
+        let is_one = self.page.frozen.is_empty();
+        head.reserve_exact(lead.len() + if is_one { rest_len } else { 0 });
+        head.extend_from_slice(lead.as_bytes());
         let mut blocks = Vec::with_capacity(self.page.frozen.len() + 2);
         for Frozen { block, .. } in &self.page.frozen {
             blocks.push(block.slice(std::mem::take(&mut skipped)..));
         }
-        let mut rest = if blocks.is_empty() { std::mem::take(&mut head) } else { Vec::new() };
-        rest.reserve_exact(self.page.fresh.0.len() + open.fresh.0.len() + tail.len());
+        let mut rest =
+            if is_one { std::mem::take(&mut head) } else { Vec::with_capacity(rest_len) };
         for items in [&self.page.fresh.0, &open.fresh.0] {
             let skipped = if items.is_empty() { 0 } else { std::mem::take(&mut skipped) };
             rest.extend_from_slice(&items[skipped..]);
         }
-        rest.extend_from_slice(tail);
+        rest.push(b']');
+        if tail == b"{}" {
+            rest.push(b'}');
+        } else {
+            rest.push(b',');
+            rest.extend_from_slice(&tail[1..]);
+        }
         [head.into()].into_iter().chain(blocks).chain([rest.into()]).collect()
     }
 }

@@ -84,6 +84,36 @@ impl Siumai {
     }
 }
 
+/// An export of telemetry as the environment is configured for it; nothing, if it is not.
+///
+/// | variable | meaning |
+/// |---|---|
+/// | `OTEL_EXPORTER_OTLP_ENDPOINT` | where the collector is; without it nothing is exported |
+/// | `OTEL_EXPORTER_OTLP_HEADERS` | headers of each request: `name=value,name=value` |
+/// | `OTEL_SERVICE_NAME` | the name of what is observed |
+/// | `OTEL_SEMCONV_STABILITY_OPT_IN` | with `gen_ai_latest_experimental`, the newest names |
+/// | `OTEL_SDK_DISABLED` | with `true`, nothing is exported |
+///
+/// The other variables of OpenTelemetry hold as well.
+///
+/// ```no_run
+/// # fn main() -> Result<(), siumai::otel::ExportError> {
+/// let export = siumai::otel::from_env().map(|otlp| otlp.install()).transpose()?;
+/// // … runs …
+/// export.map_or(Ok(()), |it| it.finish())
+/// # }
+/// ```
+#[cfg(feature = "otel")]
+pub fn otlp_from_env() -> Option<siumai_otel::Otlp> {
+    if variable("OTEL_SDK_DISABLED").is_some_and(|it| it.trim().eq_ignore_ascii_case("true")) {
+        return None;
+    }
+    let endpoint = variable("OTEL_EXPORTER_OTLP_ENDPOINT")?;
+    let opt_in = variable("OTEL_SEMCONV_STABILITY_OPT_IN").unwrap_or_default();
+    let conventions = siumai_otel::Conventions::opted_in(&opt_in);
+    Some(siumai_otel::Otlp::new().endpoint(endpoint.trim()).conventions(conventions))
+}
+
 /// The variable of the environment that usually holds the provider's key.
 ///
 /// ```

@@ -6,11 +6,13 @@
 //! | [providers] | choose the model that is asked |
 //! | [tools] | define tools, execute them, and know what becomes of a call |
 //! | [`stop_conditions`] | end a run where you want it to end |
+//! | [prices] | know what a run cost, and end it at an amount |
 //! | [approval] | let somebody decide before a tool executes |
 //! | [durability] | keep a run, resume it after a crash, let it wait for approval |
 //! | [histories] | shorten a long conversation, or keep one for another day |
 //! | [streaming] | watch a run while it happens, or cancel it |
 //! | [errors] | keep what was done when something fails |
+//! | [telemetry] | see in a tracing tool what runs do, take and cost |
 //! | [recording] | play a run again without a model |
 //! | [migrating] | replace a loop that you wrote by hand |
 //!
@@ -31,6 +33,9 @@ pub mod tools {}
 #[doc = include_str!("guide/stop_conditions.md")]
 pub mod stop_conditions {}
 
+#[doc = include_str!("guide/prices.md")]
+pub mod prices {}
+
 #[doc = include_str!("guide/approval.md")]
 pub mod approval {}
 
@@ -44,6 +49,9 @@ pub mod streaming {}
 
 #[doc = include_str!("guide/errors.md")]
 pub mod errors {}
+
+#[doc = include_str!("guide/telemetry.md")]
+pub mod telemetry {}
 
 #[doc = include_str!("guide/recording.md")]
 pub mod recording {}

@@ -48,7 +48,7 @@ pub mod prelude;
 #[doc(inline)]
 pub use siumai_core::{
     CancellationToken, ErrorKind, LlmError, assistant, async_trait, history, journal, model,
-    orchestrator, system, testing, tool, types, user,
+    orchestrator, prices, system, telemetry, testing, tool, types, user,
 };
 
 pub use self::{
@@ -69,6 +69,20 @@ pub mod stream {
 #[cfg(feature = "sqlite")]
 pub mod durable {
     pub use siumai_durable::*;
+}
+
+/// Tools of MCP servers, and an agent as an MCP server. With the feature `mcp`.
+#[cfg(feature = "mcp")]
+pub mod mcp {
+    pub use siumai_mcp::*;
+}
+
+/// Telemetry, exported over OTLP. With the feature `otel`.
+#[cfg(feature = "otel")]
+pub mod otel {
+    pub use siumai_otel::*;
+
+    pub use crate::environment::otlp_from_env as from_env;
 }
 
 /// The language models themselves; [`Siumai::builder`] makes them.

@@ -1,13 +1,15 @@
 //! The command line of `siumai runs`.
 use std::{
     num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
     time::Duration,
 };
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 use serde_json::Value;
+use siumai::prices::Usd;
 
-use super::{ListOutput, ModelArgs, ShowArgs};
+use super::{ListOutput, ModelArgs, ShowArgs, from_anywhere};
 
 /// What is done with the runs that were kept.
 #[derive(Debug, Subcommand)]
@@ -96,6 +98,14 @@ pub(crate) struct NewLimits {
     /// The most tokens the run may use
     #[arg(long, value_name = "N")]
     pub(crate) max_total_tokens: Option<NonZeroU64>,
+
+    /// What models cost, as a TOML or JSON file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = from_anywhere)]
+    pub(crate) prices: Option<PathBuf>,
+
+    /// The most dollars the run may cost
+    #[arg(long, value_name = "USD")]
+    pub(crate) max_cost: Option<Usd>,
 
     /// At a limit, ask the model once more for an answer, without tools
     #[arg(long)]

@@ -9,6 +9,8 @@ fn ollama_at(host: Option<&str>) -> String {
         editor: None,
         keys: Vec::new(),
         state_folder: None,
+        otlp: None,
+        tells_content: false,
     }
     .ollama_url()
 }

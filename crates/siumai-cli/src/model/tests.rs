@@ -48,6 +48,8 @@ impl Given {
             editor: None,
             keys: Vec::new(),
             state_folder: None,
+            otlp: None,
+            tells_content: false,
         };
         match choose(&args, &environment, &self.world).await {
             Ok(Chosen { choice, why }) => Ok((choice.to_string(), why)),

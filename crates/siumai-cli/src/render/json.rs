@@ -32,6 +32,9 @@ impl<W: Write> Answer for Json<W> {
         if let Some(run_id) = &ended.run_id {
             object["run_id"] = json!(run_id);
         }
+        if let Some(cost) = &ended.cost {
+            object["cost_usd"] = json!(cost);
+        }
         let waiting: Vec<_> = ended.waiting().collect();
         if !waiting.is_empty() {
             object["waiting"] = json!(waiting);
@@ -75,6 +78,7 @@ fn stopped_by(how: &How) -> Value {
             Value::Object(named) => named.keys().next().cloned().into(),
             word => word,
         },
+        How::OverCost => "max_cost".into(),
         How::Failed(_) => "error".into(),
         How::Stopped(cause) => format!("{cause:?}").to_lowercase().into(),
     }
@@ -82,7 +86,7 @@ fn stopped_by(how: &How) -> Value {
 
 fn error(how: &How) -> Option<Value> {
     match how {
-        How::Finished(_) => None,
+        How::Finished(_) | How::OverCost => None,
         How::Failed(error) => Some(json!({
             "kind": format!("{:?}", error.kind()),
             "message": error.to_string(),

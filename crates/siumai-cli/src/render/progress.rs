@@ -121,12 +121,17 @@ impl<W: Write> Progress<W> {
             };
             step.tool_results.iter().filter(cut_short).for_each(|result| self.result(result));
         }
-        let summary = summary(&ended.steps, &ended.usage, self.began.elapsed());
+        let summary = summary(ended, self.began.elapsed());
         match &ended.how {
             How::Finished(StoppedBy::Answer) => {}
             How::Finished(StoppedBy::ApprovalPending) => self.waiting(ended),
             How::Finished(stopped_by) => {
                 let why = reason(stopped_by, limits, ended.steps.last());
+                self.line(paint::WARNING, "stopped:", &why);
+            }
+            How::OverCost => {
+                let most = limits.max_cost.unwrap_or_default();
+                let why = format!("the run cost more than {most}; allow it more with --max-cost");
                 self.line(paint::WARNING, "stopped:", &why);
             }
             How::Stopped(cause) => {
@@ -212,7 +217,11 @@ impl<W: Write> Progress<W> {
         self.reported = Some(now);
         let said = match value {
             Value::String(lines) => lines.trim_end().lines().next_back().unwrap_or_default().into(),
-            other => other.to_string(),
+            // As servers of others report.
+            other => match other["message"].as_str() {
+                Some(message) => message.to_owned(),
+                None => other.to_string(),
+            },
         };
         self.line(paint::FAINT, "..", &format!("{}: {}", printable(name), printable(&said)));
     }
@@ -310,14 +319,16 @@ fn hint(kind: ErrorKind) -> Option<&'static str> {
     }
 }
 
-fn summary(steps: &[StepResult], usage: &Usage, took: Duration) -> String {
+fn summary(ended: &Ended, took: Duration) -> String {
+    let Ended { steps, usage, cost, .. } = ended;
+    let cost = cost.map(|it| format!(", {it}")).unwrap_or_default();
     let calls = steps.iter().map(|step| step.tool_calls.len()).sum();
     let mut summary = count(steps.len(), "step");
     if calls > 0 {
         // Writing to a string can't fail.
         write!(summary, ", {}", count(calls, "tool call")).ok();
     }
-    format!("{summary}, {}{}", seconds(took), tokens(usage))
+    format!("{summary}, {}{}{cost}", seconds(took), tokens(usage))
 }
 
 fn count(number: usize, thing: &str) -> String {

@@ -2,6 +2,7 @@ use std::fs;
 
 use serde_json::json;
 use siumai::{
+    mcp::McpServers,
     testing::{Reply, ScriptedModel},
     user,
 };
@@ -13,7 +14,7 @@ use crate::{
     clock::Clock,
     render::{Detail, Json, JsonLines, Text},
     stop::{Stopper, stopper},
-    tools::Root,
+    tools::{BuiltIns, Root},
 };
 
 /// A run in a folder of its own, with nobody at a terminal.
@@ -33,7 +34,7 @@ struct Seen {
 }
 
 fn steps(max_steps: usize) -> Limits {
-    Limits { max_steps, usage: UsageLimits::default(), at_limit: AtLimit::Stop }
+    Limits { max_steps, usage: UsageLimits::default(), max_cost: None, at_limit: AtLimit::Stop }
 }
 
 impl Scene {
@@ -50,7 +51,9 @@ impl Scene {
     ) -> (Option<Ended>, String) {
         let root = Root::open(self.folder.path()).unwrap();
         let clock = Clock::stopped("2026-03-28T22:15:30+01:00[Europe/Berlin]");
-        let tools = BuiltIns::new(&root, &clock);
+        let own = BuiltIns::new(&root, &clock);
+        let servers = McpServers::new([]).unwrap();
+        let (tools, _) = Offered::with_servers(own, servers).await;
         let definitions: Vec<_> = tools.definitions().cloned().collect();
         let durations = Durations::default();
         let task = Task {
@@ -59,8 +62,10 @@ impl Scene {
             decisions: Vec::new(),
             tools,
             durations: durations.clone(),
+            telemetry: Telemetry::default(),
             stop_on_tool: self.stop_on_tool,
             limits: self.limits,
+            prices: None,
             approver: Approver::new(self.approve, definitions, None, self.stop.0.clone()),
         };
         let mut err = Vec::new();

@@ -21,6 +21,7 @@ use crate::{
     program::written,
     running::Running,
     saved::{self, Kept, Saved, Setup},
+    stop::interruptible,
 };
 
 /// Does what `siumai runs` was asked for.
@@ -94,11 +95,23 @@ impl Resume {
             setup.base_url = Some(url);
         }
         setup.limits = setup.limits.with(limits);
-        let tools = setup.tools()?;
+        let (tools, failed) = interruptible(setup.tools()).await??;
+        let warnings = failed.iter().map(ToString::to_string).collect();
         let kept = saved.map(|saved| (saved, kept.summary.id));
         let messages = Vec::new();
         let recording = RecordingArgs::default();
-        Running { environment, setup, tools, show, recording, messages, kept, decisions }.go().await
+        let running = Running {
+            environment,
+            setup,
+            tools,
+            warnings,
+            show,
+            recording,
+            messages,
+            kept,
+            decisions,
+        };
+        running.go().await
     }
 }
 

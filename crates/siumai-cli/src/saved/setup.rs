@@ -3,12 +3,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use siumai::LlmError;
 
 use crate::{
-    args::{Approve, LimitArgs, ModelArgs},
+    args::{Approve, LimitArgs, McpArgs, ModelArgs},
     clock::Clock,
     failure::Failure,
-    tools::{BuiltIns, Root},
+    mcp,
+    tools::{BuiltIns, Offered, Root},
 };
 
 /// What a run was started with. It holds no key.
@@ -22,6 +24,9 @@ pub(crate) struct Setup {
     pub(crate) base_url: Option<String>,
     /// The names of the tools on offer.
     pub(crate) tools: Vec<String>,
+    /// The MCP servers that some of them are of.
+    #[serde(default)]
+    pub(crate) mcp: McpArgs,
     /// The folder that they can't leave, from the root of the disk.
     pub(crate) root: PathBuf,
     pub(crate) limits: LimitArgs,
@@ -51,20 +56,21 @@ impl Setup {
         ModelArgs { model: self.model.clone(), base_url: self.base_url.clone() }
     }
 
-    /// The tools on offer.
+    /// The tools on offer that are still there, and what is wrong with the servers of others.
     ///
     /// # Errors
     ///
-    /// If the folder, or one of the tools, is not there any more.
-    pub(crate) fn tools(&self) -> Result<BuiltIns, Failure> {
+    /// If the folder is not there any more, or what is said of a server makes no sense.
+    pub(crate) async fn tools(&self) -> Result<(Offered, Vec<LlmError>), Failure> {
         let root = Root::open(&self.root).map_err(|error| {
             let root = self.root.display();
             Failure::failed(format!(
                 "the folder {root} that the run works in can't be opened: {error}; put it back"
             ))
         })?;
-        let all = BuiltIns::new(&root, &Clock::system());
-        all.only(&self.tools).map_err(|error| Failure::failed(error.to_string()))
+        let own = BuiltIns::new(&root, &Clock::system());
+        let (all, failed) = Offered::with_servers(own, mcp::servers(&self.mcp, root.path())?).await;
+        Ok((all.those_of(&self.tools), failed))
     }
 }
 

@@ -6,6 +6,7 @@ mod calculator;
 mod command;
 mod dates;
 mod files;
+mod offered;
 mod root;
 
 use std::{fmt, path::Path, sync::Arc};
@@ -18,7 +19,7 @@ use siumai::{
     types::Tool,
 };
 
-pub(crate) use self::root::Root;
+pub(crate) use self::{offered::Offered, root::Root};
 use crate::clock::Clock;
 
 /// One tool of the program.
@@ -70,27 +71,11 @@ impl BuiltIns {
         Self { offers: offers.collect(), root: root() }
     }
 
-    /// Those of `names`, in their own order.
-    ///
-    /// # Errors
-    ///
-    /// If there is no tool of one of the names.
-    pub(crate) fn only(&self, names: &[String]) -> Result<Self, LlmError> {
-        for name in names {
-            self.check(name)?;
-        }
+    /// Those of `names` that are there, in their own order.
+    pub(crate) fn those_of(&self, names: &[String]) -> Self {
         let is_wanted = |offer: &&Offer| names.iter().any(|name| name == offer.definition.name());
         let offers = self.offers.iter().filter(is_wanted).cloned().collect();
-        Ok(Self { offers, root: self.root.clone() })
-    }
-
-    /// Whether there is a tool of that name.
-    ///
-    /// # Errors
-    ///
-    /// If there is none; the nearest is named.
-    pub(crate) fn check(&self, name: &str) -> Result<(), LlmError> {
-        self.find(name).map(drop).ok_or_else(|| self.unknown(name))
+        Self { offers, root: self.root.clone() }
     }
 
     /// What the model is told about them.
@@ -108,13 +93,7 @@ impl BuiltIns {
     }
 
     fn unknown(&self, name: &str) -> LlmError {
-        let names = || self.definitions().map(Tool::name);
-        let hint = match nearest(name, names()) {
-            Some(near) => format!("did you mean `{near}`? "),
-            None => String::new(),
-        };
-        let list = names().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
-        LlmError::invalid_input(format!("no tool named `{name}`; {hint}there are: {list}"))
+        unknown(name, &self.definitions().map(Tool::name).collect::<Vec<_>>())
     }
 }
 
@@ -144,6 +123,16 @@ impl fmt::Debug for BuiltIns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.definitions().map(Tool::name)).finish()
     }
+}
+
+/// None of `names` is `name`; the nearest may be meant.
+fn unknown(name: &str, names: &[&str]) -> LlmError {
+    let hint = match nearest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`? "),
+        None => String::new(),
+    };
+    let list = names.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
+    LlmError::invalid_input(format!("no tool named `{name}`; {hint}there are: {list}"))
 }
 
 /// The one of `names` that is spelled most like `name`, if any is at all alike.

@@ -1,5 +1,5 @@
 use serde_json::json;
-use siumai::types::ToolChoice;
+use siumai::{mcp::McpServers, types::ToolChoice};
 use tempfile::TempDir;
 
 use super::*;
@@ -9,10 +9,6 @@ fn all() -> (TempDir, BuiltIns) {
     let root = Root::open(folder.path()).unwrap();
     let tools = BuiltIns::new(&root, &Clock::stopped("2026-03-28T22:15:30+01:00[Europe/Berlin]"));
     (folder, tools)
-}
-
-fn names(tools: &BuiltIns) -> Vec<&str> {
-    tools.definitions().map(Tool::name).collect()
 }
 
 #[test]
@@ -35,17 +31,26 @@ fn the_tools_that_change_something_are_marked() {
     assert_eq!(marks, expected);
 }
 
-#[test]
-fn a_choice_of_tools_keeps_their_order() {
-    let (_folder, tools) = all();
+/// The program's own tools, without servers.
+async fn offered() -> (TempDir, Offered) {
+    let (folder, own) = all();
+    let (offered, failed) = Offered::with_servers(own, McpServers::new([]).unwrap()).await;
+    assert!(failed.is_empty(), "{failed:?}");
+    (folder, offered)
+}
+
+#[tokio::test]
+async fn a_choice_of_tools_keeps_their_order() {
+    let (_folder, tools) = offered().await;
     let chosen = tools.only(&["read_file".to_owned(), "calculator".to_owned()]).unwrap();
-    assert_eq!(names(&chosen), ["calculator", "read_file"]);
+    let names: Vec<_> = chosen.definitions().map(Tool::name).collect();
+    assert_eq!(names, ["calculator", "read_file"]);
     assert!(!chosen.has_tool("write_file"));
 }
 
-#[test]
-fn an_unknown_tool_is_named_with_the_nearest() {
-    let (_folder, tools) = all();
+#[tokio::test]
+async fn an_unknown_tool_is_named_with_the_nearest() {
+    let (_folder, tools) = offered().await;
     let error = tools.only(&["calculater".to_owned()]).unwrap_err();
     assert_eq!(
         error.to_string(),

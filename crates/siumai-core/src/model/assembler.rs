@@ -36,6 +36,7 @@ pub struct Assembler {
     has_begun: bool,
     id: Option<String>,
     model: Option<String>,
+    provider: Option<String>,
     request_id: Option<String>,
     blocks: Vec<Block>,
     origin: Option<Origin>,
@@ -70,6 +71,7 @@ impl Assembler {
             has_begun: false,
             id: None,
             model: None,
+            provider: None,
             request_id: None,
             blocks: Vec::new(),
             origin: None,
@@ -89,9 +91,10 @@ impl Assembler {
             return Err(malformed("the reply went on after its end"));
         }
         match event {
-            ModelEvent::Start { id, model, request_id } => {
+            ModelEvent::Start { id, model, provider, request_id } => {
                 self.id = id.or(self.id.take());
                 self.model = model.or(self.model.take());
+                self.provider = provider.or(self.provider.take());
                 self.request_id = request_id.or(self.request_id.take());
                 Ok(None)
             }
@@ -175,6 +178,7 @@ impl Assembler {
         let mut response = ChatResponse::new(message, finish_reason);
         response.id = self.id;
         response.model = self.model;
+        response.provider = self.provider;
         response.request_id = self.request_id;
         response.usage = usage;
         response.warnings = self.warnings;

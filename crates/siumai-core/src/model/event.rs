@@ -15,6 +15,10 @@ pub enum ModelEvent {
         id: Option<String>,
         /// The model that answers, as the provider names it.
         model: Option<String>,
+        /// Who serves it, where that is not the [provider](super::LanguageModel::provider) of
+        /// whoever was asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider: Option<String>,
         /// The provider's id of the request.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request_id: Option<String>,
@@ -75,7 +79,7 @@ pub struct ToolCallDelta {
 impl ModelEvent {
     /// The provider has begun to answer.
     pub fn start(id: Option<String>, model: Option<String>) -> Self {
-        Self::Start { id, model, request_id: None }
+        Self::Start { id, model, provider: None, request_id: None }
     }
 
     /// Adds the provider's id of the request to the [`Start`](Self::Start) of a reply; any other

@@ -15,10 +15,19 @@ pub type ModelStream<'a> = BoxStream<'a, Result<ModelEvent, LlmError>>;
 
 /// A stream that brings a whole reply: what a model without streaming answers with.
 pub fn one_reply(response: ChatResponse) -> ModelStream<'static> {
-    let ChatResponse { id, model, request_id, message, finish_reason, usage, warnings, .. } =
-        response;
-    let has_start = id.is_some() || model.is_some() || request_id.is_some();
-    let start = has_start.then_some(ModelEvent::Start { id, model, request_id });
+    let ChatResponse {
+        id,
+        model,
+        provider,
+        request_id,
+        message,
+        finish_reason,
+        usage,
+        warnings,
+        ..
+    } = response;
+    let has_start = [&id, &model, &provider, &request_id].into_iter().any(Option::is_some);
+    let start = has_start.then_some(ModelEvent::Start { id, model, provider, request_id });
     let deltas: Vec<_> = deltas(&message).collect();
     let events: Vec<_> = start
         .into_iter()

@@ -12,6 +12,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, stream::FuturesUnordered};
+use tracing::Instrument;
 
 use super::{
     OrchestratorOptions, StoppedBy, StreamEvent,
@@ -30,6 +31,7 @@ use crate::{
     ErrorKind, LlmError,
     journal::{Effect, ModelFailure, Outcome, RunJournal},
     model::{Assembler, LanguageModel, deltas},
+    telemetry::{Conversation, Invocation, ToolTelemetry},
     tool::{ToolContext, ToolResolver},
     types::{ChatMessage, ChatRequest, ChatResponse, Tool, ToolCall},
 };
@@ -60,9 +62,11 @@ pub(super) struct Driver<'a> {
 /// Drives the run to its end and leaves behind what came of it, even if this future is dropped.
 pub(super) async fn drive(mut driver: Driver<'_>, mut guard: Guard) {
     let Some(run) = &mut guard.run else { return };
+    let invocation = guard.invocation.insert(driver.invocation(run));
+    let span = invocation.span().clone();
     // Tools, approval and observers see to their own panics. What is left to panic is the caller's too,
     // and must not take the finished steps along, or leave one who waits for them waiting.
-    let ended = AssertUnwindSafe(driver.perform(run)).catch_unwind().await;
+    let ended = AssertUnwindSafe(driver.perform(run)).catch_unwind().instrument(span).await;
     let ended = ended.unwrap_or_else(|panic| Err(panicked(&*panic).into()));
     if ended.is_ok() {
         driver.observers.tell("on_finish", driver.options.on_finish.as_deref(), |it| {
@@ -73,6 +77,14 @@ pub(super) async fn drive(mut driver: Driver<'_>, mut guard: Guard) {
 }
 
 impl Driver<'_> {
+    fn invocation(&self, run: &Run) -> Invocation {
+        Invocation::begin(self.conversation(run), self.options.agent_id.as_deref(), self.model)
+    }
+
+    fn conversation<'a>(&'a self, run: &'a Run) -> Conversation<'a> {
+        Conversation::of(&self.options.telemetry, run.id())
+    }
+
     async fn perform(&mut self, run: &mut Run) -> Result<StoppedBy, Broken> {
         self.watch.start_run();
         let (agent_id, run_id) = (self.options.agent_id.clone(), run.id().to_owned());
@@ -180,7 +192,9 @@ impl Driver<'_> {
             let here = async {
                 is_heard = true;
                 let listener = Some(self.listener(run));
-                let question = Question { model: self.model, watch: &self.watch, listener };
+                let (model, watch) = (self.model, &self.watch);
+                let conversation = self.conversation(run);
+                let question = Question { model, watch, listener, conversation };
                 question.ask(request, &mut reply).await
             };
             match (&self.journal, effect) {
@@ -323,7 +337,9 @@ impl Driver<'_> {
         }
         let context = reports.of(&ready.call, context);
         let limits = self.limits(&ready.call);
-        let here = execute(resolver, ready, context, limits);
+        let definition = self.rules.tools.find(&ready.call.name);
+        let telemetry = ToolTelemetry { definition, content: self.options.telemetry.content };
+        let here = execute(resolver, ready, context, limits, telemetry);
         match &self.journal {
             Some(journal) => journal.perform(effect, Box::pin(here)).await,
             None => Ok(here.await),

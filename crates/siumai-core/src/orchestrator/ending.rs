@@ -8,6 +8,7 @@ use super::{
 use crate::{
     ErrorKind, LlmError,
     journal::ModelFailure,
+    telemetry::Invocation,
     types::{ChatMessage, ToolStatus, Usage},
 };
 
@@ -16,7 +17,7 @@ pub(super) struct Broken {
     pub(super) error: LlmError,
     pub(super) partial_reply: Option<ChatMessage>,
     /// What that reply cost.
-    pub(super) usage: Usage,
+    pub(super) usage: Box<Usage>,
 }
 
 impl Broken {
@@ -25,34 +26,46 @@ impl Broken {
         let ModelFailure { error, has_begun, partial_reply, usage } = failure;
         let is_cut = matches!(error.kind(), ErrorKind::IncompleteReply | ErrorKind::MalformedReply);
         let usage = if is_cut || has_begun { usage.unwrap_or_default() } else { Usage::zero() };
-        Self { error, partial_reply, usage }
+        Self { error, partial_reply, usage: Box::new(usage) }
     }
 }
 
 /// Holds a run from its making to its end. If it is dropped before, the run ends as cancelled.
 pub(super) struct Guard {
     pub(super) run: Option<Run>,
+    /// The run as telemetry sees it, from its first poll.
+    pub(super) invocation: Option<Invocation>,
     outcome: Arc<Outcome>,
 }
 
 impl Guard {
     /// Holds `run`, and leaves in `outcome` what comes of it.
     pub(super) fn new(run: Run, outcome: Arc<Outcome>) -> Self {
-        Self { run: Some(run), outcome }
+        Self { run: Some(run), invocation: None, outcome }
     }
 
     pub(super) fn end(mut self, ended: Result<StoppedBy, Broken>) {
         let Some(run) = self.run.take() else { return };
-        self.outcome.set(match ended {
+        self.leave(match ended {
             Ok(stopped_by) => output(run, stopped_by),
             Err(Broken { error, partial_reply, usage }) => {
                 let status = match error.kind() {
                     ErrorKind::Cancelled => ToolStatus::Cancelled,
                     _ => ToolStatus::Interrupted,
                 };
-                Err(failure(run, status, error, partial_reply, usage))
+                Err(failure(run, status, error, partial_reply, *usage))
             }
         });
+    }
+
+    fn leave(&mut self, ended: Result<RunOutput, RunError>) {
+        match (self.invocation.take(), &ended) {
+            (Some(invocation), Ok(output)) => invocation.finished(output),
+            (Some(invocation), Err(failed)) => invocation.failed(failed),
+            // It was never polled.
+            (None, _) => {}
+        }
+        self.outcome.set(ended);
     }
 }
 
@@ -63,13 +76,13 @@ impl Drop for Guard {
             ErrorKind::Cancelled,
             "the run was cancelled: its stream was dropped before the end",
         );
-        self.outcome.set(Err(failure(run, ToolStatus::Cancelled, error, None, Usage::zero())));
+        self.leave(Err(failure(run, ToolStatus::Cancelled, error, None, Usage::zero())));
     }
 }
 
 impl From<LlmError> for Broken {
     fn from(error: LlmError) -> Self {
-        Self { error, partial_reply: None, usage: Usage::zero() }
+        Self { error, partial_reply: None, usage: Box::new(Usage::zero()) }
     }
 }
 

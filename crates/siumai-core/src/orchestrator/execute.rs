@@ -1,10 +1,13 @@
 //! The execution of one tool call: whatever the tool does, there is one result.
 use std::{any::Any, sync::Arc, time::Duration};
 
+use tracing::Instrument;
+
 use super::{contained::Contained, open_step::ReadyCall};
 use crate::{
     ErrorKind,
     journal::Outcome,
+    telemetry::{Execution, ToolTelemetry},
     tool::{ToolContext, ToolResolver, as_object},
     types::{ToolResult, ToolStatus},
 };
@@ -23,21 +26,30 @@ pub(super) async fn execute(
     ready: ReadyCall,
     context: ToolContext,
     limits: CallLimits,
+    telemetry: ToolTelemetry<'_>,
 ) -> Outcome {
     let ReadyCall { call, modified_arguments } = ready;
     // Dropped with this future, it stops what the tool may have left to somebody else.
     let guard = context.cancellation.clone().drop_guard();
     let arguments = modified_arguments.clone().unwrap_or_else(|| call.arguments.clone());
     let arguments = as_object(&arguments).into_owned();
-    let outcome = match Contained::new(|| resolver.call_tool_with(&call.name, arguments, &context))
-    {
-        Ok(tool) => within(limits.time, tool).await,
+    let execution = Execution::begin(telemetry, &call, &arguments);
+    let span = execution.span().clone();
+    let start = || resolver.call_tool_with(&call.name, arguments, &context);
+    let outcome = match span.in_scope(|| Contained::new(start)) {
+        Ok(tool) => within(limits.time, tool).instrument(span).await,
         // Before its first await.
         Err(panic) => Ok(Err(panic)),
     };
     if matches!(outcome, Ok(Ok(_))) {
         guard.disarm();
     }
+    let failed = match &outcome {
+        Ok(Ok(Ok(_))) => None,
+        Ok(Ok(Err(error))) => Some(error.kind()),
+        Ok(Err(_)) => Some(ErrorKind::Panicked),
+        Err(TooLong(_)) => Some(ErrorKind::Timeout),
+    };
     let (mut result, fatal) = match outcome {
         Ok(Ok(Ok(output))) => (ToolResult::executed(&call, output), None),
         Ok(Ok(Err(error))) => {
@@ -47,7 +59,8 @@ pub(super) async fn execute(
         }
         Ok(Err(panic)) => {
             let (name, what) = (&call.name, panic_text(&*panic));
-            tracing::error!(tool = name, "a tool panicked: {what}");
+            let log = || tracing::error!(tool = name, "a tool panicked: {what}");
+            execution.span().in_scope(log);
             let told = format!(
                 "The tool `{name}` crashed: {what}. Calling it again the same way will not help; try another way."
             );
@@ -66,6 +79,7 @@ pub(super) async fn execute(
     if let Some(limit) = limits.result_bytes {
         result.truncate(limit);
     }
+    execution.ended(&result, failed);
     Outcome::ToolFinished { result: Arc::new(result), fatal }
 }
 

@@ -56,8 +56,9 @@ pub use self::{
     repair::{InvalidCall, RepairToolCall},
     run_error::RunError,
     stop_condition::{
-        StopCondition, all_of, any_of, custom_condition, elapsed, has_text_response, has_tool_call,
-        no, same_call_repeated, step_count_is, tool_call_count_is, total_tokens_over,
+        StopCondition, all_of, any_of, cost_over, custom_condition, elapsed, has_text_response,
+        has_tool_call, no, same_call_repeated, step_count_is, tool_call_count_is,
+        total_tokens_over,
     },
     stream::{RunStream, Steps, StreamOrchestration, generate_stream, generate_stream_owned},
     suspended::{SigningKey, SuspendedRun},

@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
+use tracing::Instrument;
 
 use super::{
     OrchestratorOptions, StreamEvent,
@@ -15,6 +16,7 @@ use crate::{
     LlmError,
     journal::{Effect, ModelFailure, Outcome, Work},
     model::{Assembler, Delta, LanguageModel},
+    telemetry::{Conversation, Inference, Telemetry, ToolTelemetry},
     tool::{ToolContext, ToolResolver},
     types::ChatRequest,
 };
@@ -35,7 +37,9 @@ pub async fn perform(
 ) -> Outcome {
     match &effect.work {
         Work::CallModel { request, call_id_prefix } => {
-            let question = Question { model, watch: &Watch::unlimited(), listener: None };
+            let (watch, telemetry) = (Watch::unlimited(), Telemetry::default());
+            let conversation = Conversation::of(&telemetry, &effect.run_id);
+            let question = Question { model, watch: &watch, listener: None, conversation };
             question.ask(request.clone(), &mut Assembler::new(call_id_prefix)).await
         }
         Work::ExecuteTool {
@@ -50,7 +54,7 @@ pub async fn perform(
             let modified_arguments = modified_arguments.clone();
             let limits = CallLimits { time: *time_limit, result_bytes: *max_result_bytes };
             let ready = ReadyCall { call: Arc::clone(call), modified_arguments };
-            execute(resolver, ready, context, limits).await
+            execute(resolver, ready, context, limits, ToolTelemetry::default()).await
         }
     }
 }
@@ -60,6 +64,7 @@ pub(super) struct Question<'a> {
     pub(super) model: &'a dyn LanguageModel,
     pub(super) watch: &'a Watch<'a>,
     pub(super) listener: Option<Listener<'a>>,
+    pub(super) conversation: Conversation<'a>,
 }
 
 /// Who is told of the pieces of a reply.
@@ -74,29 +79,44 @@ pub(super) struct Listener<'a> {
 impl Question<'_> {
     /// Asks for a reply. What came of one that breaks off is left in `reply`.
     pub(super) async fn ask(&self, request: ChatRequest, reply: &mut Assembler) -> Outcome {
-        let replied = match self.read(request, reply).await {
+        let mut inference = Inference::begin(self.conversation, self.model, &request);
+        let span = inference.span().clone();
+        let replied = match self.read(request, reply, &mut inference).instrument(span).await {
             Ok(()) => std::mem::replace(reply, Assembler::new("")).finish(),
             Err(error) => Err(error),
         };
-        match replied {
-            Ok(response) => Outcome::Replied { response: Box::new(response) },
+        let outcome = match replied {
+            Ok(mut response) => {
+                response.provider.get_or_insert_with(|| self.model.provider().to_owned());
+                response.model.get_or_insert_with(|| self.model.model().to_owned());
+                Outcome::Replied { response: Box::new(response) }
+            }
             Err(error) => Outcome::ModelFailed(Box::new(ModelFailure {
                 error,
                 has_begun: reply.has_begun(),
                 partial_reply: reply.partial(),
                 usage: reply.usage().cloned(),
             })),
-        }
+        };
+        inference.ended(&outcome);
+        outcome
     }
 
-    async fn read(&self, request: ChatRequest, reply: &mut Assembler) -> Result<(), LlmError> {
+    async fn read(
+        &self,
+        request: ChatRequest,
+        reply: &mut Assembler,
+        inference: &mut Inference,
+    ) -> Result<(), LlmError> {
         let mut limit = self.watch.first_event();
         let request = request.with_deadline(self.watch.deadline(limit));
         let mut events = self.watch.over(limit, self.model.stream(request)).await??;
         while let Some(event) = self.watch.over(limit, events.next()).await? {
-            let delta = reply.push(event?)?;
-            if let (Some(delta), Some(listener)) = (delta, &self.listener) {
-                listener.tell(delta).await;
+            if let Some(delta) = reply.push(event?)? {
+                inference.heard();
+                if let Some(listener) = &self.listener {
+                    listener.tell(delta).await;
+                }
             }
             // Begins when the reader has come back: its slowness is not the model's silence.
             limit = self.watch.next_event();

@@ -22,8 +22,8 @@ use crate::{
     journal::{Effect, ModelFailure},
     tool::Toolbox,
     types::{
-        ChatMessage, ChatRequest, ChatResponse, FinishReason, Memo, Settings, ToolCall, ToolChoice,
-        ToolStatus, Usage, Warning, split_system,
+        ChatMessage, ChatRequest, ChatResponse, Memo, Settings, ToolCall, ToolChoice, ToolStatus,
+        Usage, Warning, split_system,
     },
 };
 
@@ -139,7 +139,7 @@ impl Run {
             }
             State::Answering(_) => Ok(Action::Finish(StoppedBy::ApprovalPending)),
             State::Left(_) => {
-                ask(rules.stop, &self.steps);
+                stopping::ask(rules.stop, &self.steps);
                 Ok(Action::Finish(StoppedBy::ToolCallsPending))
             }
         }
@@ -419,31 +419,6 @@ impl Run {
         self.state = State::Between;
     }
 
-    fn stopped_by(&self, rules: &Rules<'_>) -> Option<StoppedBy> {
-        let last = self.steps.last()?;
-        if !self.is_prompted {
-            let held = ask(rules.stop, &self.steps);
-            if let Some(limit) = &self.ending {
-                return Some(limit.clone());
-            }
-            // A paused turn is not an answer: the provider goes on when it gets it back.
-            if last.tool_calls.is_empty() && last.finish_reason != FinishReason::Paused {
-                return Some(StoppedBy::Answer);
-            }
-            if let Some(index) = held {
-                return Some(StoppedBy::Condition { index });
-            }
-            if let Some(limit) = rules.limits.strayed(&self.steps) {
-                return Some(limit);
-            }
-        }
-        if self.steps.len() >= rules.max_steps {
-            return Some(StoppedBy::MaxSteps);
-        }
-        let limit = rules.limits.usage.reached(&self.spent)?;
-        Some(StoppedBy::UsageLimit { limit })
-    }
-
     /// Moves the open step to the finished ones if nothing in it is left to do here.
     fn finish_step(&mut self) -> Option<&StepResult> {
         let open = std::mem::replace(&mut self.state, State::Between);
@@ -464,6 +439,8 @@ impl Run {
             step_number: self.steps.len(),
             messages,
             finish_reason: step.response.finish_reason.clone(),
+            provider: step.response.provider.clone(),
+            model: step.response.model.clone(),
             usage: step.usage.clone(),
             tool_calls: step.response.tool_calls.clone(),
             tool_results: results,
@@ -488,15 +465,9 @@ impl Run {
     }
 }
 
-/// The place of the first condition that holds. All are asked, so that one which counts
-/// how often it was asked counts right.
-fn ask(conditions: &[&dyn StopCondition], steps: &[StepResult]) -> Option<usize> {
-    let held: Vec<bool> = conditions.iter().map(|it| it.should_stop(steps)).collect();
-    held.into_iter().position(|held| held)
-}
-
 mod effects;
 mod guarded;
 mod plan;
+mod stopping;
 #[cfg(test)]
 mod tests;

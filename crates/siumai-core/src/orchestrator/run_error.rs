@@ -39,7 +39,7 @@ impl RunError {
     }
 
     /// A run that failed before it began.
-    pub(super) fn unbegun(error: LlmError, messages: Vec<ChatMessage>) -> Self {
+    pub(crate) fn unbegun(error: LlmError, messages: Vec<ChatMessage>) -> Self {
         Self::new(error, Vec::new(), messages, Usage::zero(), None, Vec::new())
     }
 

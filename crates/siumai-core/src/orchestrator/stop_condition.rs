@@ -2,7 +2,10 @@
 use std::time::Duration;
 
 use super::{StepResult, limits::at_least, loop_guard::is_repeated};
-use crate::types::FinishReason;
+use crate::{
+    prices::{PriceTable, Usd},
+    types::FinishReason,
+};
 
 /// Says whether a run stops, given its finished steps. Each condition is asked once a step.
 ///
@@ -105,6 +108,36 @@ pub fn total_tokens_over(tokens: u64) -> Box<dyn StopCondition> {
     custom_condition(move |steps| {
         let costs = steps.iter().filter_map(|step| step.usage.as_ref()).map(at_least);
         costs.fold(0, u64::saturating_add) > tokens
+    })
+}
+
+/// Holds once the steps together cost more than `amount`, in US dollars, by the `prices` of the
+/// models that answered.
+///
+/// A step whose cost is unknown counts as nothing: the condition may come late, and never early.
+/// So see to it that the table has every model that may be asked.
+///
+/// ```
+/// use siumai_core::{
+///     orchestrator::{StepResult, cost_over},
+///     prices::{ModelPrice, PriceTable},
+///     types::Usage,
+/// };
+///
+/// let price = ModelPrice::new("openai", "small", 0.4, 1.6);
+/// let prices = PriceTable::new("2026-01-31", "the price list", vec![price])?;
+///
+/// let mut step = StepResult::default();
+/// (step.provider, step.model) = (Some("openai".into()), Some("small-2025-04-14".into()));
+/// step.usage = Some(Usage::new(10_000, 1_000));
+/// assert!(!cost_over(0.0056, &prices).should_stop(&[step.clone()]));
+/// assert!(cost_over(0.0055, &prices).should_stop(&[step, StepResult::default()]));
+/// # Ok::<(), siumai_core::LlmError>(())
+/// ```
+pub fn cost_over(amount: impl Into<Usd>, prices: &PriceTable) -> Box<dyn StopCondition> {
+    let (amount, prices) = (amount.into(), prices.clone());
+    custom_condition(move |steps| {
+        steps.iter().filter_map(|step| step.cost(&prices)).sum::<Usd>() > amount
     })
 }
 

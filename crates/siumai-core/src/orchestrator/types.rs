@@ -11,6 +11,8 @@ use super::{
 use crate::{
     CancellationToken,
     journal::Journal,
+    prices::{PriceTable, Usd},
+    telemetry::Telemetry,
     tool::UserContext,
     types::{
         ChatMessage, ChatResponse, FinishReason, Settings, ToolCall, ToolChoice, ToolResult,
@@ -28,6 +30,12 @@ pub struct StepResult {
     pub messages: Vec<ChatMessage>,
     /// Why the model's reply ended.
     pub finish_reason: FinishReason,
+    /// Who served the model that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The model that answered, as its provider names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// What the step cost, if the provider says so. Replies that broke off and were asked for
     /// again count too: if one of them did not say what it cost, the sum is unknown.
     pub usage: Option<Usage>,
@@ -78,6 +86,39 @@ impl StepResult {
     /// ```
     pub fn merge_usage(steps: &[Self]) -> Usage {
         steps.iter().map(|step| step.usage.clone().unwrap_or_default()).sum()
+    }
+
+    /// What the step cost in money, by the price of the model that answered; `None` if `prices`
+    /// does not have that model, or the step does not say what it used.
+    pub fn cost(&self, prices: &PriceTable) -> Option<Usd> {
+        let (provider, model) = (self.provider.as_ref()?, self.model.as_ref()?);
+        prices.cost(provider, model, self.usage.as_ref()?)
+    }
+
+    /// What `steps` cost together; `None` if the cost of one of them is unknown.
+    ///
+    /// ```
+    /// use siumai_core::{
+    ///     orchestrator::{OrchestratorOptions, StepResult, run},
+    ///     prices::{ModelPrice, PriceTable, Usd},
+    ///     testing::{Reply, ScriptedModel},
+    ///     types::Usage,
+    ///     user,
+    /// };
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), siumai_core::LlmError> {
+    /// let price = ModelPrice::new("scripted", "script", 0.4, 1.6);
+    /// let prices = PriceTable::new("2026-01-31", "the price list", vec![price])?;
+    ///
+    /// let model = ScriptedModel::new().then(Reply::text("Hello.").usage(Usage::new(1_000, 500)));
+    /// let output = run(&model, vec![user!("Hi")], None, None, &[], OrchestratorOptions::default()).await?;
+    /// assert_eq!(StepResult::merge_costs(&output.steps, &prices), Some(Usd::from(0.0012)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn merge_costs(steps: &[Self], prices: &PriceTable) -> Option<Usd> {
+        steps.iter().map(|step| step.cost(prices)).sum()
     }
 }
 
@@ -318,6 +359,8 @@ pub struct OrchestratorOptions {
     pub cancellation: Option<CancellationToken>,
     /// The name of the agent that runs, for logs and telemetry.
     pub agent_id: Option<String>,
+    /// What the run tells [telemetry](crate::telemetry) beside names, numbers and times.
+    pub telemetry: Telemetry,
     /// Asked before each step how it differs from the run.
     pub prepare_step: Option<PrepareStep>,
     /// Mends a call that is invalid, if it can, before the model is told that it is.
@@ -375,6 +418,7 @@ impl Default for OrchestratorOptions {
             step_retries: 0,
             cancellation: None,
             agent_id: None,
+            telemetry: Telemetry::default(),
             prepare_step: None,
             repair_tool_call: None,
             on_tool_approval: None,
@@ -427,6 +471,7 @@ impl fmt::Debug for OrchestratorOptions {
             .field("step_retries", &self.step_retries)
             .field("cancellation", &self.cancellation)
             .field("agent_id", &self.agent_id)
+            .field("telemetry", &self.telemetry)
             .field("prepare_step", &self.prepare_step.is_some())
             .field("repair_tool_call", &self.repair_tool_call.is_some())
             .field("on_tool_approval", &self.on_tool_approval.is_some())

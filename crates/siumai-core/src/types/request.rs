@@ -41,7 +41,16 @@ impl ChatRequest {
 
     /// A request that shares what somebody else holds.
     pub fn shared(system: Arc<Vec<ChatMessage>>, messages: Arc<Vec<ChatMessage>>) -> Self {
-        Self { system, messages, ..Self::default() }
+        Self {
+            system,
+            messages,
+            tools: Arc::default(),
+            tool_choice: None,
+            settings: Arc::default(),
+            whole: false,
+            deadline: None,
+            memo: Memo::default(),
+        }
     }
 
     /// Offers tools to the model.

@@ -20,9 +20,13 @@ pub struct ChatResponse {
     /// The provider's id of the reply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// The model that answered, as the provider names it.
+    /// The model that answered, as the provider names it; in a run, what was asked for where the
+    /// provider does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// Who serves that model. A run always says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// The provider's id of the request: what its support asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -43,8 +47,17 @@ impl ChatResponse {
     /// A reply that says `message`.
     pub fn new(message: ChatMessage, finish_reason: FinishReason) -> Self {
         let tool_calls = message.tool_calls().cloned().collect();
-        let (id, model, request_id, usage, warnings) = (None, None, None, None, Vec::new());
-        Self { id, model, request_id, message, tool_calls, finish_reason, usage, warnings }
+        Self {
+            id: None,
+            model: None,
+            provider: None,
+            request_id: None,
+            message,
+            tool_calls,
+            finish_reason,
+            usage: None,
+            warnings: Vec::new(),
+        }
     }
 
     /// Adds what it cost.

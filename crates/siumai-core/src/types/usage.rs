@@ -27,6 +27,11 @@ impl TokenCount {
     pub const fn get(self) -> Option<u64> {
         self.0
     }
+
+    /// Whether nobody knows it.
+    fn is_unknown(&self) -> bool {
+        self.0.is_none()
+    }
 }
 
 impl From<u64> for TokenCount {
@@ -96,6 +101,9 @@ pub struct Usage {
     pub total_tokens: TokenCount,
     /// How many of the input came from the provider's cache.
     pub cached_input_tokens: TokenCount,
+    /// How many of the input the provider put into its cache, where it bills that apart.
+    #[serde(default, skip_serializing_if = "TokenCount::is_unknown")]
+    pub cache_write_tokens: TokenCount,
     /// How many of the output were reasoning.
     pub reasoning_tokens: TokenCount,
     /// Whether the figures are an estimate and nobody's bill.
@@ -112,6 +120,7 @@ impl Usage {
             output_tokens: none,
             total_tokens: none,
             cached_input_tokens: none,
+            cache_write_tokens: none,
             reasoning_tokens: none,
             estimated: false,
         }
@@ -138,6 +147,7 @@ impl std::ops::Add for Usage {
             output_tokens: self.output_tokens + other.output_tokens,
             total_tokens: self.total_tokens + other.total_tokens,
             cached_input_tokens: self.cached_input_tokens + other.cached_input_tokens,
+            cache_write_tokens: self.cache_write_tokens + other.cache_write_tokens,
             reasoning_tokens: self.reasoning_tokens + other.reasoning_tokens,
             estimated: self.estimated || other.estimated,
         }

@@ -4,9 +4,10 @@ use std::time::Duration;
 use serde_json::json;
 use siumai_core::{
     orchestrator::{
-        StepResult, StopCondition, StoppedBy, all_of, elapsed, has_tool_call, no,
+        StepResult, StopCondition, StoppedBy, all_of, cost_over, elapsed, has_tool_call, no,
         same_call_repeated, step_count_is, tool_call_count_is, total_tokens_over,
     },
+    prices::{ModelPrice, PriceTable, Usd},
     testing::{RecordingResolver, Reply},
     types::Usage,
 };
@@ -51,6 +52,28 @@ fn l5_total_tokens_over_counts_what_is_known_and_takes_the_rest_for_nothing() {
     assert!(!total_tokens_over(0).should_stop(&[step(None)]));
     let endless = [step(Some(Usage::new(u64::MAX, 0))), step(Some(Usage::new(1, 1)))];
     assert!(!total_tokens_over(u64::MAX).should_stop(&endless), "a sum saturates");
+}
+
+fn prices(provider: &str, model: &str) -> PriceTable {
+    let price = ModelPrice::new(provider, model, 10.0, 100.0);
+    PriceTable::new("2026-01-31", "the price list", vec![price]).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn l5_cost_over_holds_when_the_steps_cost_more_and_not_as_much() {
+    let over = |amount: f64| move || cost_over(amount, &prices("scripted", "script"));
+    assert_eq!(steps_of(&working(over(0.005_699)).await), 3);
+    assert_eq!(steps_of(&working(over(0.005_7)).await), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn l5_cost_over_takes_what_is_unknown_for_nothing() {
+    let played =
+        play(|_| Scene::new(restless()).echoing(["look"]).stop(cost_over(0.0, &prices("a", "b"))))
+            .await;
+    assert_eq!(played.output().stopped_by, StoppedBy::MaxSteps);
+    assert_eq!(StepResult::merge_costs(played.steps(), &prices("a", "b")), None);
+    assert_eq!(StepResult::merge_costs(&[], &prices("a", "b")), Some(Usd::ZERO));
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,8 +8,10 @@ use siumai_core::{
         LanguageModel, ModelEvent,
         layers::{Fallback, Retry},
     },
+    orchestrator::{OrchestratorOptions, run},
     testing::ScriptedModel,
     types::{FinishReason, Warning},
+    user,
 };
 
 use crate::layer_stand_ins::{Heard, Listed, PROMPT, ask, events, failure, request, says};
@@ -110,7 +112,8 @@ async fn m5_the_reply_tells_which_model_answered_and_why() {
         .or(third);
     assert_eq!((model.provider(), model.model()), ("listed", "first"));
     let reply = ask(&model).await.unwrap();
-    assert_eq!(reply.model.as_deref(), Some("third-2026"));
+    let answered = (reply.provider.as_deref(), reply.model.as_deref());
+    assert_eq!(answered, (Some("listed"), Some("third-2026")));
     let fell_back = |from: &str, to: &str, error: &str| Warning::FellBack {
         from: from.into(),
         to: to.into(),
@@ -121,6 +124,25 @@ async fn m5_the_reply_tells_which_model_answered_and_why() {
         fell_back("listed:second", "listed:third", "it failed (status 529)"),
     ];
     assert_eq!(reply.warnings, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn m5_a_step_says_which_model_answered_even_if_its_reply_does_not() {
+    let gone = || Listed::new("first", [Err(failure(ErrorKind::NotFound))]);
+    let second = || Listed::new("second", [says("Hello.")]);
+    let inner = Fallback::new(gone()).or(second());
+    let models: [Box<dyn LanguageModel>; 3] = [
+        Box::new(second()),
+        Box::new(Fallback::new(gone()).or(second())),
+        Box::new(Fallback::new(gone()).or(inner)),
+    ];
+    for model in models {
+        let options = OrchestratorOptions::default();
+        let output = run(&*model, vec![user!("Hi")], None, None, &[], options).await.unwrap();
+        let answered = (output.steps[0].provider.as_deref(), output.steps[0].model.as_deref());
+        assert_eq!(answered, (Some("listed"), Some("second")));
+        assert_eq!(output.response.content_text(), Some("Hello."));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -231,8 +231,13 @@ async fn m3_an_attempt_that_broke_off_is_visible_in_telemetry_and_no_prompt_is()
     })
     .await;
     played.output();
-    let line = "WARN a reply broke off and is asked for again step_number=0 attempt=1 kind=IncompleteReply";
-    assert_eq!(heard.lines(), [line; 4], "once on each surface");
+    let line =
+        "a reply broke off and is asked for again step_number=0 attempt=1 kind=IncompleteReply";
+    let lines = heard.lines();
+    let told: Vec<_> = lines.iter().map(|it| it.split_once("}: ").unwrap()).collect();
+    assert!(told.iter().all(|(span, _)| span.starts_with("WARN invoke_agent{")), "{told:?}");
+    assert!(!lines.concat().contains(PROMPT), "{told:?}");
+    assert_eq!(told.iter().map(|it| it.1).collect::<Vec<_>>(), [line; 4], "once on each surface");
 }
 
 /// A reply that is malformed after its end, when what it cost is known.

@@ -304,6 +304,7 @@ fn usage(used: &wire::Usage) -> Usage {
     usage.output_tokens = count(used.output_tokens);
     usage.total_tokens = usage.input_tokens + usage.output_tokens;
     usage.cached_input_tokens = count(used.cache_read_input_tokens);
+    usage.cache_write_tokens = count(used.cache_creation_input_tokens);
     let details = used.output_tokens_details.unwrap_or_default();
     usage.reasoning_tokens = count(details.thinking_tokens);
     usage

@@ -208,13 +208,11 @@ impl Contents {
             parts.push(Part::Text { text: "" });
         }
         let content = wire::Content { role: "user", parts: Parts::Written(parts) };
-        let piece = if has_results {
-            Page::piece_here(|items| items.push(&content))?
+        if has_results {
+            page.write_here(|items| items.push(&content))
         } else {
-            page.piece(message, |items| items.push(&content))?
-        };
-        page.place(&piece);
-        Ok(())
+            page.write(message, |items| items.push(&content))
+        }
     }
 
     fn push_model(&mut self, message: &ChatMessage, page: &mut Page) -> Result<(), LlmError> {
@@ -237,9 +235,7 @@ impl Contents {
             return Ok(());
         }
         let content = wire::Content { role: "model", parts };
-        let piece = Page::piece_here(|items| items.push(&content))?;
-        page.place(&piece);
-        Ok(())
+        page.write_here(|items| items.push(&content))
     }
 
     /// Puts the results since the last message of the model into one content.

@@ -141,11 +141,9 @@ impl Writer for Messages {
             ));
         }
         self.warnings.extend(unsupported(message, self.manner.dialect));
-        let piece = page.piece(message, |items| {
+        page.write(message, |items| {
             self.manner.wire_messages(message).try_for_each(|it| items.push(&it))
-        })?;
-        page.place(&piece);
-        Ok(())
+        })
     }
 
     /// Nothing changes a message that is written.

@@ -223,9 +223,7 @@ impl Writer for Input {
                 .try_for_each(|it| items.push(it))
         };
         let is_named = message.tool_results().any(|it| self.callers.contains_key(&it.call_id));
-        let piece = if is_named { Page::piece_here(write)? } else { page.piece(message, write)? };
-        page.place(&piece);
-        Ok(())
+        if is_named { page.write_here(write) } else { page.write(message, write) }
     }
 
     /// Nothing changes a message that is written.

@@ -57,13 +57,14 @@ impl Writer for Plain {
 fn send(memo: &Memo, messages: &[ChatMessage]) -> Payload {
     let request = ChatRequest::new(messages.to_vec()).with_memo(memo.clone());
     let transcript: Transcript<Plain> = Transcript::of(&request, &"plain").unwrap();
-    let payload = transcript.between(b"[".to_vec(), None, b"]");
+    let payload = transcript.between(b"{\"list\":[".to_vec(), None, b"{}");
     request.memo().put(transcript);
     payload
 }
 
 fn read(payload: &Payload) -> Value {
-    serde_json::from_slice(&payload.to_bytes()).unwrap()
+    let mut body: Value = serde_json::from_slice(&payload.to_bytes()).unwrap();
+    body["list"].take()
 }
 
 fn long(text: &str) -> ChatMessage {
@@ -151,7 +152,7 @@ fn the_list_is_behind_what_leads_it() {
         Transcript::<Plain>::of(&request, &"plain").unwrap()
     };
     let sent = |messages: &[ChatMessage], json: &str| {
-        read(&request(messages).between(b"[".to_vec(), Some(&lead(json)), b"]"))
+        read(&request(messages).between(b"{\"list\":[".to_vec(), Some(&lead(json)), b"{}"))
     };
     assert_eq!(sent(&[user!("a")], "[1,[2]]"), json!([1, [2], "a"]));
     assert_eq!(sent(&[user!("a")], "[]"), json!(["a"]));

@@ -67,9 +67,15 @@ impl Place {
     pub(crate) fn siumai(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_siumai"));
         command.args(arguments).current_dir(self.folder.path());
-        for name in
-            ["SIUMAI_MODEL", "OPENAI_API_KEY", "OPENAI_BASE_URL", "VISUAL", "EDITOR", "NO_COLOR"]
-        {
+        for name in [
+            "SIUMAI_MODEL",
+            "OPENAI_API_KEY",
+            "OPENAI_BASE_URL",
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "VISUAL",
+            "EDITOR",
+            "NO_COLOR",
+        ] {
             command.env_remove(name);
         }
         // Nothing listens there.

@@ -2,8 +2,9 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
 
-use super::{LanguageModel, ModelStream, attempt};
+use super::{LanguageModel, ModelEvent, ModelStream, attempt};
 use crate::{
     ErrorKind, LlmError,
     types::{ChatRequest, Tool, Warning},
@@ -113,7 +114,8 @@ impl LanguageModel for Fallback {
         let mut failed = Vec::new();
         loop {
             let error = match attempt(model, request.clone(), &failed).await {
-                Ok(reply) => return Ok(reply),
+                Ok(reply) if failed.is_empty() => return Ok(reply),
+                Ok(reply) => return Ok(signed(reply, model.provider(), model.model()).await),
                 Err(error) => error,
             };
             let Some(next) = others.next().filter(|_| (self.takes_over)(&error)) else {
@@ -142,6 +144,21 @@ impl fmt::Debug for Fallback {
         let models: Vec<_> = models.collect();
         f.debug_struct("Fallback").field("models", &models).finish_non_exhaustive()
     }
+}
+
+/// `reply`, which says who wrote it: whoever asked was told the name of the first model.
+async fn signed<'a>(mut reply: ModelStream<'a>, provider: &str, model: &str) -> ModelStream<'a> {
+    // What begins the reply is there: an attempt waits for it.
+    let first = reply.next().await;
+    let (provider, model) = (Some(provider.to_owned()), Some(model.to_owned()));
+    let (start, rest) = match first {
+        Some(Ok(ModelEvent::Start { id, model: named, provider: serving, request_id })) => {
+            let (provider, model) = (serving.or(provider), named.or(model));
+            (ModelEvent::Start { id, model, provider, request_id }, None)
+        }
+        other => (ModelEvent::Start { id: None, model, provider, request_id: None }, other),
+    };
+    stream::iter(std::iter::once(Ok(start)).chain(rest)).chain(reply).boxed()
 }
 
 fn name(model: &dyn LanguageModel) -> String {

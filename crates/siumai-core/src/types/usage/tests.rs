@@ -13,14 +13,21 @@ fn count() -> impl Strategy<Value = TokenCount> {
 }
 
 fn usage() -> impl Strategy<Value = Usage> {
-    (any::<bool>(), [(); 5].map(|()| count())).prop_map(|(estimated, counts)| {
-        let [input_tokens, output_tokens, total_tokens, cached_input_tokens, reasoning_tokens] =
-            counts;
+    (any::<bool>(), [(); 6].map(|()| count())).prop_map(|(estimated, counts)| {
+        let [
+            input_tokens,
+            output_tokens,
+            total_tokens,
+            cached_input_tokens,
+            cache_write_tokens,
+            reasoning_tokens,
+        ] = counts;
         Usage {
             input_tokens,
             output_tokens,
             total_tokens,
             cached_input_tokens,
+            cache_write_tokens,
             reasoning_tokens,
             estimated,
         }

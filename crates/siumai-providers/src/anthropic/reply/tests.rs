@@ -141,6 +141,7 @@ fn a_whole_reply_brings_the_same_events() {
     .unwrap();
     let mut usage = Usage::new(10, 5);
     usage.reasoning_tokens = 2.into();
+    usage.cache_write_tokens = 3.into();
     assert_eq!(
         events.first(),
         Some(&ModelEvent::start(Some("msg_1".into()), Some("claude".into())))

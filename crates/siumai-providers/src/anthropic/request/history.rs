@@ -111,9 +111,8 @@ impl History {
     /// Writes `message`, which nothing after it changes.
     fn say(&mut self, message: &Message<'_>, page: &mut Page) -> Result<(), LlmError> {
         self.close(page);
-        page.place(&Page::piece_here(|items| items.push(message))?);
         self.last = Some(message.role);
-        Ok(())
+        page.write_here(|items| items.push(message))
     }
 
     fn close(&mut self, page: &mut Page) {
