@@ -4,6 +4,7 @@
 //! - `checks`: what `test` runs, and in which order
 //! - `tidy`: the rules of the tree that no compiler keeps
 //! - `e2e`: the program, run as somebody new would run it
+//! - `mcp`: MCP servers that others wrote, installed and tried
 //! - `fuzz`: made-up bytes for whatever reads from outside
 #![expect(
     clippy::print_stdout,
@@ -15,6 +16,7 @@ mod bench;
 mod checks;
 mod e2e;
 mod fuzz;
+mod mcp;
 mod tidy;
 
 use std::{
@@ -27,9 +29,10 @@ const HELP: &str = "\
 the project's chores: cargo xtask VERB
 
   test   format, tidy, lints, all tests, documentation; stops at the first that fails
-  ci     the same, as the pipeline calls it
+  ci     the same, and `mcp`, as the pipeline calls it
   tidy   only the rules of the tree that no compiler keeps
   e2e    runs the program offline, as somebody new would, and checks what it says
+  mcp    installs MCP servers that others wrote, where npm and PyPI can be reached, and tries them
   schedules   what threads share, under thousands of schedules
   fuzz   [TARGET] [--minutes N]: looks for bytes that break a law, with a nightly toolchain and cargo-fuzz
   bench  [--help] [OPTIONS]: what a run costs, beside other libraries; builds those
@@ -39,9 +42,11 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match *words {
-        ["test" | "ci"] => checks::run(),
+        ["test"] => checks::run(),
+        ["ci"] => checks::run().and_then(|()| mcp::run()),
         ["tidy"] => tidy::run(),
         ["e2e"] => e2e::run(),
+        ["mcp"] => mcp::run(),
         ["schedules"] => checks::schedules(),
         ["fuzz"] => fuzz::run(None, fuzz::MINUTES),
         ["fuzz", "--minutes", minutes] => fuzz::run(None, minutes),

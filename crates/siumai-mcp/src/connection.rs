@@ -66,11 +66,13 @@ impl Connection {
     /// Starts or reaches `server`.
     pub(crate) async fn open(server: &McpServer) -> Result<Self, Report> {
         let diagnosis = Arc::new(Diagnosis::default());
-        let opening = Self::open_within(server, &diagnosis);
-        opening.await.map_err(|fault| report(server, &diagnosis, fault))
+        let limit = server.limits.handshake;
+        let opening = tokio::time::timeout(limit, Self::reach(server, &diagnosis)).await;
+        let opened = opening.unwrap_or(Err(Fault::Handshake(limit)));
+        opened.map_err(|fault| report(server, &diagnosis, fault))
     }
 
-    async fn open_within(server: &McpServer, diagnosis: &Arc<Diagnosis>) -> Result<Self, Fault> {
+    async fn reach(server: &McpServer, diagnosis: &Arc<Diagnosis>) -> Result<Self, Fault> {
         let longest = server.limits.message_bytes;
         match &server.reach {
             #[cfg(feature = "stdio")]
@@ -111,11 +113,8 @@ impl Connection {
         E: Error + Send + Sync + 'static,
     {
         let listener = Listener::default();
-        let limit = server.limits.handshake;
-        let greeting = tokio::time::timeout(limit, listener.clone().serve(transport)).await;
-        let service = greeting
-            .map_err(|_| Fault::Handshake(limit))?
-            .map_err(|error| unopened(&error, diagnosis))?;
+        let greeting = listener.clone().serve(transport).await;
+        let service = greeting.map_err(|error| unopened(&error, diagnosis))?;
         let peer = service.peer().clone();
         let running = Running {
             service,
@@ -214,7 +213,7 @@ impl Connection {
         let answer = tokio::select! {
             answer = handle.await_response() => answer,
             () = context.cancellation.cancelled() => {
-                return Err(Fault::Refused("the call was cancelled".to_owned()));
+                return Err(Fault::Cancelled);
             }
         };
         unanswered.id = None;

@@ -18,6 +18,8 @@ pub(crate) enum Fault {
     Nonsense(String),
     /// It refused what it was asked.
     Refused(String),
+    /// Nobody waits for its answer any more.
+    Cancelled,
     /// It failed so often that it is left alone for a while.
     GivenUp(u32),
 }
@@ -25,7 +27,7 @@ pub(crate) enum Fault {
 impl Fault {
     /// Whether what the server said on standard error may explain it.
     pub(crate) fn is_about_the_server(&self) -> bool {
-        !matches!(self, Self::Refused(_) | Self::GivenUp(_))
+        !matches!(self, Self::Refused(_) | Self::Cancelled | Self::GivenUp(_))
     }
 
     /// With `change` made to what others said.
@@ -35,7 +37,7 @@ impl Fault {
             Self::Ended(text) => Self::Ended(change(text)),
             Self::Nonsense(text) => Self::Nonsense(change(text)),
             Self::Refused(text) => Self::Refused(change(text)),
-            limit @ (Self::Handshake(_) | Self::Call(_) | Self::GivenUp(_)) => limit,
+            Self::Handshake(_) | Self::Call(_) | Self::Cancelled | Self::GivenUp(_) => self,
         }
     }
 }
@@ -49,6 +51,7 @@ impl fmt::Display for Fault {
             Self::Ended(how) => f.write_str(how),
             Self::Nonsense(what) => write!(f, "gave an answer that makes no sense: {what}"),
             Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::Cancelled => f.write_str("was told that the call is cancelled"),
             Self::GivenUp(times) => {
                 write!(f, "failed {times} times in a row and is left alone for a minute")
             }
@@ -91,6 +94,7 @@ impl Report {
             Fault::Call(_) => {
                 "The call was cancelled and may have been executed in part. Ask for less, or try another way."
             }
+            Fault::Cancelled => "It may have been executed in part.",
             Fault::Ended(_) => {
                 "The call may have been executed in part. The server is started again with the next call; \
                  if that fails too, do without its tools."

@@ -208,3 +208,6 @@ fn understood(line: &[u8]) -> Option<ServerJsonRpcMessage> {
     let told = format!("{NONSENSE} {misfit}");
     Some(JsonRpcMessage::error(ErrorData::internal_error(told, None), Some(id)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,7 +71,7 @@ struct Member {
 
 /// The tools that were listed last.
 #[derive(Default)]
-struct Catalog(Vec<Entry>);
+struct Catalog(Vec<Arc<Entry>>);
 
 struct Entry {
     tool: Tool,
@@ -141,15 +141,16 @@ impl McpServers {
         }
         let catalog = Arc::new(self.catalog_of(&available, &mut failed));
         *self.0.catalog() = Arc::clone(&catalog);
-        let tools = catalog.0.iter().fold(ToolSet::new(), |set, it| self.with(set, &it.tool));
+        let tools = catalog.0.iter().fold(ToolSet::new(), |set, it| self.with(set, it));
         Offered { tools, failed }
     }
 
-    fn with(&self, set: ToolSet, tool: &Tool) -> ToolSet {
-        let (servers, name) = (self.clone(), Arc::<str>::from(tool.name()));
-        set.tool(tool.clone(), move |arguments, context| {
-            let (servers, name) = (servers.clone(), Arc::clone(&name));
-            async move { servers.call(&name, arguments, &context).await }
+    /// `set` with the tool, which stays the same whatever is listed later.
+    fn with(&self, set: ToolSet, entry: &Arc<Entry>) -> ToolSet {
+        let (servers, entry) = (self.clone(), Arc::clone(entry));
+        set.tool(entry.tool.clone(), move |arguments, context| {
+            let (servers, entry) = (servers.clone(), Arc::clone(&entry));
+            async move { servers.call(&entry, arguments, &context).await }
         })
     }
 
@@ -182,7 +183,8 @@ impl McpServers {
             let tool = definition::tool(&name, described, server(member).believes_hints);
             match definition::check(&tool) {
                 Ok(()) => {
-                    entries.push(Entry { tool, member, original: described.name.to_string() });
+                    let original = described.name.to_string();
+                    entries.push(Arc::new(Entry { tool, member, original }));
                 }
                 Err(why) => failed.push(LlmError::invalid_input(format!(
                     "a tool of the MCP server `{}` can't be offered: {}",
@@ -196,37 +198,41 @@ impl McpServers {
 
     async fn call(
         &self,
-        name: &str,
+        Entry { tool, member, original }: &Entry,
         arguments: Value,
         context: &ToolContext,
     ) -> Result<Value, LlmError> {
-        let mut found = self.find(name);
-        if found.is_none() {
-            // A run that goes on in another process knows names that were not listed in this one.
-            self.offered().await;
-            found = self.find(name);
-        }
-        let (place, original) = found.ok_or_else(|| gone(name))?;
-        let member = &self.0.members[place];
-        let connection = member.link.connection().await;
+        let name = tool.name();
+        let connection = self.0.members[*member].link.connection().await;
         let connection = connection.map_err(|it| it.for_the_model(name))?;
         let listed = connection.tools().await.map_err(|it| it.for_the_model(name))?;
-        if !listed.iter().any(|it| it.name == original) {
+        if !listed.iter().any(|it| it.name == *original) {
             return Err(gone(name));
         }
         let arguments = match arguments {
             Value::Object(arguments) => arguments,
             _ => Map::new(),
         };
-        let result = connection.call(&original, arguments, context).await;
+        let result = connection.call(original, arguments, context).await;
         let result = result.map_err(|it| it.for_the_model(name))?;
         content::value(result).map_err(LlmError::ToolExecutionError)
     }
 
-    fn find(&self, name: &str) -> Option<(usize, String)> {
-        let catalog = Arc::clone(&self.0.catalog());
-        let entry = catalog.0.iter().find(|it| it.tool.name() == name)?;
-        Some((entry.member, entry.original.clone()))
+    /// The tool of that name. A run that goes on in another process knows names that were not
+    /// listed in this one.
+    async fn entry(&self, name: &str) -> Result<Arc<Entry>, LlmError> {
+        if let Some(entry) = self.listed(name) {
+            return Ok(entry);
+        }
+        for member in self.0.members.iter().filter(|it| it.may_have(name)) {
+            member.tools().await.map_err(|it| it.for_the_model(name))?;
+        }
+        self.offered().await;
+        self.listed(name).ok_or_else(|| gone(name))
+    }
+
+    fn listed(&self, name: &str) -> Option<Arc<Entry>> {
+        self.0.catalog().0.iter().find(|it| it.tool.name() == name).cloned()
     }
 }
 
@@ -243,6 +249,12 @@ impl Shared {
 }
 
 impl Member {
+    /// Whether the name could be one of its tools.
+    fn may_have(&self, name: &str) -> bool {
+        let rest = name.strip_prefix(self.link.server.name());
+        rest.is_some_and(|rest| rest.starts_with(names::BETWEEN))
+    }
+
     async fn tools(&self) -> Result<Arc<Vec<Described>>, Report> {
         self.link.connection().await?.tools().await
     }
@@ -251,7 +263,7 @@ impl Member {
 #[async_trait]
 impl ToolResolver for McpServers {
     async fn call_tool(&self, name: &str, arguments: Value) -> Result<Value, LlmError> {
-        self.call(name, arguments, &ToolContext::new("call", 0)).await
+        self.call_tool_with(name, arguments, &ToolContext::new("call_0", 0)).await
     }
 
     async fn call_tool_with(
@@ -260,16 +272,12 @@ impl ToolResolver for McpServers {
         arguments: Value,
         context: &ToolContext,
     ) -> Result<Value, LlmError> {
-        self.call(name, arguments, context).await
+        self.call(&*self.entry(name).await?, arguments, context).await
     }
 
     /// A tool that was listed, or has a name that one of the servers could give.
     fn has_tool(&self, name: &str) -> bool {
-        let could_be_of = |it: &Member| {
-            let rest = name.strip_prefix(it.link.server.name());
-            rest.is_some_and(|rest| rest.starts_with(names::BETWEEN))
-        };
-        self.find(name).is_some() || self.0.members.iter().any(could_be_of)
+        self.listed(name).is_some() || self.0.members.iter().any(|it| it.may_have(name))
     }
 
     /// The tools that were listed last.

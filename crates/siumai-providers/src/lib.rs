@@ -17,6 +17,7 @@ pub mod openai_chat;
 pub mod openai_responses;
 mod question;
 mod reply;
+mod schema;
 mod sse;
 mod transcript;
 

@@ -5,10 +5,12 @@
 //! | [concepts] | know the words: run, step, message, history, event |
 //! | [providers] | choose the model that is asked |
 //! | [tools] | define tools, execute them, and know what becomes of a call |
+//! | [agents] | let an agent call another, or hand the conversation on to it |
 //! | [`stop_conditions`] | end a run where you want it to end |
 //! | [prices] | know what a run cost, and end it at an amount |
 //! | [approval] | let somebody decide before a tool executes |
 //! | [durability] | keep a run, resume it after a crash, let it wait for approval |
+//! | [mcp] | use the tools of MCP servers, or offer an agent as one |
 //! | [histories] | shorten a long conversation, or keep one for another day |
 //! | [streaming] | watch a run while it happens, or cancel it |
 //! | [errors] | keep what was done when something fails |
@@ -30,6 +32,9 @@ pub mod providers {}
 #[doc = include_str!("guide/tools.md")]
 pub mod tools {}
 
+#[doc = include_str!("guide/agents.md")]
+pub mod agents {}
+
 #[doc = include_str!("guide/stop_conditions.md")]
 pub mod stop_conditions {}
 
@@ -41,6 +46,9 @@ pub mod approval {}
 
 #[doc = include_str!("guide/durability.md")]
 pub mod durability {}
+#[doc = include_str!("guide/mcp.md")]
+pub mod mcp {}
+
 #[doc = include_str!("guide/histories.md")]
 pub mod histories {}
 

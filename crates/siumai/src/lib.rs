@@ -1,36 +1,23 @@
 //! Let a language model work in steps: it calls tools, reads their results and goes on until it is done.
 //!
 //! ```
-//! use siumai::orchestrator::{OrchestratorOptions, ToolResolver, generate, step_count_is};
 //! use siumai::prelude::*;
 //!
-//! struct Weather;
-//!
-//! #[async_trait]
-//! impl ToolResolver for Weather {
-//!     async fn call_tool(&self, _name: &str, arguments: Value) -> Result<Value, LlmError> {
-//!         Ok(json!({ "city": arguments["city"], "temperature": 22, "condition": "sunny" }))
-//!     }
+//! /// Gets the weather of a city.
+//! #[tool]
+//! async fn get_weather(
+//!     /// City name.
+//!     city: String,
+//! ) -> Value {
+//!     json!({ "city": city, "temperature": 22, "condition": "sunny" })
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), LlmError> {
 //! // `.offline()` needs no key; `.openai().api_key(key).model("gpt-4o")` is the same with a provider.
 //! let client = Siumai::builder().offline().build()?;
-//! let tools = vec![
-//!     Tool::function("get_weather", "Get the weather of a city")
-//!         .parameter("city", "string", "City name", true)
-//!         .build(),
-//! ];
-//! let (response, steps) = generate(
-//!     &client,
-//!     vec![user!("What is the weather in Tokyo?")],
-//!     Some(tools),
-//!     Some(&Weather),
-//!     &[&*step_count_is(10)],
-//!     OrchestratorOptions::default(),
-//! )
-//! .await?;
+//! let agent = ToolLoopAgent::with_tools(client, ToolSet::new().add(get_weather));
+//! let (response, steps) = agent.generate(vec![user!("What is the weather in Tokyo?")]).await?;
 //! assert_eq!(steps.len(), 2);
 //! assert_eq!(steps[0].tool_calls[0].arguments, json!({ "city": "Tokyo" }));
 //! assert!(response.content_text().unwrap().contains("sunny"));
@@ -50,6 +37,9 @@ pub use siumai_core::{
     CancellationToken, ErrorKind, LlmError, assistant, async_trait, history, journal, model,
     orchestrator, prices, system, telemetry, testing, tool, types, user,
 };
+
+#[doc = include_str!("tool.md")]
+pub use siumai_macros::tool;
 
 pub use self::{
     builder::{SiumaiBuilder, provider_names},

@@ -17,13 +17,19 @@ pub use futures_util::StreamExt;
 pub use serde_json::{Value, json};
 #[doc(no_inline)]
 pub use siumai_core::{
-    ErrorKind, LlmError, assistant, system,
+    ErrorKind, LlmError, assistant,
+    orchestrator::ToolLoopAgent,
+    system,
+    tool::{ToolContext, ToolSet},
     types::{
         ChatMessage, ChatRequest, ChatResponse, FinishReason, Tool, ToolCall, ToolChoice,
         ToolResult, Usage,
     },
     user,
 };
+
+#[doc(no_inline)]
+pub use siumai_macros::tool;
 
 #[doc(no_inline)]
 pub use crate::Siumai;

@@ -6,7 +6,8 @@ use super::{
 };
 
 /// They talk to a terminal, and have an environment to read.
-const PROGRAMS: [&str; 3] = ["bench/", "crates/siumai-cli/", "xtask/"];
+const PROGRAMS: [&str; 4] =
+    ["bench/", "crates/siumai-cli/", "crates/siumai-mcp/examples/", "xtask/"];
 
 pub(super) fn check(file: &SourceFile, findings: &mut Vec<Finding>) {
     manifest(file, findings);

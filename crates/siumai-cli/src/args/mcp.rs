@@ -1,5 +1,5 @@
 //! What the command line says about MCP.
-use std::path::PathBuf;
+use std::{num::NonZeroU64, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueHint};
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,11 @@ pub(crate) struct McpArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mcp_config: Option<PathBuf>,
+
+    /// How many seconds a server may take to start and say what it offers; 30 if nothing is said
+    #[arg(long, value_name = "SECONDS")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mcp_timeout: Option<NonZeroU64>,
 }
 
 /// What is done with MCP.

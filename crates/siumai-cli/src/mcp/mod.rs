@@ -3,7 +3,7 @@ mod config;
 mod expand;
 mod serve;
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use siumai::mcp::{McpServer, McpServers};
 
@@ -54,7 +54,10 @@ fn described(args: &McpArgs, root: &Path, lookup: Lookup<'_>) -> Result<Vec<McpS
         let name = free_name(server.name(), &servers);
         servers.push(server.named(name));
     }
-    Ok(servers)
+    let Some(limit) = args.mcp_timeout.map(|it| Duration::from_secs(it.get())) else {
+        return Ok(servers);
+    };
+    Ok(servers.into_iter().map(|it| it.handshake_timeout(limit)).collect())
 }
 
 /// A name like `name` that none of `servers` has.

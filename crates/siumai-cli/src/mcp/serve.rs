@@ -15,6 +15,7 @@ use crate::{
     prices, program,
     run::Limits,
     stop::{self, interruptible},
+    telemetry::Telemetry,
 };
 
 /// Serves whoever is at the other end of standard input and output, until they go away.
@@ -29,7 +30,7 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<Exit, Failure> {
              or none",
         ));
     }
-    let environment = Environment::read()?;
+    let mut environment = Environment::read()?;
     let (tools, failed) = program::tools(&args.tools).await?;
     for name in &args.limits.stop_on_tool {
         tools.check(name).map_err(|error| Failure::usage(format!("--stop-on-tool: {error}")))?;
@@ -51,6 +52,10 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         max_steps,
         limits: usage,
         at_limit,
+        telemetry: siumai::telemetry::Telemetry {
+            content: environment.tells_content,
+            ..Default::default()
+        },
         on_tool_approval: Some(Arc::new(move |name, arguments| approver.decide(name, arguments))),
         ..Default::default()
     };
@@ -68,7 +73,10 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     }
     let server = AgentServer::new(&args.name, args.description, agent);
     let streams = tokio::io::join(tokio::io::stdin(), tokio::io::stdout());
-    let outcome = interruptible(server.serve(streams)).await?;
+    let telemetry = Telemetry::begin(environment.otlp.take(), false);
+    let outcome = interruptible(server.serve(streams)).await;
+    telemetry.end();
+    let outcome = outcome?;
     tools.close().await;
     outcome.map(|()| Exit::Done).map_err(|error| Failure::failed(error.to_string()))
 }

@@ -8,13 +8,13 @@ use crate::{args::McpArgs, failure::Failure};
 const LOOKUP: Lookup<'static> = &|name| {
     Ok(match name {
         "TOKEN" => Some("abc123456".to_owned()),
-        "PLACE" => Some("/home/me".to_owned()),
+        "PLACE" => Some("my/notes".to_owned()),
         _ => None,
     })
 };
 
 fn said(words: &[&str]) -> McpArgs {
-    McpArgs { mcp: words.iter().map(|it| (*it).to_owned()).collect(), mcp_config: None }
+    McpArgs { mcp: words.iter().map(|it| (*it).to_owned()).collect(), ..McpArgs::default() }
 }
 
 /// The names and addresses of the servers that are meant.
@@ -27,7 +27,7 @@ fn configured(text: &str) -> Result<Vec<(String, String)>, Failure> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("mcp.json");
     fs::write(&file, text).unwrap();
-    let args = McpArgs { mcp: Vec::new(), mcp_config: Some(file) };
+    let args = McpArgs { mcp_config: Some(file), ..McpArgs::default() };
     described(&args, Path::new("."), LOOKUP)?;
     Ok(shown(&args))
 }
@@ -113,7 +113,7 @@ fn a_file_with_mistakes_is_refused() {
     );
     let unset = told(r#"{ "mcpServers": { "a": { "command": "x", "args": ["${NONE}"] } } }"#);
     assert!(unset.ends_with("the variable NONE is not set"), "{unset}");
-    let args = McpArgs { mcp: Vec::new(), mcp_config: Some("no-such-file".into()) };
+    let args = McpArgs { mcp_config: Some("no-such-file".into()), ..McpArgs::default() };
     let missing = described(&args, Path::new("."), LOOKUP).unwrap_err();
     assert!(missing.message.contains("no-such-file of --mcp-config can't be read"), "{missing:?}");
 }

@@ -74,6 +74,11 @@ fn a_server_that_does_not_start_is_told_and_the_run_goes_on() {
     assert!(seen.err.contains(warning), "{}", seen.err);
     assert!(seen.err.contains("no disk"), "{}", seen.err);
 
+    let hangs = ["tools", "--mcp-timeout", "1", "--mcp", "slow=sleep 60"];
+    let listed = Place::new().run(&hangs);
+    assert_eq!(listed.code, Some(1));
+    assert!(listed.err.contains("did not finish the handshake within 1s"), "{}", listed.err);
+
     let listed = Place::new().run(&["tools", "--mcp", "broken=no-such-program"]);
     assert_eq!(listed.code, Some(1));
     assert!(listed.out.contains("calculator") && listed.err.contains("`broken` (no-such-program)"));

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     LlmError,
+    orchestrator::{ApprovalDecision, SuspendedRun},
     types::{ChatMessage, ChatRequest, ChatResponse, ToolCall, ToolResult, Usage},
 };
 
@@ -79,6 +80,12 @@ pub enum Work {
         /// How many bytes its result may have.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max_result_bytes: Option<usize>,
+        /// The run that goes on, where the tool is an agent that was suspended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        suspended: Option<Box<SuspendedRun>>,
+        /// What was decided for that run.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        decisions: Vec<ApprovalDecision>,
     },
 }
 
@@ -104,6 +111,17 @@ pub enum Outcome {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fatal: Option<LlmError>,
     },
+    /// The tool is an agent, and something in its run waits for somebody to decide.
+    #[non_exhaustive]
+    ToolSuspended {
+        /// The id of the call.
+        call_id: String,
+        /// The agent's run.
+        run: Box<SuspendedRun>,
+        /// Why it went no further, if that is an error.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<LlmError>,
+    },
 }
 
 /// A call of the model that failed, and what came of it before.
@@ -123,26 +141,42 @@ pub struct ModelFailure {
 impl Effect {
     /// The execution of a tool as `call` asks for it, in step `step_number` of the run `run_id`.
     pub fn execute_tool(run_id: &str, step_number: usize, call: Arc<ToolCall>) -> Self {
-        let name = tool_effect(step_number, &call.id);
+        let name = tool_effect(step_number, &call.id, 1);
         let work = Work::ExecuteTool {
             step_number,
             call,
             modified_arguments: None,
             time_limit: None,
             max_result_bytes: None,
+            suspended: None,
+            decisions: Vec::new(),
         };
         Self { run_id: run_id.to_owned(), name, work }
     }
 
-    /// What tells it from every other effect of all runs. A tool is given it, too.
+    /// What tells it from every other effect of all runs.
     pub fn idempotency_key(&self) -> String {
         format!("{}/{}", self.run_id, self.name)
     }
+
+    /// What a tool is given as the key of its call: that of the effect, but for an agent that was
+    /// suspended. It goes on with the key it began with.
+    pub(crate) fn call_key(&self) -> String {
+        match &self.work {
+            Work::ExecuteTool { step_number, call, suspended: Some(_), .. } => {
+                format!("{}/{}", self.run_id, tool_effect(*step_number, &call.id, 1))
+            }
+            _ => self.idempotency_key(),
+        }
+    }
 }
 
-/// The name of the execution of a call.
-pub(crate) fn tool_effect(step_number: usize, call_id: &str) -> String {
-    format!("step-{step_number}/tool/{call_id}")
+/// The name of the `nth` execution of a call, from 1: an agent that was suspended goes on in another.
+pub(crate) fn tool_effect(step_number: usize, call_id: &str, nth: usize) -> String {
+    match nth {
+        1 => format!("step-{step_number}/tool/{call_id}"),
+        _ => format!("step-{step_number}/tool-{nth}/{call_id}"),
+    }
 }
 
 /// The name of the `nth` request of a step, from 1.

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 use super::{
     OnFinish, OnStepFinish, OrchestratorOptions, RunError, RunOutput, StepResult, StopCondition,
     generate::run,
-    stream::{StreamOrchestration, generate_stream_owned},
+    stream::{Delivery, RunStream, StreamOrchestration, generate_stream_owned, start},
 };
 use crate::{
     model::LanguageModel,
@@ -62,7 +62,12 @@ pub struct ToolLoopAgent<M, T = Vec<Tool>> {
     stop_conditions: Vec<Arc<dyn StopCondition>>,
     system: Option<ChatMessage>,
     options: OrchestratorOptions,
+    /// What is done to the options of each run, where the agent is a team.
+    rule: Option<Rule>,
 }
+
+/// Changes the options of a run.
+pub(super) type Rule = Arc<dyn Fn(OrchestratorOptions) -> OrchestratorOptions + Send + Sync>;
 
 impl<M: LanguageModel> ToolLoopAgent<M> {
     /// An agent that runs `model` with `tools` until one of `stop_conditions` holds or it answers.
@@ -74,6 +79,7 @@ impl<M: LanguageModel> ToolLoopAgent<M> {
             stop_conditions: stop_conditions.into_iter().map(Arc::from).collect(),
             system: None,
             options: OrchestratorOptions::default(),
+            rule: None,
         }
     }
 
@@ -140,6 +146,7 @@ impl<M: LanguageModel> ToolLoopAgent<M, ToolSet> {
             stop_conditions: Vec::new(),
             system: None,
             options: OrchestratorOptions::default(),
+            rule: None,
         }
     }
 
@@ -179,7 +186,40 @@ impl<M: LanguageModel> ToolLoopAgent<M, ToolSet> {
     }
 }
 
+/// What an agent below another is asked.
+impl ToolLoopAgent<Arc<dyn LanguageModel>, ToolSet> {
+    /// Begins a run with `options` in the place of the agent's own.
+    pub(super) fn start<'a>(
+        &'a self,
+        messages: Vec<ChatMessage>,
+        stop: &'a [&'a dyn StopCondition],
+        options: OrchestratorOptions,
+        delivery: Delivery,
+    ) -> Result<RunStream<'a>, RunError> {
+        let messages = self.introduced(messages);
+        let options = self.ruled(options);
+        start(&*self.model, messages, None, Some(&self.tools), stop, options, delivery)
+    }
+
+    pub(super) fn model(&self) -> &Arc<dyn LanguageModel> {
+        &self.model
+    }
+}
+
 impl<M: LanguageModel + 'static> ToolLoopAgent<M, ToolSet> {
+    /// The same agent, whatever its model is.
+    pub(super) fn erased(&self) -> ToolLoopAgent<Arc<dyn LanguageModel>, ToolSet> {
+        let model: Arc<dyn LanguageModel> = Arc::<M>::clone(&self.model);
+        ToolLoopAgent {
+            model: Arc::new(model),
+            tools: self.tools.clone(),
+            stop_conditions: self.stop_conditions.clone(),
+            system: self.system.clone(),
+            options: self.options.clone(),
+            rule: self.rule.clone(),
+        }
+    }
+
     /// Runs as a stream, which may outlive the agent.
     ///
     /// # Errors
@@ -273,6 +313,31 @@ impl<M, T> ToolLoopAgent<M, T> {
         self.options.agent_id.as_deref()
     }
 
+    pub(super) fn options(&self) -> &OrchestratorOptions {
+        &self.options
+    }
+
+    pub(super) fn stop_conditions(&self) -> impl Iterator<Item = &dyn StopCondition> {
+        self.stop_conditions.iter().map(|it| &**it)
+    }
+
+    pub(super) fn system(&self) -> Option<&ChatMessage> {
+        self.system.as_ref()
+    }
+
+    /// The same agent, with `rule` over the options of each run.
+    pub(super) fn with_rule(mut self, rule: Rule) -> Self {
+        self.rule = Some(rule);
+        self
+    }
+
+    fn ruled(&self, options: OrchestratorOptions) -> OrchestratorOptions {
+        match &self.rule {
+            Some(rule) => rule(options),
+            None => options,
+        }
+    }
+
     fn introduced(&self, messages: Vec<ChatMessage>) -> Vec<ChatMessage> {
         let Some(system) = &self.system else { return messages };
         let rest = messages.into_iter().skip_while(|it| it.role() == Role::System);
@@ -288,9 +353,9 @@ impl<M: LanguageModel, T> ToolLoopAgent<M, T> {
         tools: Option<Vec<Tool>>,
         resolver: &dyn ToolResolver,
     ) -> Result<RunOutput, RunError> {
-        let stop: Vec<&dyn StopCondition> = self.stop_conditions.iter().map(|it| &**it).collect();
+        let stop: Vec<_> = self.stop_conditions().collect();
         let (model, messages) = (&*self.model, self.introduced(messages));
-        run(model, messages, tools, Some(resolver), &stop, self.options.clone()).await
+        run(model, messages, tools, Some(resolver), &stop, self.ruled(self.options.clone())).await
     }
 
     async fn stream_with(
@@ -304,7 +369,7 @@ impl<M: LanguageModel, T> ToolLoopAgent<M, T> {
     {
         let stop = self.stop_conditions.iter().map(|it| Box::new(Arc::clone(it)) as Box<_>);
         let (model, messages) = (Arc::clone(&self.model), self.introduced(messages));
-        let options = self.options.clone();
+        let options = self.ruled(self.options.clone());
         generate_stream_owned(model, messages, tools, resolver, stop.collect(), options).await
     }
 }
@@ -317,6 +382,7 @@ impl<M, T: Clone> Clone for ToolLoopAgent<M, T> {
             stop_conditions: self.stop_conditions.clone(),
             system: self.system.clone(),
             options: self.options.clone(),
+            rule: self.rule.clone(),
         }
     }
 }

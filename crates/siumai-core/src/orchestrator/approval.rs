@@ -7,7 +7,9 @@ use std::{
 use futures_util::FutureExt;
 use serde_json::Value;
 
-use super::{ApprovalRequest, OrchestratorOptions, ToolApproval, open_step::Decision};
+use super::{
+    ApprovalRequest, OrchestratorOptions, ToolApproval, below::agents_above, open_step::Decision,
+};
 use crate::{
     tool::{ToolResolver, Toolbox, as_object},
     types::{Tool, ToolCall, ToolResult, ToolStatus},
@@ -62,7 +64,8 @@ impl Judge<'_> {
                 catch_unwind(AssertUnwindSafe(|| approve(&call.name, &arguments)))
             }
             (None, Some(approver)) => {
-                let request = ApprovalRequest::new(self.run_id, self.step_number, call);
+                let mut request = ApprovalRequest::new(self.run_id, self.step_number, call);
+                request.agents = agents_above(self.options).to_vec();
                 let tool = self.tools.find(&call.name)?;
                 // Called inside the block: it may panic before its first await.
                 let decision = async { approver.decide(&request, tool).await };

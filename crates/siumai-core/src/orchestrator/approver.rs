@@ -86,6 +86,10 @@ pub struct ApprovalRequest {
     pub step_number: usize,
     /// The call.
     pub call: Arc<ToolCall>,
+    /// Who wants it: the names of the [agents](super::AgentTool) from the run that you started down
+    /// to the one that makes the call, as each was called. None if the run itself wants it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<String>,
 }
 
 /// What somebody decided on an [`ApprovalRequest`].
@@ -142,7 +146,7 @@ impl ApprovalRequest {
             Cow::Borrowed(_) => Arc::clone(call),
             Cow::Owned(arguments) => Arc::new(ToolCall { arguments, ..(**call).clone() }),
         };
-        Self { run_id: run_id.to_owned(), step_number, call }
+        Self { run_id: run_id.to_owned(), step_number, call, agents: Vec::new() }
     }
 
     /// The decision to execute the call as it is.
@@ -184,12 +188,14 @@ impl ApprovalDecision {
         run_id: &str,
     ) -> Result<&'a ApprovalRequest, LlmError> {
         let call_id = &self.call_id;
-        if self.run_id != run_id {
+        let is_below = self.run_id.strip_prefix(run_id).is_some_and(|it| it.starts_with('/'));
+        if self.run_id != run_id && !is_below {
             let theirs = &self.run_id;
             return Err(refused(&format!("it is for the run `{theirs}`, and this is `{run_id}`")));
         }
-        let is_meant =
-            |it: &&ApprovalRequest| it.step_number == self.step_number && it.call.id == *call_id;
+        let is_meant = |it: &&ApprovalRequest| {
+            it.run_id == self.run_id && it.step_number == self.step_number && it.call.id == *call_id
+        };
         let Some(request) = waiting.iter().find(is_meant) else {
             let step = self.step_number;
             return Err(refused(&format!(

@@ -16,6 +16,7 @@ use tracing::Instrument;
 
 use super::{
     OrchestratorOptions, StoppedBy, StreamEvent,
+    below::Above,
     emitter::Emitter,
     ending::{Broken, Guard, panicked},
     entry::{Ending, Entry, ended},
@@ -33,7 +34,7 @@ use crate::{
     model::{Assembler, LanguageModel, deltas},
     telemetry::{Conversation, Invocation, ToolTelemetry},
     tool::{ToolContext, ToolResolver},
-    types::{ChatMessage, ChatRequest, ChatResponse, Tool, ToolCall},
+    types::{ChatMessage, ChatRequest, ChatResponse, Memo, Tool, ToolCall},
 };
 
 /// Whether the model is asked for a stream of pieces or for its reply in one.
@@ -180,6 +181,10 @@ impl Driver<'_> {
 
     /// Asks the model, and takes in what came of it, if the run goes on with that.
     async fn call_model(&self, run: &mut Run, request: ChatRequest) -> Result<(), Broken> {
+        let chosen = self.options.choose_model.as_ref().and_then(|it| it(run.step_context()));
+        let model = chosen.as_deref().unwrap_or(self.model);
+        // What one model made of earlier requests is nothing to another.
+        let request = if chosen.is_some() { request.with_memo(Memo::default()) } else { request };
         let request = match self.delivery {
             Delivery::Streamed => request,
             Delivery::Whole => request.whole(),
@@ -192,8 +197,7 @@ impl Driver<'_> {
             let here = async {
                 is_heard = true;
                 let listener = Some(self.listener(run));
-                let (model, watch) = (self.model, &self.watch);
-                let conversation = self.conversation(run);
+                let (watch, conversation) = (&self.watch, self.conversation(run));
                 let question = Question { model, watch, listener, conversation };
                 question.ask(request, &mut reply).await
             };
@@ -218,7 +222,9 @@ impl Driver<'_> {
                 warn_of(&recovery, run.step_number(), failure.error.kind());
                 Ok(self.record(run, [recovery]).await?)
             }
-            Ok(Outcome::ToolFinished { .. }) => Err(out_of_order("a tool's outcome").into()),
+            Ok(Outcome::ToolFinished { .. } | Outcome::ToolSuspended { .. }) => {
+                Err(out_of_order("a tool's outcome").into())
+            }
             Err(error) => Err(Broken::reply(ModelFailure {
                 error,
                 has_begun: reply.has_begun(),
@@ -261,9 +267,11 @@ impl Driver<'_> {
     async fn execute_tools(&self, run: &mut Run, batch: Vec<ReadyCall>) -> Result<(), LlmError> {
         let step_number = run.step_number();
         let reports = Reports::new(self.delivery);
-        let mut waiting = VecDeque::from(batch);
         let mut running = FuturesUnordered::new();
         let circle = run.circle(&self.rules);
+        let mut refused = None;
+        let above = self.above(run, &batch);
+        let mut waiting = VecDeque::from(batch);
         loop {
             let starting = self.next_to_start(&mut waiting, &run.started().collect::<Vec<_>>());
             let started =
@@ -271,8 +279,10 @@ impl Driver<'_> {
             self.record(run, started).await?;
             for ready in starting {
                 let effect = run.tool_effect(ready.clone(), self.limits(&ready.call));
-                let history = run.history();
-                running.push(self.execute(effect, ready, step_number, history, &reports));
+                let context = ToolContext::new(ready.call.id.as_str(), step_number)
+                    .with_messages(run.history())
+                    .below(Arc::clone(&above) as _);
+                running.push(self.execute(effect, ready, context, &reports));
             }
             let next = reports.or_finished(&mut running, &self.events);
             let finished = match self.watch.over(None, next).await? {
@@ -282,9 +292,20 @@ impl Driver<'_> {
                 }
                 Heard::Finished(finished) => finished,
             };
-            let Some(outcome) = finished else { return Ok(()) };
-            let Outcome::ToolFinished { result, fatal } = outcome? else {
-                return Err(out_of_order("a reply"));
+            let Some(outcome) = finished else { return refused.map_or(Ok(()), Err) };
+            run.notes().check()?;
+            let (result, fatal) = match outcome? {
+                Outcome::ToolFinished { result, fatal } => (result, fatal),
+                Outcome::ToolSuspended { call_id, run: below, error } => {
+                    self.tell_progress(step_number, reports.close(&call_id, &self.events)).await;
+                    self.record(run, [Entry::CallSuspended { call_id, run: below }]).await?;
+                    // Its siblings have begun, and come to their end first.
+                    refused = refused.or(error);
+                    continue;
+                }
+                Outcome::Replied { .. } | Outcome::ModelFailed(_) => {
+                    return Err(out_of_order("a reply"));
+                }
             };
             self.tell_progress(step_number, reports.close(&result.call_id, &self.events)).await;
             let result = run.noted(circle, result);
@@ -322,16 +343,13 @@ impl Driver<'_> {
         &self,
         effect: Effect,
         ready: ReadyCall,
-        step_number: usize,
-        history: Arc<Vec<ChatMessage>>,
+        context: ToolContext,
         reports: &Reports,
     ) -> Result<Outcome, LlmError> {
         // Calls that nobody here executes are left to the caller, and never get here.
         let Some(resolver) = self.resolver else { return Err(out_of_order("a tool")) };
-        let mut context = ToolContext::new(ready.call.id.as_str(), step_number)
-            .with_idempotency_key(effect.idempotency_key())
-            .with_messages(history)
-            .with_user(self.options.context.clone());
+        let mut context =
+            context.with_idempotency_key(effect.call_key()).with_user(self.options.context.clone());
         if let Some(run) = &self.options.cancellation {
             context = context.cancelled_with(run);
         }
@@ -344,6 +362,15 @@ impl Driver<'_> {
             Some(journal) => journal.perform(effect, Box::pin(here)).await,
             None => Ok(here.await),
         }
+    }
+
+    /// What the agents that `batch` calls are given of this run.
+    fn above(&self, run: &Run, batch: &[ReadyCall]) -> Arc<Above> {
+        let resumed = batch.iter().filter_map(|ready| {
+            let below = ready.below.as_deref().cloned()?;
+            Some((ready.call.id.clone(), below))
+        });
+        Arc::new(Above::new(self.options, resumed.collect(), run.notes().clone()))
     }
 
     async fn tell_progress(&self, step_number: usize, reports: Vec<Report>) {

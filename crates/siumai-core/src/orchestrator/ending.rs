@@ -97,7 +97,7 @@ fn output(mut run: Run, stopped_by: StoppedBy) -> Result<RunOutput, RunError> {
         return Err(failure(run, ToolStatus::Interrupted, error, None, Usage::zero()));
     };
     let run_id = run.id().to_owned();
-    let usage = run.usage();
+    let (usage, agents_usage) = (run.usage(), run.agents_usage());
     let (steps, messages, warnings) = run.into_parts();
     Ok(RunOutput {
         run_id,
@@ -105,6 +105,7 @@ fn output(mut run: Run, stopped_by: StoppedBy) -> Result<RunOutput, RunError> {
         steps,
         messages,
         usage,
+        agents_usage,
         stopped_by,
         pending,
         suspended,
@@ -121,9 +122,8 @@ fn failure(
 ) -> RunError {
     let broken = run.broken_usage() + of_partial_reply;
     run.break_off(status);
-    let usage = run.usage() + broken;
     let (steps, messages, warnings) = run.into_parts();
-    RunError::new(error, steps, messages, usage, partial_reply, warnings)
+    RunError::new(error, steps, messages, broken, partial_reply, warnings)
 }
 
 pub(super) fn panicked(panic: &(dyn Any + Send)) -> LlmError {

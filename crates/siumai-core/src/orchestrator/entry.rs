@@ -3,10 +3,13 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
-use super::{StoppedBy, open_step::Decision, prepare_step::StepPlan, run::Run};
+use super::{
+    ApprovalDecision, StoppedBy, SuspendedRun, open_step::Decision, prepare_step::StepPlan,
+    run::Run,
+};
 use crate::{
     ErrorKind, LlmError,
-    journal::{Record, RecordKind, tool_effect},
+    journal::{Record, RecordKind},
     types::{ChatMessage, ChatResponse, ToolCall, ToolResult, Usage},
 };
 
@@ -43,6 +46,16 @@ pub(super) enum Entry {
         call_id: String,
     },
     CallFinished(Arc<ToolResult>),
+    /// The agent that is the call's tool waits for somebody to decide.
+    CallSuspended {
+        call_id: String,
+        run: Box<SuspendedRun>,
+    },
+    /// That was decided for the agent, which may go on.
+    CallResumed {
+        call_id: String,
+        decisions: Vec<ApprovalDecision>,
+    },
     /// Somebody said more to a run that had come to an end.
     MessagesAdded(Vec<ChatMessage>),
 }
@@ -89,6 +102,8 @@ impl Entry {
             Self::CallStarted { .. } => "the start of a tool",
             Self::CallReopened { .. } => "another start of a tool",
             Self::CallFinished(_) => "a tool result",
+            Self::CallSuspended { .. } => "the pause of an agent",
+            Self::CallResumed { .. } => "a decision for an agent",
             Self::MessagesAdded(_) => "another message",
         }
     }
@@ -110,20 +125,23 @@ impl Entry {
             | Self::ReplyBrokeOff { .. }
             | Self::HistoryShortened(_)
             | Self::ModelReplied(_) => (RecordKind::Outcome, Some(run.model_effect_name())),
-            Self::CallMended(call) => {
-                (RecordKind::Decision, Some(tool_effect(run.step_number(), &call.id)))
-            }
-            Self::CallDecided { call_id, .. } | Self::CallReopened { call_id } => {
-                (RecordKind::Decision, Some(tool_effect(run.step_number(), call_id)))
+            Self::CallMended(call) => (RecordKind::Decision, Some(run.tool_effect_name(&call.id))),
+            Self::CallDecided { call_id, .. }
+            | Self::CallReopened { call_id }
+            | Self::CallResumed { call_id, .. } => {
+                (RecordKind::Decision, Some(run.tool_effect_name(call_id)))
             }
             Self::CallStarted { call_id } => {
-                (RecordKind::Intent, Some(tool_effect(run.step_number(), call_id)))
+                (RecordKind::Intent, Some(run.tool_effect_name(call_id)))
+            }
+            Self::CallSuspended { call_id, .. } => {
+                (RecordKind::Outcome, Some(run.tool_effect_name(call_id)))
             }
             Self::CallFinished(result) => {
                 // A call that never started was refused.
                 let has_started = run.started().any(|it| it.call.id == result.call_id);
                 let kind = if has_started { RecordKind::Outcome } else { RecordKind::Decision };
-                (kind, Some(tool_effect(run.step_number(), &result.call_id)))
+                (kind, Some(run.tool_effect_name(&result.call_id)))
             }
         };
         record(kind, effect, &Body::<(), _>::Entry { at, entry: self })

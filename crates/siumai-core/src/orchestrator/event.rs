@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     ApprovalRequest, StepResult, StoppedBy,
+    below::requests_below,
     entry::{Entry, REPLY_LOST},
     open_step::Decision,
     run::Run,
@@ -113,8 +114,11 @@ pub enum StreamEvent {
         stopped_by: StoppedBy,
         /// The model's last reply.
         response: Box<ChatResponse>,
-        /// What the whole run cost.
+        /// What the run cost, without the agents it called.
         usage: Usage,
+        /// What those agents cost, and those below them.
+        #[serde(default = "Usage::zero", skip_serializing_if = "Usage::is_zero")]
+        agents_usage: Usage,
     },
 }
 
@@ -147,12 +151,18 @@ pub(super) fn announce(run: &Run, entry: &Entry) -> Vec<StreamEvent> {
         Entry::CallFinished(result) => {
             vec![StreamEvent::ToolResult { step_number, result: Arc::clone(result) }]
         }
+        Entry::CallSuspended { call_id, run: below } => {
+            let name = run.open_call(call_id).map_or("", |it| it.name.as_str());
+            let requests = requests_below(name, below);
+            requests.map(|request| StreamEvent::ApprovalPending { request }).collect()
+        }
         Entry::ModelAsked
         | Entry::HistoryShortened(_)
         | Entry::CallMended(_)
         | Entry::CallDecided { .. }
         | Entry::CallStarted { .. }
         | Entry::CallReopened { .. }
+        | Entry::CallResumed { .. }
         | Entry::MessagesAdded(_) => Vec::new(),
     }
 }

@@ -3,9 +3,13 @@ use std::{any::Any, sync::Arc, time::Duration};
 
 use tracing::Instrument;
 
-use super::{contained::Contained, open_step::ReadyCall};
+use super::{
+    below::{Above, Suspension},
+    contained::Contained,
+    open_step::ReadyCall,
+};
 use crate::{
-    ErrorKind,
+    ErrorKind, LlmError,
     journal::Outcome,
     telemetry::{Execution, ToolTelemetry},
     tool::{ToolContext, ToolResolver, as_object},
@@ -28,7 +32,7 @@ pub(super) async fn execute(
     limits: CallLimits,
     telemetry: ToolTelemetry<'_>,
 ) -> Outcome {
-    let ReadyCall { call, modified_arguments } = ready;
+    let ReadyCall { call, modified_arguments, below: _ } = ready;
     // Dropped with this future, it stops what the tool may have left to somebody else.
     let guard = context.cancellation.clone().drop_guard();
     let arguments = modified_arguments.clone().unwrap_or_else(|| call.arguments.clone());
@@ -43,6 +47,12 @@ pub(super) async fn execute(
     };
     if matches!(outcome, Ok(Ok(_))) {
         guard.disarm();
+    }
+    let left = context.above::<Above>().map(|it| it.notes.take(&call.id)).unwrap_or_default();
+    if let (Ok(Ok(_)), Some(Suspension { run, error })) = (&outcome, left.suspension) {
+        let waits = ToolResult::unexecuted(&call, ToolStatus::Pending, "It waits for approval.");
+        execution.ended(&waits, error.as_ref().map(LlmError::kind));
+        return Outcome::ToolSuspended { call_id: call.id.clone(), run, error };
     }
     let failed = match &outcome {
         Ok(Ok(Ok(_))) => None,
@@ -76,6 +86,7 @@ pub(super) async fn execute(
         }
     };
     result.modified_arguments = modified_arguments;
+    result.agents_usage = left.usage;
     if let Some(limit) = limits.result_bytes {
         result.truncate(limit);
     }

@@ -15,6 +15,9 @@ use crate::{
 /// say it cost counts as nothing, so a model that never says is never stopped by a limit on
 /// tokens; `requests` and `max_steps` hold for any.
 ///
+/// Tokens of [agents](super::AgentTool) that the run calls count too, once their call is finished;
+/// their requests and tool calls don't.
+///
 /// Tool calls are looked at before a batch runs: where it would take the run beyond the limit,
 /// none of it does, nobody is asked to approve it, and the model is told.
 ///

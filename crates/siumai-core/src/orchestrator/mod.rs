@@ -9,9 +9,12 @@
 //!
 //! All of them poll the same loop.
 mod agent;
+mod agent_tool;
 mod approval;
 mod approver;
 mod asking;
+mod below;
+mod callbacks;
 mod clock;
 mod contained;
 mod driver;
@@ -21,6 +24,7 @@ mod entry;
 mod event;
 mod execute;
 mod generate;
+mod hand_off;
 mod limits;
 mod loop_guard;
 mod open_step;
@@ -44,10 +48,15 @@ mod watch;
 
 pub use self::{
     agent::ToolLoopAgent,
+    agent_tool::AgentTool,
     approver::{ApprovalDecision, ApprovalRequest, Approver},
+    callbacks::{
+        ChooseModel, OnChunk, OnContextTooLong, OnFinish, OnStepFinish, OnToolApproval, PrepareStep,
+    },
     entry::Ending,
     event::StreamEvent,
     generate::{generate, run},
+    hand_off::Team,
     limits::{AtLimit, UsageLimit, UsageLimits},
     loop_guard::LoopGuard,
     perform::perform,
@@ -63,8 +72,7 @@ pub use self::{
     stream::{RunStream, Steps, StreamOrchestration, generate_stream, generate_stream_owned},
     suspended::{SigningKey, SuspendedRun},
     types::{
-        OnChunk, OnContextTooLong, OnFinish, OnStepFinish, OnToolApproval, OrchestratorOptions,
-        OrchestratorStreamOptions, PrepareStep, RunOutput, StepResult, StoppedBy, Timeouts,
+        OrchestratorOptions, OrchestratorStreamOptions, RunOutput, StepResult, StoppedBy, Timeouts,
         ToolApproval,
     },
 };

@@ -4,7 +4,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{asking::Asking, limits::was_executed, repair};
+use super::{
+    ApprovalDecision, ApprovalRequest, SuspendedRun,
+    asking::Asking,
+    below::{Below, Notes},
+    limits::was_executed,
+    repair,
+};
 use crate::{
     ErrorKind, LlmError,
     types::{ChatResponse, ToolCall, ToolResult, ToolStatus, Usage},
@@ -39,10 +45,19 @@ enum CallState {
     /// It may be executed.
     Ready {
         modified_arguments: Option<Value>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        below: Option<Box<Below>>,
     },
     /// Its tool runs, or ran when the process died.
     Started {
         modified_arguments: Option<Value>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        below: Option<Box<Below>>,
+    },
+    /// Its tool is an agent, and something in the agent's run waits for somebody to decide.
+    Suspended {
+        modified_arguments: Option<Value>,
+        below: Box<Below>,
     },
     /// It is the caller's.
     Left,
@@ -66,6 +81,8 @@ pub(super) enum Decision {
 pub(super) struct ReadyCall {
     pub(super) call: Arc<ToolCall>,
     pub(super) modified_arguments: Option<Value>,
+    /// The agent's run that it goes on with.
+    pub(super) below: Option<Box<Below>>,
 }
 
 impl OpenStep {
@@ -97,7 +114,7 @@ impl OpenStep {
             (
                 CallState::Undecided | CallState::Waiting,
                 Decision::Execute { modified_arguments },
-            ) => CallState::Ready { modified_arguments },
+            ) => CallState::Ready { modified_arguments, below: None },
             (CallState::Undecided, Decision::Leave) => CallState::Left,
             (CallState::Undecided, Decision::Wait) => CallState::Waiting,
             _ => return Err(out_of_order("a decision")),
@@ -107,19 +124,50 @@ impl OpenStep {
 
     pub(super) fn start(&mut self, call_id: &str) -> Result<(), LlmError> {
         let state = self.state_mut(call_id, "the start of a tool")?;
-        let CallState::Ready { modified_arguments } = state else {
+        let CallState::Ready { modified_arguments, below } = state else {
             return Err(out_of_order("the start of a tool"));
         };
-        *state = CallState::Started { modified_arguments: modified_arguments.take() };
+        let (modified_arguments, below) = (modified_arguments.take(), below.take());
+        *state = CallState::Started { modified_arguments, below };
         Ok(())
     }
 
     pub(super) fn reopen(&mut self, call_id: &str) -> Result<(), LlmError> {
         let state = self.state_mut(call_id, "another start of a tool")?;
-        let CallState::Started { modified_arguments } = state else {
+        let CallState::Started { modified_arguments, below } = state else {
             return Err(out_of_order("another start of a tool"));
         };
-        *state = CallState::Ready { modified_arguments: modified_arguments.take() };
+        let (modified_arguments, below) = (modified_arguments.take(), below.take());
+        *state = CallState::Ready { modified_arguments, below };
+        Ok(())
+    }
+
+    /// Takes in that the agent which is the call's tool waits for somebody to decide.
+    pub(super) fn suspend(&mut self, call_id: &str, run: SuspendedRun) -> Result<(), LlmError> {
+        let state = self.state_mut(call_id, "the pause of an agent")?;
+        let CallState::Started { modified_arguments, below } = state else {
+            return Err(out_of_order("the pause of an agent"));
+        };
+        let modified_arguments = modified_arguments.take();
+        let suspensions = below.as_ref().map_or(0, |it| it.suspensions).saturating_add(1);
+        let below = Box::new(Below { run, decisions: Vec::new(), suspensions });
+        *state = CallState::Suspended { modified_arguments, below };
+        Ok(())
+    }
+
+    /// Takes in what was decided on calls of the agent, which may go on with that.
+    pub(super) fn go_on(
+        &mut self,
+        call_id: &str,
+        decisions: Vec<ApprovalDecision>,
+    ) -> Result<(), LlmError> {
+        let state = self.state_mut(call_id, "a decision for an agent")?;
+        let CallState::Suspended { modified_arguments, below } = state else {
+            return Err(out_of_order("a decision for an agent"));
+        };
+        let modified_arguments = modified_arguments.take();
+        let below = Box::new(Below { decisions, ..(**below).clone() });
+        *state = CallState::Ready { modified_arguments, below: Some(below) };
         Ok(())
     }
 
@@ -132,16 +180,22 @@ impl OpenStep {
         Ok(())
     }
 
-    /// Gives every call that is not finished a result that says `status`, and what is known of it.
-    pub(super) fn break_off(&mut self, status: ToolStatus) {
+    /// Gives every call that is not finished a result that says `status`, and what is known of it:
+    /// agents have left it in `notes`.
+    pub(super) fn break_off(&mut self, status: ToolStatus, notes: &Notes) {
         for open in &mut self.calls {
-            let told = match open.state {
+            let told = match &open.state {
                 CallState::Finished(_) => continue,
-                CallState::Started { .. } => STARTED,
+                CallState::Started { .. } | CallState::Ready { below: Some(_), .. } => STARTED,
+                CallState::Suspended { .. } => WAITING_BELOW,
                 CallState::Waiting => WAITING,
                 CallState::Undecided | CallState::Ready { .. } | CallState::Left => NOT_STARTED,
             };
-            let result = ToolResult::unexecuted(&open.call, status, told);
+            let mut result = ToolResult::unexecuted(&open.call, status, told);
+            result.agents_usage = notes.take(&open.call.id).usage;
+            if let (true, Some(below)) = (result.agents_usage.is_empty(), open.below()) {
+                result.agents_usage = below.run.bill();
+            }
             open.state = CallState::Finished(Arc::new(result));
         }
     }
@@ -155,26 +209,55 @@ impl OpenStep {
         self.in_state(|it| *it == CallState::Undecided)
     }
 
-    pub(super) fn waiting(&self) -> impl Iterator<Item = &Arc<ToolCall>> {
-        self.in_state(|it| *it == CallState::Waiting)
-    }
-
     pub(super) fn left(&self) -> impl Iterator<Item = &Arc<ToolCall>> {
         self.in_state(|it| *it == CallState::Left)
     }
 
     pub(super) fn ready(&self) -> impl Iterator<Item = ReadyCall> {
         self.calls.iter().filter_map(|it| match &it.state {
-            CallState::Ready { modified_arguments } => Some(it.with(modified_arguments.as_ref())),
+            CallState::Ready { modified_arguments, .. } => {
+                Some(it.with(modified_arguments.as_ref()))
+            }
             _ => None,
         })
     }
 
     pub(super) fn started(&self) -> impl Iterator<Item = ReadyCall> {
         self.calls.iter().filter_map(|it| match &it.state {
-            CallState::Started { modified_arguments } => Some(it.with(modified_arguments.as_ref())),
+            CallState::Started { modified_arguments, .. } => {
+                Some(it.with(modified_arguments.as_ref()))
+            }
             _ => None,
         })
+    }
+
+    /// What somebody is to decide on, in call order, as step `step_number` of the run `run_id`.
+    pub(super) fn requests(&self, run_id: &str, step_number: usize) -> Vec<ApprovalRequest> {
+        let of_call = |open: &OpenCall| match &open.state {
+            CallState::Waiting => {
+                vec![ApprovalRequest::new(run_id, step_number, open.to_execute())]
+            }
+            CallState::Suspended { below, .. } => below.requests(&open.to_execute().name).collect(),
+            _ => Vec::new(),
+        };
+        self.calls.iter().flat_map(of_call).collect()
+    }
+
+    /// The id of the call whose agent waits for what `request` asks.
+    pub(super) fn call_above(&self, request: &ApprovalRequest) -> Option<&str> {
+        let asks = |open: &&OpenCall| match &open.state {
+            CallState::Suspended { below, .. } => {
+                below.requests(&open.to_execute().name).any(|it| it == *request)
+            }
+            _ => false,
+        };
+        self.calls.iter().find(asks).map(|it| it.call.id.as_str())
+    }
+
+    /// How often the agent of that call was suspended.
+    pub(super) fn suspensions(&self, call_id: &str) -> usize {
+        let open = self.calls.iter().find(|it| it.call.id == call_id);
+        open.and_then(OpenCall::below).map_or(0, |it| it.suspensions)
     }
 
     /// The call of that id, as it is executed.
@@ -185,7 +268,10 @@ impl OpenStep {
     /// How many calls are executed or may be.
     pub(super) fn executions(&self) -> usize {
         let counts = |it: &&OpenCall| match &it.state {
-            CallState::Waiting | CallState::Ready { .. } | CallState::Started { .. } => true,
+            CallState::Waiting
+            | CallState::Ready { .. }
+            | CallState::Started { .. }
+            | CallState::Suspended { .. } => true,
             CallState::Finished(result) => was_executed(result.status),
             CallState::Undecided | CallState::Left => false,
         };
@@ -228,7 +314,17 @@ impl OpenStep {
 impl OpenCall {
     fn with(&self, modified_arguments: Option<&Value>) -> ReadyCall {
         let modified_arguments = modified_arguments.cloned();
-        ReadyCall { call: Arc::clone(self.to_execute()), modified_arguments }
+        let below = self.below().cloned().map(Box::new);
+        ReadyCall { call: Arc::clone(self.to_execute()), modified_arguments, below }
+    }
+
+    /// The agent's run that is suspended, or goes on.
+    fn below(&self) -> Option<&Below> {
+        match &self.state {
+            CallState::Ready { below, .. } | CallState::Started { below, .. } => below.as_deref(),
+            CallState::Suspended { below, .. } => Some(below),
+            _ => None,
+        }
     }
 
     /// What is executed for the call.
@@ -240,6 +336,8 @@ impl OpenCall {
 const STARTED: &str =
     "The run ended before this call was finished. It may have been executed in part.";
 const NOT_STARTED: &str = "The run ended before this call was executed. It did not run.";
+const WAITING_BELOW: &str =
+    "The agent waits for somebody to approve what it wants to do. It is not finished.";
 const WAITING: &str = "This call waits for somebody to approve it. It did not run yet.";
 
 pub(super) fn out_of_order(what: &str) -> LlmError {

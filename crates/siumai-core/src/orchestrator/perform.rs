@@ -6,6 +6,7 @@ use tracing::Instrument;
 
 use super::{
     OrchestratorOptions, StreamEvent,
+    below::{Above, Below},
     driver::Observers,
     emitter::Emitter,
     execute::{CallLimits, execute},
@@ -25,7 +26,8 @@ use crate::{
 /// [performs effects itself](crate::journal::RunJournal::perform).
 ///
 /// It trusts that the effect comes from a run, which has checked the call. What fails is part of
-/// the outcome.
+/// the outcome. An [agent](super::AgentTool) that is performed has no approver but its own, and is
+/// in no journal: performed again, it begins anew.
 ///
 /// # Cancel safety
 ///
@@ -48,12 +50,20 @@ pub async fn perform(
             modified_arguments,
             time_limit,
             max_result_bytes,
+            suspended,
+            decisions,
         } => {
+            let resumed = suspended.iter().map(|run| {
+                let (run, decisions) = ((**run).clone(), decisions.clone());
+                (call.id.clone(), Below { run, decisions, suspensions: 1 })
+            });
+            let above = Above { resumed: resumed.collect(), ..Above::default() };
             let context = ToolContext::new(call.id.as_str(), *step_number)
-                .with_idempotency_key(effect.idempotency_key());
+                .with_idempotency_key(effect.call_key())
+                .below(Arc::new(above));
             let modified_arguments = modified_arguments.clone();
             let limits = CallLimits { time: *time_limit, result_bytes: *max_result_bytes };
-            let ready = ReadyCall { call: Arc::clone(call), modified_arguments };
+            let ready = ReadyCall { call: Arc::clone(call), modified_arguments, below: None };
             execute(resolver, ready, context, limits, ToolTelemetry::default()).await
         }
     }

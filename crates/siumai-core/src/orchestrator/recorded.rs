@@ -79,6 +79,11 @@ impl RecordedRun {
         self.run.usage()
     }
 
+    /// What the agents cost that the finished steps called, and those below them.
+    pub fn agents_usage(&self) -> Usage {
+        self.run.agents_usage()
+    }
+
     /// The calls that wait for a decision, in call order.
     pub fn pending(&self) -> Vec<ApprovalRequest> {
         self.run.requests()

@@ -7,7 +7,7 @@ use std::{
 
 use super::limits::was_executed;
 use crate::{
-    tool::Toolbox,
+    tool::{Toolbox, has_nulls},
     types::{Tool, ToolCall, ToolResult},
 };
 
@@ -60,14 +60,24 @@ pub struct InvalidCall<'a> {
 /// ```
 pub type RepairToolCall = Arc<dyn Fn(InvalidCall<'_>) -> Option<ToolCall> + Send + Sync>;
 
-/// What `repair` makes of `call`, if that can be executed where `call` itself can't.
+/// What can be executed in place of `call` where that can't: the same without nulls that mean
+/// nothing, or what `repair` makes of it.
 pub(super) fn mend(
-    repair: &RepairToolCall,
+    repair: Option<&RepairToolCall>,
     call: &ToolCall,
     tools: &Toolbox,
     active: Option<&[String]>,
 ) -> Option<ToolCall> {
+    if repair.is_none() && !has_nulls(&call.arguments) {
+        return None;
+    }
     let problem = tools.check(&call.name, &call.arguments, active).err()?;
+    if let Some(arguments) = tools.without_nulls(&call.name, &call.arguments)
+        && tools.check(&call.name, &arguments, active).is_ok()
+    {
+        return Some(ToolCall { arguments, ..call.clone() });
+    }
+    let repair = repair?;
     let on_offer = tools.active(active);
     let invalid = InvalidCall { call, problem: &problem, tools: &on_offer };
     let mended = catch_unwind(AssertUnwindSafe(|| repair(invalid))).unwrap_or_else(|_| {

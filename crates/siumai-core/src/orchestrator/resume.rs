@@ -1,10 +1,11 @@
 //! How a run goes on where it was: from its journal, or from the state it was suspended in.
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use super::{
-    ApprovalRequest, ToolApproval,
+    ApprovalDecision, ApprovalRequest, ToolApproval,
     approval::{Judge, denied},
     approver::refused,
+    below::Lineage,
     driver::Driver,
     entry::{Entry, begun, replay},
     open_step::Decision,
@@ -13,7 +14,7 @@ use super::{
 use crate::{
     LlmError,
     journal::{Effect, Outcome, Work},
-    types::{ChatMessage, ToolCall},
+    types::ChatMessage,
 };
 
 impl Driver<'_> {
@@ -22,13 +23,13 @@ impl Driver<'_> {
     /// Nothing happens if any of it can't be taken in.
     pub(super) async fn begin(&mut self, run: &mut Run) -> Result<(), LlmError> {
         self.open_journal(run).await?;
-        let decided = self.decided(run)?;
+        let decided = self.take_decisions(run, &self.options.decisions)?;
         self.record(run, decided).await?;
         self.check_again(run).await?;
         if self.news.is_empty() {
             return Ok(());
         }
-        let waiting: Vec<_> = run.waiting().cloned().collect();
+        let waiting = run.requests();
         if !waiting.is_empty() && !self.options.deny_pending {
             return Err(LlmError::invalid_input(format!(
                 "the run waits for a decision on {}, so it takes no new message; decide, or set `deny_pending`",
@@ -36,8 +37,9 @@ impl Driver<'_> {
             )));
         }
         let why = "a new message came instead of a decision";
-        let denials = waiting.iter().map(|call| Entry::CallFinished(denied(call, why)));
-        self.record(run, denials).await
+        let denials: Vec<_> = waiting.iter().map(|it| it.deny(why)).collect();
+        let denied = self.take_decisions(run, &denials)?;
+        self.record(run, denied).await
     }
 
     /// Takes in what came of an effect that was under way when the process died.
@@ -55,6 +57,13 @@ impl Driver<'_> {
                 let result = run.noted(run.circle(&self.rules), result);
                 self.record(run, [Entry::CallFinished(result)]).await?;
                 return fatal.map_or(Ok(()), Err);
+            }
+            (
+                Some(Outcome::ToolSuspended { call_id, run: below, error }),
+                Work::ExecuteTool { .. },
+            ) => {
+                self.record(run, [Entry::CallSuspended { call_id, run: below }]).await?;
+                return error.map_or(Ok(()), Err);
             }
             (Some(Outcome::ModelFailed(failure)), Work::CallModel { .. }) => {
                 match run.recovery(&self.rules, &failure) {
@@ -96,17 +105,41 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// What the given decisions lead to, if each is for a call that waits for it.
-    fn decided(&self, run: &Run) -> Result<Vec<Entry>, LlmError> {
+    /// What `decisions` lead to, if each is for a call that waits for it.
+    fn take_decisions(
+        &self,
+        run: &Run,
+        decisions: &[ApprovalDecision],
+    ) -> Result<Vec<Entry>, LlmError> {
         let mut waiting = run.requests();
         let mut entries = Vec::new();
-        for decision in &self.options.decisions {
-            let request = decision.find(&waiting, run.id())?;
-            entries.push(self.take_decision(run, request, &decision.approval)?);
-            let decided = Arc::clone(&request.call);
-            waiting.retain(|it| it.call.id != decided.id);
+        let mut below: BTreeMap<&str, Vec<ApprovalDecision>> = BTreeMap::new();
+        for decision in decisions {
+            let request = match decision.find(&waiting, run.id()) {
+                Ok(request) => request.clone(),
+                // It was, when the run above took it; this one has gone on since and died.
+                Err(_) if self.is_decided_above(run) => continue,
+                Err(refused) => return Err(refused),
+            };
+            match run.call_above(&request) {
+                Some(call_id) => below.entry(call_id).or_default().push(decision.clone()),
+                None => entries.push(self.take_decision(run, &request, &decision.approval)?),
+            }
+            waiting.retain(|it| *it != request);
         }
+        let resumed = below.into_iter().map(|(call_id, decisions)| {
+            let call_id = call_id.to_owned();
+            Entry::CallResumed { call_id, decisions }
+        });
+        entries.extend(resumed);
         Ok(entries)
+    }
+
+    /// Whether the decisions that the run is given were taken by the run above it, which checked
+    /// them against the state that this one waited in.
+    fn is_decided_above(&self, run: &Run) -> bool {
+        let lineage = self.options.context.get::<Lineage>();
+        self.journal.is_some() && lineage.is_some_and(|it| it.run_id.as_deref() == Some(run.id()))
     }
 
     fn take_decision(
@@ -155,8 +188,9 @@ impl Driver<'_> {
     }
 }
 
-fn listed(calls: &[Arc<ToolCall>]) -> String {
-    let named: Vec<_> = calls.iter().map(|it| format!("`{}` of `{}`", it.id, it.name)).collect();
+fn listed(requests: &[ApprovalRequest]) -> String {
+    let calls = requests.iter().map(|it| &it.call);
+    let named: Vec<_> = calls.map(|it| format!("`{}` of `{}`", it.id, it.name)).collect();
     named.join(", ")
 }
 

@@ -7,15 +7,15 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApprovalRequest, OnContextTooLong, StepResult, StopCondition, StoppedBy,
+    OnContextTooLong, PrepareStep, StepResult, StopCondition, StoppedBy,
     asking::Asking,
+    below::Notes,
     clock::Clock,
     entry::{Entry, REPLY_LOST},
     execute::CallLimits,
     limits::{Limits, Spent},
     open_step::{OpenStep, ReadyCall, out_of_order},
     prepare_step::StepPlan,
-    types::PrepareStep,
 };
 use crate::{
     LlmError, history,
@@ -23,7 +23,7 @@ use crate::{
     tool::Toolbox,
     types::{
         ChatMessage, ChatRequest, ChatResponse, Memo, Settings, ToolCall, ToolChoice, ToolStatus,
-        Usage, Warning, split_system,
+        Warning, split_system,
     },
 };
 
@@ -46,6 +46,9 @@ pub(super) struct Run {
     /// What the model made of the requests so far.
     #[serde(skip)]
     memo: Memo,
+    /// What the agents that run just now leave.
+    #[serde(skip)]
+    notes: Notes,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,6 +108,7 @@ impl Run {
             clock: Clock::default(),
             ending: None,
             memo: Memo::default(),
+            notes: Notes::default(),
         }
     }
 
@@ -227,8 +231,19 @@ impl Run {
                 Ok(None)
             }
             (Entry::CallFinished(result), State::Answering(step)) => {
+                for of_agent in &result.agents_usage {
+                    self.spent.pay(Some(&of_agent.usage));
+                }
                 step.finish(result)?;
                 Ok(self.finish_step())
+            }
+            (Entry::CallSuspended { call_id, run }, State::Answering(step)) => {
+                step.suspend(&call_id, *run)?;
+                Ok(None)
+            }
+            (Entry::CallResumed { call_id, decisions }, State::Answering(step)) => {
+                step.go_on(&call_id, decisions)?;
+                Ok(None)
             }
             (Entry::MessagesAdded(messages), State::Between | State::Left(_)) => {
                 self.add(messages);
@@ -261,7 +276,7 @@ impl Run {
     pub(super) fn break_off(&mut self, status: ToolStatus) {
         self.reopen();
         if let State::Answering(step) = &mut self.state {
-            step.break_off(status);
+            step.break_off(status, &self.notes);
             self.finish_step();
         }
         self.state = State::Between;
@@ -299,29 +314,12 @@ impl Run {
         matches!(self.state, State::Asking(_) | State::Answering(_))
     }
 
-    /// What somebody is to decide on.
-    pub(super) fn requests(&self) -> Vec<ApprovalRequest> {
-        let step_number = self.steps.len();
-        self.waiting().map(|call| ApprovalRequest::new(&self.id, step_number, call)).collect()
-    }
-
-    /// What somebody is to decide on a call of the step under way.
-    pub(super) fn request_for(&self, call_id: &str) -> Option<ApprovalRequest> {
-        let call = self.open_step()?.call(call_id)?;
-        Some(ApprovalRequest::new(&self.id, self.steps.len(), call))
-    }
-
     /// Which attempt at the model's reply is under way, from 1.
     pub(super) fn attempt(&self) -> usize {
         match &self.state {
             State::Asking(asking) => asking.attempt(),
             _ => 1,
         }
-    }
-
-    /// The calls that wait for somebody to decide.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = &Arc<ToolCall>> {
-        self.open_step().into_iter().flat_map(OpenStep::waiting)
     }
 
     /// The calls that may be executed and have not begun.
@@ -358,24 +356,6 @@ impl Run {
             if !self.warnings.contains(&warning) {
                 self.warnings.push(warning);
             }
-        }
-    }
-
-    /// The history without the leading system messages.
-    pub(super) fn history(&self) -> Arc<Vec<ChatMessage>> {
-        Arc::clone(&self.messages)
-    }
-
-    /// What the finished steps cost.
-    pub(super) fn usage(&self) -> Usage {
-        StepResult::merge_usage(&self.steps)
-    }
-
-    /// What the replies cost that broke off in a step whose model has not answered yet.
-    pub(super) fn broken_usage(&self) -> Usage {
-        match &self.state {
-            State::Asking(asking) => asking.broken_usage(),
-            _ => Usage::zero(),
         }
     }
 
@@ -465,6 +445,7 @@ impl Run {
     }
 }
 
+mod below;
 mod effects;
 mod guarded;
 mod plan;

@@ -21,6 +21,8 @@ struct Done {
     steps: Vec<StepResult>,
     messages: Vec<ChatMessage>,
     usage: Usage,
+    /// The part of `usage` that no step has: of replies that broke off.
+    broken: Usage,
     partial_reply: Option<ChatMessage>,
     warnings: Vec<Warning>,
 }
@@ -30,11 +32,12 @@ impl RunError {
         error: LlmError,
         steps: Vec<StepResult>,
         messages: Vec<ChatMessage>,
-        usage: Usage,
+        broken: Usage,
         partial_reply: Option<ChatMessage>,
         warnings: Vec<Warning>,
     ) -> Self {
-        let done = Done { steps, messages, usage, partial_reply, warnings };
+        let usage = StepResult::merge_usage(&steps) + broken.clone();
+        let done = Done { steps, messages, usage, broken, partial_reply, warnings };
         Self { error, done: Arc::new(done) }
     }
 
@@ -68,6 +71,16 @@ impl RunError {
     /// If one of those did not say what it cost, the sum is unknown.
     pub fn usage(&self) -> &Usage {
         &self.done.usage
+    }
+
+    /// What the agents cost that the run called, and those below them, as far as they got.
+    pub fn agents_usage(&self) -> Usage {
+        StepResult::merge_agents_usage(self.steps())
+    }
+
+    /// What replies cost that broke off, and are part of no step.
+    pub(super) fn broken_usage(&self) -> &Usage {
+        &self.done.broken
     }
 
     /// What the model had said of a reply that broke off; it is not part of the history.

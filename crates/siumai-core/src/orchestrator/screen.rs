@@ -21,7 +21,7 @@ impl Driver<'_> {
         run: &mut Run,
         mut calls: Vec<Arc<ToolCall>>,
     ) -> Result<Vec<Arc<ToolCall>>, LlmError> {
-        let Some(repair) = &self.options.repair_tool_call else { return Ok(calls) };
+        let repair = self.options.repair_tool_call.as_ref();
         for call in &mut calls {
             let mended = mend(repair, call, self.rules.tools, run.active_tools());
             if let Some(mended) = mended.map(Arc::new) {

@@ -91,7 +91,8 @@ pub fn tool_call_count_is(count: usize) -> Box<dyn StopCondition> {
     })
 }
 
-/// Holds once the steps together cost more than `tokens`, of input and output.
+/// Holds once the steps together cost more than `tokens`, of input and output, with the agents
+/// they called.
 ///
 /// What a step does not say it cost counts as nothing: the condition may come late, and never
 /// early. [`UsageLimits`](super::UsageLimits) stop a run by its usage too, and count requests.
@@ -106,15 +107,17 @@ pub fn tool_call_count_is(count: usize) -> Box<dyn StopCondition> {
 /// ```
 pub fn total_tokens_over(tokens: u64) -> Box<dyn StopCondition> {
     custom_condition(move |steps| {
-        let costs = steps.iter().filter_map(|step| step.usage.as_ref()).map(at_least);
+        let of_agents = steps.iter().flat_map(StepResult::bill_of_agents).map(|it| &it.usage);
+        let costs =
+            steps.iter().filter_map(|step| step.usage.as_ref()).chain(of_agents).map(at_least);
         costs.fold(0, u64::saturating_add) > tokens
     })
 }
 
 /// Holds once the steps together cost more than `amount`, in US dollars, by the `prices` of the
-/// models that answered.
+/// models that answered, with the agents that the steps called.
 ///
-/// A step whose cost is unknown counts as nothing: the condition may come late, and never early.
+/// A reply whose cost is unknown counts as nothing: the condition may come late, and never early.
 /// So see to it that the table has every model that may be asked.
 ///
 /// ```
@@ -137,7 +140,7 @@ pub fn total_tokens_over(tokens: u64) -> Box<dyn StopCondition> {
 pub fn cost_over(amount: impl Into<Usd>, prices: &PriceTable) -> Box<dyn StopCondition> {
     let (amount, prices) = (amount.into(), prices.clone());
     custom_condition(move |steps| {
-        steps.iter().filter_map(|step| step.cost(&prices)).sum::<Usd>() > amount
+        steps.iter().flat_map(|step| step.costs(&prices)).flatten().sum::<Usd>() > amount
     })
 }
 

@@ -223,6 +223,11 @@ impl<'a> RunStream<'a> {
         Self { shared: Arc::new(shared), turns: Turns::default(), has_ended: false }
     }
 
+    /// Where what comes of the run will be found, also once the stream is dropped.
+    pub(super) fn outcome(&self) -> Arc<Outcome> {
+        Arc::clone(&self.shared.outcome)
+    }
+
     /// Reads the stream to its end and returns all that came of the run.
     ///
     /// # Errors
@@ -363,6 +368,7 @@ fn last_event(ended: &Result<RunOutput, RunError>) -> Result<StreamEvent, RunErr
         stopped_by: output.stopped_by.clone(),
         response: Box::new(output.response.clone()),
         usage: output.usage.clone(),
+        agents_usage: output.agents_usage.clone(),
     })
 }
 

@@ -6,7 +6,7 @@ use hmac_sha256::HMAC;
 use serde::{Deserialize, Serialize};
 
 use super::{ApprovalRequest, StepResult, run::Run};
-use crate::{ErrorKind, LlmError};
+use crate::{ErrorKind, LlmError, types::ModelUsage};
 
 /// A run that waits for decisions.
 ///
@@ -37,7 +37,7 @@ impl SuspendedRun {
     }
 
     pub(super) fn into_run(self) -> Run {
-        self.run
+        self.run.afresh()
     }
 
     /// The id of the run.
@@ -45,7 +45,8 @@ impl SuspendedRun {
         self.run.id()
     }
 
-    /// The calls that wait for a decision, in call order.
+    /// The calls that wait for a decision, in call order: those of agents that the run called,
+    /// too, each with the [names](ApprovalRequest::agents) of the agents above it.
     pub fn pending(&self) -> Vec<ApprovalRequest> {
         self.run.requests()
     }
@@ -53,6 +54,11 @@ impl SuspendedRun {
     /// The steps that were finished before.
     pub fn steps(&self) -> &[StepResult] {
         self.run.steps()
+    }
+
+    /// What the models of the run cost so far, and those of agents below it.
+    pub(super) fn bill(&self) -> Vec<ModelUsage> {
+        self.run.bill()
     }
 
     /// The state as text that nobody can change without the key: three parts of letters, digits,

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    ApprovalDecision, Approver, AtLimit, LoopGuard, PrepareStepContext, PrepareStepResult,
-    RepairToolCall, SuspendedRun, UsageLimit, UsageLimits,
+    ApprovalDecision, Approver, AtLimit, ChooseModel, LoopGuard, OnChunk, OnContextTooLong,
+    OnFinish, OnStepFinish, OnToolApproval, PrepareStep, RepairToolCall, SuspendedRun, UsageLimit,
+    UsageLimits,
 };
 use crate::{
     CancellationToken,
@@ -15,8 +16,8 @@ use crate::{
     telemetry::Telemetry,
     tool::UserContext,
     types::{
-        ChatMessage, ChatResponse, FinishReason, Settings, ToolCall, ToolChoice, ToolResult,
-        ToolStatus, Usage, Warning,
+        ChatMessage, ChatResponse, FinishReason, ModelUsage, Settings, ToolCall, ToolChoice,
+        ToolResult, ToolStatus, Usage, Warning,
     },
 };
 
@@ -72,6 +73,22 @@ impl StepResult {
         })
     }
 
+    /// What the agents cost that the step called, and those below them; what one of them does not
+    /// say is unknown in the sum. The step's own [`usage`](Self::usage) is apart from it.
+    pub fn agents_usage(&self) -> Usage {
+        self.bill_of_agents().map(|it| it.usage.clone()).sum()
+    }
+
+    /// What each model cost that was asked by agents which the step called.
+    pub(super) fn bill_of_agents(&self) -> impl Iterator<Item = &ModelUsage> {
+        self.tool_results.iter().flat_map(|it| &it.agents_usage)
+    }
+
+    /// The sum of what the agents cost that `steps` called.
+    pub fn merge_agents_usage(steps: &[Self]) -> Usage {
+        steps.iter().map(Self::agents_usage).sum()
+    }
+
     /// The sum of what `steps` cost. What one of them does not say is unknown in the sum.
     ///
     /// ```
@@ -88,11 +105,21 @@ impl StepResult {
         steps.iter().map(|step| step.usage.clone().unwrap_or_default()).sum()
     }
 
-    /// What the step cost in money, by the price of the model that answered; `None` if `prices`
-    /// does not have that model, or the step does not say what it used.
+    /// What the step cost in money, with the agents it called, by the prices of the models that
+    /// answered; `None` if `prices` does not have one of them, or one did not say what it used.
     pub fn cost(&self, prices: &PriceTable) -> Option<Usd> {
-        let (provider, model) = (self.provider.as_ref()?, self.model.as_ref()?);
-        prices.cost(provider, model, self.usage.as_ref()?)
+        self.costs(prices).sum()
+    }
+
+    /// What each model that answered cost, if that is known.
+    pub(super) fn costs(&self, prices: &PriceTable) -> impl Iterator<Item = Option<Usd>> {
+        let cost = |provider: &Option<String>, model: &Option<String>, usage: Option<&Usage>| {
+            prices.cost(provider.as_ref()?, model.as_ref()?, usage?)
+        };
+        let own = cost(&self.provider, &self.model, self.usage.as_ref());
+        let of_agents =
+            self.bill_of_agents().map(move |it| cost(&it.provider, &it.model, Some(&it.usage)));
+        std::iter::once(own).chain(of_agents)
     }
 
     /// What `steps` cost together; `None` if the cost of one of them is unknown.
@@ -185,8 +212,12 @@ pub struct RunOutput {
     pub steps: Vec<StepResult>,
     /// The whole history: what the run began with and what it added. Push a message and run again to go on.
     pub messages: Vec<ChatMessage>,
-    /// What the run cost.
+    /// What the run cost, without the agents it called.
     pub usage: Usage,
+    /// What the agents cost that the run called, and those below them; zero if it called none.
+    /// What each model of them cost stands in the [results](ToolResult::agents_usage).
+    #[serde(default = "Usage::zero", skip_serializing_if = "Usage::is_zero")]
+    pub agents_usage: Usage,
     /// Why it ended.
     pub stopped_by: StoppedBy,
     /// Calls that are left to the caller: answer each with [`ChatMessage::tool`] and run again.
@@ -197,44 +228,6 @@ pub struct RunOutput {
     /// What was not as it should be, and did not stop the run.
     pub warnings: Vec<Warning>,
 }
-
-/// Called with each finished step.
-pub type OnStepFinish = Arc<dyn Fn(&StepResult) + Send + Sync>;
-/// Called with all steps when the run has ended.
-pub type OnFinish = Arc<dyn Fn(&[StepResult]) + Send + Sync>;
-/// Called with each piece of text as it arrives.
-pub type OnChunk = Arc<dyn Fn(&str) + Send + Sync>;
-/// Decides on a call, given the tool's name and the arguments.
-pub type OnToolApproval = Arc<dyn Fn(&str, &Value) -> ToolApproval + Send + Sync>;
-/// Says how the next step differs from the run.
-pub type PrepareStep = Arc<dyn Fn(PrepareStepContext<'_>) -> PrepareStepResult + Send + Sync>;
-/// Shortens a history that is too long for the model, or says that it can't.
-///
-/// ```
-/// use std::sync::Arc;
-/// use siumai_core::{
-///     ErrorKind, LlmError,
-///     orchestrator::{OrchestratorOptions, run},
-///     testing::ScriptedModel,
-///     user,
-/// };
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), LlmError> {
-/// let too_long = LlmError::new(ErrorKind::ContextTooLong, "too many tokens");
-/// let model = ScriptedModel::new().fails(too_long).reply("Hello.");
-/// let options = OrchestratorOptions {
-///     on_context_too_long: Some(Arc::new(|messages| Some(messages[messages.len() / 2..].to_vec()))),
-///     ..Default::default()
-/// };
-/// let messages = vec![user!("A long story"), user!("Hi")];
-/// let output = run(&model, messages, None, None, &[], options).await?;
-/// assert_eq!(model.requests()[1].messages(), [user!("Hi")]);
-/// assert_eq!(output.messages.len(), 3);
-/// # Ok(())
-/// # }
-/// ```
-pub type OnContextTooLong = Arc<dyn Fn(&[ChatMessage]) -> Option<Vec<ChatMessage>> + Send + Sync>;
 
 /// How long the parts of a run may take; what is `None` may take for ever.
 ///
@@ -363,6 +356,8 @@ pub struct OrchestratorOptions {
     pub telemetry: Telemetry,
     /// Asked before each step how it differs from the run.
     pub prepare_step: Option<PrepareStep>,
+    /// Asked before each request which model is to answer it, if it is not the run's.
+    pub choose_model: Option<ChooseModel>,
     /// Mends a call that is invalid, if it can, before the model is told that it is.
     pub repair_tool_call: Option<RepairToolCall>,
     /// Asked before each tool executes. A panic in it is a denial.
@@ -420,6 +415,7 @@ impl Default for OrchestratorOptions {
             agent_id: None,
             telemetry: Telemetry::default(),
             prepare_step: None,
+            choose_model: None,
             repair_tool_call: None,
             on_tool_approval: None,
             approver: None,
@@ -473,6 +469,7 @@ impl fmt::Debug for OrchestratorOptions {
             .field("agent_id", &self.agent_id)
             .field("telemetry", &self.telemetry)
             .field("prepare_step", &self.prepare_step.is_some())
+            .field("choose_model", &self.choose_model.is_some())
             .field("repair_tool_call", &self.repair_tool_call.is_some())
             .field("on_tool_approval", &self.on_tool_approval.is_some())
             .field("approver", &self.approver.is_some())

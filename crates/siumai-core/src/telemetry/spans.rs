@@ -207,7 +207,7 @@ impl Inference {
                 describe(span, error, content);
                 record_usage(span, usage.as_ref());
             }
-            Outcome::ToolFinished { .. } => {}
+            Outcome::ToolFinished { .. } | Outcome::ToolSuspended { .. } => {}
         }
     }
 }

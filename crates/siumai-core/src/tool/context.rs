@@ -1,5 +1,5 @@
 //! What a tool may know of the call that it executes.
-use std::{fmt, sync::Arc};
+use std::{any::Any, fmt, sync::Arc};
 
 use serde_json::Value;
 
@@ -30,7 +30,11 @@ pub struct ToolContext {
     messages: Arc<Vec<ChatMessage>>,
     user: UserContext,
     progress: Option<Progress>,
+    above: Option<Above>,
 }
+
+/// What the run that makes the call hands down to a run below it: the orchestrator's own affair.
+pub(crate) type Above = Arc<dyn Any + Send + Sync>;
 
 /// Where a tool's reports go.
 #[derive(Clone)]
@@ -46,7 +50,7 @@ impl ToolContext {
     /// The context of a call.
     pub fn new(call_id: impl Into<String>, step_number: usize) -> Self {
         let call_id = call_id.into();
-        let idempotency_key = tool_effect(step_number, &call_id);
+        let idempotency_key = tool_effect(step_number, &call_id, 1);
         Self {
             call_id,
             step_number,
@@ -55,6 +59,7 @@ impl ToolContext {
             messages: Arc::default(),
             user: UserContext::default(),
             progress: None,
+            above: None,
         }
     }
 
@@ -171,6 +176,22 @@ impl ToolContext {
     #[must_use]
     pub fn reporting_to(mut self, report: impl Fn(Value) + Send + Sync + 'static) -> Self {
         self.progress = Some(Progress(Arc::new(report)));
+        self
+    }
+
+    /// Whether anybody hears what the tool reports.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.progress.is_some()
+    }
+
+    /// What the run that makes the call hands down to a run below it, if it is a `T`.
+    pub(crate) fn above<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.above.clone()?.downcast().ok()
+    }
+
+    /// Hands `above` down to a run below the call.
+    pub(crate) fn below(mut self, above: Above) -> Self {
+        self.above = Some(above);
         self
     }
 

@@ -1,17 +1,25 @@
 //! Tools as the loop sees them: who executes them, and whether a call fits.
 mod answer;
 mod context;
+mod nulls;
 mod parameters;
+#[doc(hidden)]
+pub mod private;
 mod resolver;
 mod schema;
 mod set;
 mod user_context;
 
-pub(crate) use self::schema::{Toolbox, as_object, nearest};
 pub use self::{
     answer::{Answer, Json},
     context::ToolContext,
     resolver::ToolResolver,
     set::{IntoToolSet, ToolGroup, ToolSet},
     user_context::UserContext,
+};
+pub(crate) use self::{
+    nulls::has_nulls,
+    parameters::parameters_of,
+    schema::{Toolbox, as_object, nearest},
+    set::arguments_of,
 };

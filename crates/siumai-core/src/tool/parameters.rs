@@ -8,13 +8,23 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 /// The JSON Schema of a tool's parameters, which are the fields of `A`.
-pub(super) fn parameters_of<A: JsonSchema>() -> Value {
+pub(crate) fn parameters_of<A: JsonSchema>() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.meta_schema = None;
     settings.inline_subschemas = true;
     let mut schema = settings.into_generator().into_root_schema_for::<A>().to_value();
-    if schema == json!({ "title": A::schema_name(), "type": "null" }) {
-        schema = json!({ "type": "object", "properties": {} });
+    let is_alone = schema.as_object().is_some_and(|it| {
+        it.keys().all(|it| {
+            matches!(it.as_str(), "title" | "description" | "type" | "additionalProperties")
+        })
+    });
+    match (schema["type"].as_str(), &schema["additionalProperties"]) {
+        // A unit takes nothing, and so does a type without fields.
+        (Some("null"), _) if is_alone => schema = json!({ "type": "object", "properties": {} }),
+        (Some("object"), Value::Null | Value::Bool(false)) if is_alone => {
+            schema["properties"] = json!({});
+        }
+        _ => {}
     }
     tidy(&mut schema, Objects::Closed);
     schema

@@ -4,13 +4,22 @@ use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 use boon::{Compiler, SchemaIndex, Schemas, UrlLoader};
 use serde_json::Value;
 
+use super::nulls::without_nulls;
 use crate::{LlmError, types::Tool};
 
-/// The tools of a run. Every schema is compiled once, when the run begins.
+/// The tools of a run. Every schema is compiled once, when the first run with it begins.
 pub(crate) struct Toolbox {
     tools: Arc<[Tool]>,
+    /// What checks the arguments of the tool at the same place.
+    validators: Vec<Arc<Compiled>>,
+}
+
+/// A compiled schema, or why it is none.
+type Compiled = Result<Validator, String>;
+
+struct Validator {
     schemas: Schemas,
-    indexes: Vec<SchemaIndex>,
+    index: SchemaIndex,
 }
 
 impl Toolbox {
@@ -20,24 +29,24 @@ impl Toolbox {
     ///
     /// If a name can't be used, is there twice, or a schema is not one: all that is wrong.
     pub(crate) fn new(tools: Vec<Tool>) -> Result<Self, LlmError> {
-        let mut schemas = Schemas::new();
-        let mut indexes = Vec::with_capacity(tools.len());
+        let mut validators = Vec::with_capacity(tools.len());
         let mut mistakes = Vec::new();
         for (place, tool) in tools.iter().enumerate() {
             mistakes.extend(check_name(tool.name()).err());
             let is_named = |it: &&Tool| it.name() == tool.name();
             match tools[..place].iter().filter(is_named).count() {
-                0 => match compile(tool, &mut schemas) {
-                    Ok(index) => indexes.push(index),
-                    Err(mistake) => mistakes.push(mistake),
-                },
+                0 => {
+                    let compiled = tool.made(compile);
+                    mistakes.extend(compiled.as_ref().as_ref().err().cloned());
+                    validators.push(compiled);
+                }
                 1 => mistakes.push(format!("two tools are named `{}`; rename one", tool.name())),
                 // It was told of the second.
                 _ => {}
             }
         }
         if mistakes.is_empty() {
-            return Ok(Self { tools: tools.into(), schemas, indexes });
+            return Ok(Self { tools: tools.into(), validators });
         }
         Err(LlmError::invalid_input(mistakes.join("; and ")))
     }
@@ -86,7 +95,17 @@ impl Toolbox {
                 "The arguments of `{name}` must be a JSON object. Call it again with one."
             ));
         }
-        self.schemas.validate(arguments, self.indexes[place]).map_err(|error| misfit(name, &error))
+        match &*self.validators[place] {
+            Ok(Validator { schemas, index }) => {
+                schemas.validate(arguments, *index).map_err(|error| misfit(name, &error))
+            }
+            Err(mistake) => Err(mistake.clone()),
+        }
+    }
+
+    /// `arguments` without the nulls that stand for nothing, if there are any.
+    pub(crate) fn without_nulls(&self, name: &str, arguments: &Value) -> Option<Value> {
+        without_nulls(self.find(name)?.parameters(), arguments)
     }
 }
 
@@ -123,7 +142,7 @@ fn check_name(name: &str) -> Result<(), String> {
     Err(format!("`{name}` can't be a tool's name; use 1 to 64 of a-z, A-Z, 0-9, `_` and `-`"))
 }
 
-fn compile(tool: &Tool, schemas: &mut Schemas) -> Result<SchemaIndex, String> {
+fn compile(tool: &Tool) -> Compiled {
     let location = format!("tool:///{}", tool.name());
     let name = tool.name();
     let wrong = |error: &dyn fmt::Display| {
@@ -133,12 +152,13 @@ fn compile(tool: &Tool, schemas: &mut Schemas) -> Result<SchemaIndex, String> {
     // A schema may name only itself: it never reads a file.
     compiler.use_loader(Box::new(NoLoader));
     compiler.add_resource(&location, tool.parameters().clone()).map_err(|error| wrong(&error))?;
-    let index = compiler.compile(&location, schemas).map_err(|error| wrong(&error))?;
+    let mut schemas = Schemas::new();
+    let index = compiler.compile(&location, &mut schemas).map_err(|error| wrong(&error))?;
     match &tool.parameters()["type"] {
         Value::String(kind) if kind != "object" => Err(format!(
             "the parameters of tool `{name}` are not an object; put them into one, a property each"
         )),
-        _ => Ok(index),
+        _ => Ok(Validator { schemas, index }),
     }
 }
 

@@ -157,9 +157,8 @@ impl ToolSet {
         R: Future<Output: Answer> + Send + 'static,
     {
         let definition = Tool::function_with_schema(name, description, parameters_of::<A>());
-        self.tool(definition, move |arguments, context| match arguments_of::<A>(arguments) {
-            Ok(arguments) => Either::Left(function(arguments, context).map(Answer::into_answer)),
-            Err(error) => Either::Right(ready(Err(error))),
+        self.typed(definition, move |arguments, context| {
+            function(arguments, context).map(Answer::into_answer)
         })
     }
 
@@ -224,6 +223,18 @@ impl ToolSet {
         self
     }
 
+    /// Adds those tools of `other` that are not here already, shared with it.
+    pub(crate) fn join(mut self, other: &Self) -> Self {
+        for (definition, function) in other.0.definitions.iter().zip(&other.0.functions) {
+            if !self.0.definitions.iter().any(|it| it.is_same(definition)) {
+                let parts = self.parts();
+                parts.definitions.push(definition.clone());
+                parts.functions.push(Arc::clone(function));
+            }
+        }
+        self
+    }
+
     /// The set, if it can be offered.
     ///
     /// ```
@@ -270,6 +281,19 @@ impl ToolSet {
     /// The tools, in the order in which they were added.
     pub fn definitions(&self) -> &[Tool] {
         &self.0.definitions
+    }
+
+    /// Adds a function whose arguments are read as `A`.
+    pub(super) fn typed<A, F, R>(self, definition: Tool, function: F) -> Self
+    where
+        A: DeserializeOwned,
+        F: Fn(A, ToolContext) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Value, LlmError>> + Send + 'static,
+    {
+        self.tool(definition, move |arguments, context| match arguments_of(arguments) {
+            Ok(arguments) => Either::Left(function(arguments, context)),
+            Err(error) => Either::Right(ready(Err(error))),
+        })
     }
 
     fn check(&self) -> Result<(), LlmError> {
@@ -390,7 +414,7 @@ impl<G: ToolGroup> IntoToolSet for Arc<G> {
 }
 
 /// The arguments of a call as a function takes them.
-fn arguments_of<A: DeserializeOwned>(arguments: Value) -> Result<A, LlmError> {
+pub(crate) fn arguments_of<A: DeserializeOwned>(arguments: Value) -> Result<A, LlmError> {
     let is_empty = arguments.as_object().is_some_and(Map::is_empty);
     let mut read = serde_json::from_value(arguments);
     if is_empty && read.is_err() {

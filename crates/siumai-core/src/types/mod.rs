@@ -22,5 +22,5 @@ pub use self::{
     response::{ChatResponse, FinishReason, Warning},
     settings::{ResponseFormat, Settings},
     tool::{Tool, ToolCall, ToolChoice, ToolResult, ToolStatus},
-    usage::{TokenCount, Usage},
+    usage::{ModelUsage, TokenCount, Usage},
 };

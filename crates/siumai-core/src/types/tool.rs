@@ -1,8 +1,15 @@
 //! Tools as a model sees them: definitions, calls and results.
-use std::{sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+
+use super::ModelUsage;
 
 /// The definition of a tool: what a model is told about it, and how it may be run.
 ///
@@ -40,6 +47,31 @@ struct Definition {
     time_limit: Option<Duration>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     result_limit: Option<usize>,
+    #[serde(skip)]
+    made: Made,
+}
+
+/// What was made of a definition, such as its compiled schema. It is no part of its value.
+#[derive(Default)]
+struct Made(OnceLock<Arc<dyn Any + Send + Sync>>);
+
+impl Clone for Made {
+    /// Another definition is a changed one.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Made {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Made").finish_non_exhaustive()
+    }
 }
 
 impl Tool {
@@ -69,6 +101,7 @@ impl Tool {
             needs_approval: false,
             time_limit: None,
             result_limit: None,
+            made: Made::default(),
         }))
     }
 
@@ -255,8 +288,17 @@ impl Tool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// What `make` makes of the definition: made once for all its copies, if all ask for the same
+    /// type.
+    pub(crate) fn made<T: Any + Send + Sync>(&self, make: impl Fn(&Self) -> T) -> Arc<T> {
+        let kept = self.0.made.0.get_or_init(|| Arc::new(make(self)));
+        Arc::clone(kept).downcast().unwrap_or_else(|_| Arc::new(make(self)))
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Definition)) -> Self {
-        change(Arc::make_mut(&mut self.0));
+        let definition = Arc::make_mut(&mut self.0);
+        definition.made = Made::default();
+        change(definition);
         self
     }
 }
@@ -314,6 +356,10 @@ pub struct ToolResult {
     /// How many bytes the output had, where it was too large and is not all here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncated_from: Option<u64>,
+    /// What the models of agents that ran for the call cost, each model once, and those of agents
+    /// below them included. Empty where none ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents_usage: Vec<ModelUsage>,
 }
 
 /// What really happened to a call.
@@ -383,6 +429,7 @@ impl ToolResult {
             modified_arguments: None,
             note: None,
             truncated_from: None,
+            agents_usage: Vec::new(),
         }
     }
 }

@@ -126,6 +126,11 @@ impl Usage {
         }
     }
 
+    /// Whether nothing was used, and that is known.
+    pub(crate) fn is_zero(&self) -> bool {
+        *self == Self::zero()
+    }
+
     /// Input and output are known, and their total; what was cached or reasoning is not.
     pub fn new(input_tokens: u64, output_tokens: u64) -> Self {
         Self {
@@ -133,6 +138,36 @@ impl Usage {
             output_tokens: output_tokens.into(),
             total_tokens: input_tokens.saturating_add(output_tokens).into(),
             ..Self::default()
+        }
+    }
+}
+
+/// What a model cost, where several were asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ModelUsage {
+    /// Who served the model, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The model, as its provider names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+impl ModelUsage {
+    /// What `model` of `provider` cost.
+    pub fn new(provider: Option<String>, model: Option<String>, usage: Usage) -> Self {
+        Self { provider, model, usage }
+    }
+
+    /// Adds it to `bill`, which has each model once.
+    pub(crate) fn add_to(self, bill: &mut Vec<Self>) {
+        let is_same = |it: &&mut Self| it.provider == self.provider && it.model == self.model;
+        match bill.iter_mut().find(is_same) {
+            Some(known) => known.usage = std::mem::take(&mut known.usage) + self.usage,
+            None => bill.push(self),
         }
     }
 }

@@ -78,7 +78,7 @@ impl ToolResolver for Logging {
 
 /// A journal that gives way before and after it writes, as one on a disk would.
 #[derive(Clone, Default)]
-struct Slow(MemoryJournal);
+pub(crate) struct Slow(pub(crate) MemoryJournal);
 
 #[async_trait]
 impl Journal for Slow {

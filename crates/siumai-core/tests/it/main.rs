@@ -1,5 +1,11 @@
 //! The rules of a run, one module a chapter, each rule tried on every surface.
 #[cfg(test)]
+mod agent_approval;
+#[cfg(test)]
+mod agent_crashes;
+#[cfg(test)]
+mod agent_rules;
+#[cfg(test)]
 mod approval_rules;
 #[cfg(test)]
 mod cancel_rules;
@@ -71,6 +77,8 @@ mod step_rules;
 mod streaming_rules;
 #[cfg(test)]
 mod suspension_rules;
+#[cfg(test)]
+mod team_rules;
 #[cfg(test)]
 mod timeout_rules;
 #[cfg(test)]

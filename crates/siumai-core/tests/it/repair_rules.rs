@@ -33,6 +33,19 @@ fn numbering(notes: &Notes) -> OrchestratorOptions {
 }
 
 #[tokio::test(start_paused = true)]
+async fn t9_a_null_where_a_parameter_is_left_out_is_left_out() {
+    let played = play(|_| {
+        let model = script().calls("look", json!({ "n": null, "far": true })).reply("Done.");
+        let look = tool("look").parameter("far", "boolean", "How", true);
+        Scene::new(model).tools([look]).resolver(echo(&["look"]))
+    })
+    .await;
+    assert_eq!(played.calls, [("look".to_owned(), json!({ "far": true }))]);
+    let result = &played.steps()[0].tool_results[0];
+    assert_eq!(result.modified_arguments, Some(json!({ "far": true })));
+}
+
+#[tokio::test(start_paused = true)]
 async fn t9_a_repair_mends_an_invalid_call_once_and_the_mended_call_is_executed() {
     let played = play(|notes| {
         let model = script().calls("look", json!({ "n": "7" })).reply("Done.");

@@ -136,7 +136,12 @@ async fn a_call_ends_with_its_token() -> Result<(), LlmError> {
     servers.tools().await?;
     let context = ToolContext::new("call_1", 0);
     context.cancellation.cancel();
-    servers.call_tool_with("s__echo", json!({}), &context).await.unwrap_err();
+    let error = servers.call_tool_with("s__echo", json!({}), &context).await.unwrap_err();
+    assert_eq!(
+        error.message(),
+        "The tool `s__echo` failed because the MCP server `s` was told that the call is cancelled. It may \
+         have been executed in part."
+    );
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(server.heard("notifications/cancelled").len(), 1);
     Ok(())

@@ -104,3 +104,20 @@ async fn a_server_without_tools_has_an_empty_list() -> Result<(), LlmError> {
     assert_eq!(servers.tools().await?.definitions(), []);
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_set_stays_as_it_is_whatever_is_listed_later() -> Result<(), LlmError> {
+    // It dies with its first call, and once more when it is started again.
+    let server = Scripted::new(|request| match request.method.as_str() {
+        "initialize" if request.connection == 1 => vec![Act::Leave],
+        "tools/call" if request.connection == 0 => vec![Act::Leave],
+        _ => well_behaved(request),
+    });
+    let servers = McpServers::new([server.server("s")])?;
+    let set = servers.tools().await?;
+    set.call_tool("s__echo", json!({})).await.unwrap_err();
+    assert_eq!(servers.offered().await.failed.len(), 1);
+    assert_eq!(servers.definitions()?, []);
+    assert_eq!(set.call_tool("s__echo", json!({})).await?, json!("{}"));
+    Ok(())
+}

@@ -10,13 +10,14 @@ use serde_json::Value;
 use siumai_core::{
     ErrorKind, LlmError, async_trait,
     model::{LanguageModel, ModelStream},
-    types::ChatRequest,
+    types::{ChatRequest, Tool, Warning},
 };
 
 use self::request::Manner;
 use crate::{
     http::{Endpoint, EndpointBuilder, KeyHeader, Transport},
     reply::ask_with,
+    schema,
 };
 
 const ANTHROPIC: &str = "https://api.anthropic.com/v1";
@@ -149,8 +150,9 @@ impl AnthropicBuilder {
         self
     }
 
-    /// Holds the model to the schemas of the tools. They must be what the provider's strict mode
-    /// takes: no properties but those that are named.
+    /// Holds the model to the schemas of the tools, in the words of the provider's strict mode: a
+    /// parameter that may be left out is null instead. A tool whose parameters those words can't say
+    /// is offered without, and the run is [warned](Warning).
     pub fn strict_tools(mut self) -> Self {
         self.manner.strict_tools = true;
         self
@@ -213,6 +215,11 @@ impl LanguageModel for Anthropic {
         let question = request::question(&self.model, &self.manner, &request)?;
         let reader = reply::Reader::new(&self.manner.wire);
         ask_with(&self.endpoint, &self.model, question, reader).await
+    }
+
+    fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
+        let (provider, strict) = (self.provider(), self.manner.strict_tools);
+        Ok(schema::check(tools, |it| schema::anthropic::offer(it, provider, strict)))
     }
 }
 

@@ -1,12 +1,11 @@
 //! Writes a request as Messages wants it.
 mod claude;
 mod history;
-mod schema;
 mod settings;
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, value::RawValue};
 use siumai_core::{
     LlmError,
     types::{ChatMessage, ChatRequest, ContentPart, Tool, ToolChoice},
@@ -16,6 +15,7 @@ use self::{claude::Version, history::History};
 use super::wire::{self, CacheControl};
 use crate::{
     question::{Body, Question, replace},
+    schema::anthropic::offer,
     transcript::{Transcript, Writer as _},
 };
 
@@ -140,25 +140,13 @@ fn tools<'a>(
 }
 
 fn tool(tool: &Tool, strict: bool) -> wire::Tool<'_> {
+    let offer = offer(tool, "", strict);
     wire::Tool::Function {
         name: tool.name(),
         description: tool.description(),
-        input_schema: input_schema(tool.parameters()),
-        strict,
+        input_schema: offer.parameters,
+        strict: offer.is_strict,
         cache_control: None,
-    }
-}
-
-/// A schema as the provider takes it: it has to say that arguments are an object.
-fn input_schema(schema: &Value) -> Cow<'_, Value> {
-    match schema {
-        Value::Object(fields) if fields.contains_key("type") => Cow::Borrowed(schema),
-        Value::Object(fields) => {
-            let mut schema = fields.clone();
-            schema.insert("type".to_owned(), json!("object"));
-            Cow::Owned(schema.into())
-        }
-        _ => Cow::Owned(json!({ "type": "object" })),
     }
 }
 

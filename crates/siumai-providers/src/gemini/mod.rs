@@ -3,7 +3,6 @@ mod failure;
 mod origin;
 mod reply;
 mod request;
-mod schema;
 mod wire;
 
 use std::{fmt, sync::Arc};
@@ -12,12 +11,13 @@ use secrecy::SecretString;
 use siumai_core::{
     ErrorKind, LlmError, async_trait,
     model::{LanguageModel, ModelStream},
-    types::ChatRequest,
+    types::{ChatRequest, Tool, Warning},
 };
 
 use crate::{
     http::{Endpoint, EndpointBuilder, KeyHeader, Transport},
     reply::ask,
+    schema,
 };
 
 const GOOGLE: &str = "https://generativelanguage.googleapis.com/v1beta";
@@ -136,6 +136,14 @@ impl LanguageModel for Gemini {
         let question = request::question(&self.model, &request)?;
         let endpoint = if request.is_whole() { &self.whole } else { &self.streamed };
         ask::<reply::Reader>(endpoint, &self.model, question).await
+    }
+
+    fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
+        let begins_well =
+            |name: &str| !name.starts_with(|it: char| it.is_ascii_digit() || it == '-');
+        let rule = "begin its name with a letter or `_`";
+        schema::check_names(tools, "Gemini", begins_well, rule)?;
+        Ok(schema::check(tools, schema::gemini::offer))
     }
 }
 

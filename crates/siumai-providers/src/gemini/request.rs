@@ -12,11 +12,11 @@ use siumai_core::{
 
 use super::{
     WIRE,
-    schema::Schema,
     wire::{self, Fields, Part, Parts},
 };
 use crate::{
     question::{Body, Question},
+    schema::gemini::{Schema, offer},
     transcript::{Page, Piece, Transcript, Writer},
 };
 
@@ -331,7 +331,7 @@ fn function(tool: &Tool) -> wire::Function<'_> {
     wire::Function {
         name: tool.name(),
         description: tool.description(),
-        parameters_json_schema: Schema(tool.parameters()),
+        parameters_json_schema: Schema(offer(tool).parameters),
     }
 }
 
@@ -367,7 +367,7 @@ fn generation_config<'a>(
     let (response_mime_type, response_json_schema) = match &settings.response_format {
         Some(ResponseFormat::Json) => (Some("application/json"), None),
         Some(ResponseFormat::JsonSchema { schema, .. }) => {
-            (Some("application/json"), Some(Schema(schema)))
+            (Some("application/json"), Some(Schema(Cow::Borrowed(schema))))
         }
         _ => (None, None),
     };

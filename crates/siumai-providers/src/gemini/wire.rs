@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Map, Number, Value, value::RawValue};
 
-use super::schema::Schema;
 use crate::json::{Count, Few, MaybeText, Text};
+use crate::schema::gemini::Schema;
 
 /// The fields of a request before its contents.
 #[derive(Serialize)]

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use siumai_core::{
     ErrorKind, LlmError, async_trait,
     model::{LanguageModel, ModelStream},
-    types::ChatRequest,
+    types::{ChatRequest, Tool, Warning},
 };
 
 use self::dialect::{Address, Dialect, End};
@@ -19,6 +19,7 @@ use crate::{
     compatible::{self, Server},
     http::{Endpoint, EndpointBuilder, KeyHeader, Transport},
     reply::ask_with,
+    schema,
 };
 
 const OPENAI: &str = "https://api.openai.com/v1";
@@ -152,8 +153,9 @@ impl OpenAiChatBuilder {
         self
     }
 
-    /// Holds the model to the schemas of the tools. They must be what the provider's strict mode
-    /// takes: every property required, and no others allowed.
+    /// Holds the model to the schemas of the tools, in the words of the provider's strict mode: a
+    /// parameter that may be left out is null instead. A tool whose parameters those words can't say
+    /// is offered without, and the run is [warned](Warning).
     pub fn strict_tools(mut self) -> Self {
         self.dialect.strict_tools = true;
         self
@@ -220,6 +222,11 @@ impl LanguageModel for OpenAiChat {
         let question = request::question(&self.model, &self.wire, self.dialect, &request)?;
         let reader = reply::Reader::new(&self.wire, self.dialect.end);
         ask_with(&self.endpoint, &self.model, question, reader).await
+    }
+
+    fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
+        let (provider, strict) = (self.provider(), self.dialect.strict_tools);
+        Ok(schema::check(tools, |it| schema::openai::offer(it, provider, strict)))
     }
 }
 

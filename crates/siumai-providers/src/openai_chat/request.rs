@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     question::{Body, Question, replace},
+    schema::openai::offer,
     transcript::{Page, Transcript, Writer},
 };
 
@@ -356,12 +357,13 @@ fn is_json(text: &str) -> bool {
 }
 
 fn tool(tool: &Tool, dialect: Dialect) -> wire::Tool<'_> {
+    let offer = offer(tool, "", dialect.strict_tools);
     wire::Tool::Function {
         function: wire::Function {
             name: tool.name(),
             description: tool.description(),
-            parameters: tool.parameters(),
-            strict: dialect.strict_tools.then_some(true),
+            parameters: offer.parameters,
+            strict: offer.is_strict.then_some(true),
         },
     }
 }

@@ -10,13 +10,14 @@ use serde_json::Value;
 use siumai_core::{
     ErrorKind, LlmError, async_trait,
     model::{LanguageModel, ModelStream},
-    types::ChatRequest,
+    types::{ChatRequest, Tool, Warning},
 };
 
 use self::request::{Manner, SystemPlace};
 use crate::{
     http::{Endpoint, EndpointBuilder, Transport},
     reply::ask_with,
+    schema,
 };
 
 const OPENAI: &str = "https://api.openai.com/v1";
@@ -124,8 +125,9 @@ impl OpenAiResponsesBuilder {
         self
     }
 
-    /// Holds the model to the schemas of the tools. They must be what the provider's strict mode
-    /// takes: every property required, and no others allowed.
+    /// Holds the model to the schemas of the tools, in the words of the provider's strict mode: a
+    /// parameter that may be left out is null instead. A tool whose parameters those words can't say
+    /// is offered without, and the run is [warned](Warning).
     pub fn strict_tools(mut self) -> Self {
         self.manner.strict_tools = true;
         self
@@ -200,6 +202,11 @@ impl LanguageModel for OpenAiResponses {
         let question = request::question(&self.model, &self.manner, &request)?;
         let reader = reply::Reader::new(&self.manner.wire);
         ask_with(&self.endpoint, &self.model, question, reader).await
+    }
+
+    fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
+        let (provider, strict) = (self.provider(), self.manner.strict_tools);
+        Ok(schema::check(tools, |it| schema::openai::offer(it, provider, strict)))
     }
 }
 

@@ -16,6 +16,7 @@ use siumai_core::{
 use super::wire;
 use crate::{
     question::{Body, Question, replace},
+    schema::openai::offer,
     transcript::{Items, Page, Transcript, Writer, json},
 };
 
@@ -453,11 +454,12 @@ fn left_out(what: &str) -> Warning {
 }
 
 fn tool(tool: &Tool, strict: bool) -> wire::Tool<'_> {
+    let offer = offer(tool, "", strict);
     wire::Tool::Function(wire::Function {
         name: tool.name(),
         description: tool.description(),
-        parameters: tool.parameters(),
-        strict,
+        parameters: offer.parameters,
+        strict: offer.is_strict,
     })
 }
 

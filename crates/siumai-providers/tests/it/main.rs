@@ -28,4 +28,6 @@ mod schema;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod tools;
+#[cfg(test)]
 mod transfer;

@@ -61,10 +61,10 @@ fn without_old_words(mut schema: Value) -> Value {
 }
 
 /// Makes a model that asks a transport.
-type Make = fn(Canned) -> Box<dyn LanguageModel>;
+pub(crate) type Make = fn(Canned) -> Box<dyn LanguageModel>;
 
 /// Models of each API, built in all ways that change what is written.
-const MODELS: [(&str, &[Make]); 4] = [
+pub(crate) const MODELS: [(&str, &[Make]); 4] = [
     (
         "openai-chat",
         &[|transport| {
@@ -118,7 +118,7 @@ fn gemini(model: &str, transport: Canned) -> Box<dyn LanguageModel> {
     boxed(Gemini::builder().api_key("k").model(model).transport(transport).build())
 }
 
-fn boxed<M: LanguageModel + 'static>(
+pub(crate) fn boxed<M: LanguageModel + 'static>(
     built: Result<M, siumai_core::LlmError>,
 ) -> Box<dyn LanguageModel> {
     Box::new(built.unwrap())
@@ -139,7 +139,7 @@ async fn whatever_is_asked_is_written_as_the_schema_wants() {
 }
 
 /// The body that `request` is posted as.
-async fn posted(make: Make, request: ChatRequest) -> Value {
+pub(crate) async fn posted(make: Make, request: ChatRequest) -> Value {
     let transport = Canned::new(vec![Answer::events("")]);
     let model = make(transport.clone());
     drop(model.stream(request).await.unwrap());

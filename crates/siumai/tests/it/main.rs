@@ -3,3 +3,5 @@
 mod recording;
 #[cfg(test)]
 mod specification;
+mod tool_functions;
+mod tool_methods;

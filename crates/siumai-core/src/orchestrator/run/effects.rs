@@ -1,11 +1,14 @@
 //! The effects that a run wants, and what becomes of those whose end nobody knows.
 use std::sync::Arc;
 
-use super::{super::execute::CallLimits, Entry, ReadyCall, Run, State};
+use super::{
+    super::{below::Below, execute::CallLimits},
+    Entry, ReadyCall, Run, State,
+};
 use crate::{
     journal::{Effect, Work, model_effect, tool_effect},
     tool::Toolbox,
-    types::{ChatRequest, Tool, ToolResult, ToolStatus},
+    types::{ChatMessage, ChatRequest, Tool, ToolResult, ToolStatus},
 };
 
 impl Run {
@@ -23,10 +26,20 @@ impl Run {
         Effect { run_id: self.id.clone(), name: self.model_effect_name(), work }
     }
 
+    /// The name of the execution of a call of this step: of the one under way, or of the next.
+    pub(in super::super) fn tool_effect_name(&self, call_id: &str) -> String {
+        let suspensions = self.open_step().map_or(0, |it| it.suspensions(call_id));
+        tool_effect(self.steps.len(), call_id, suspensions + 1)
+    }
+
     pub(in super::super) fn tool_effect(&self, ready: ReadyCall, limits: CallLimits) -> Effect {
-        let ReadyCall { call, modified_arguments } = ready;
+        let ReadyCall { call, modified_arguments, below } = ready;
         let step_number = self.steps.len();
-        let name = tool_effect(step_number, &call.id);
+        let name = self.tool_effect_name(&call.id);
+        let (suspended, decisions) = match below.map(|it| *it) {
+            Some(Below { run, decisions, .. }) => (Some(Box::new(run)), decisions),
+            None => (None, Vec::new()),
+        };
         let CallLimits { time: time_limit, result_bytes: max_result_bytes } = limits;
         let work = Work::ExecuteTool {
             step_number,
@@ -34,8 +47,15 @@ impl Run {
             modified_arguments,
             time_limit,
             max_result_bytes,
+            suspended,
+            decisions,
         };
         Effect { run_id: self.id.clone(), name, work }
+    }
+
+    /// What a tool may see of the history: all but the leading system messages.
+    pub(in super::super) fn history(&self) -> Arc<Vec<ChatMessage>> {
+        Arc::clone(&self.messages)
     }
 
     /// What becomes of an effect that had begun when the process died, where nobody knows

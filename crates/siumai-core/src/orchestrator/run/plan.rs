@@ -16,11 +16,7 @@ impl Run {
         limit: Option<StoppedBy>,
     ) -> Result<StepPlan, LlmError> {
         let prepared = match rules.prepare_step {
-            Some(prepare) => prepare(PrepareStepContext {
-                step_number: self.steps.len(),
-                steps: &self.steps,
-                messages: &self.messages,
-            }),
+            Some(prepare) => prepare(self.step_context()),
             None => PrepareStepResult::default(),
         };
         let mut plan = StepPlan::new(prepared, self.standing_choice(rules.tool_choice));
@@ -29,6 +25,15 @@ impl Run {
         }
         plan.check(rules.tools)?;
         Ok(plan)
+    }
+
+    /// What is known of the step that is about to ask its model.
+    pub(in crate::orchestrator) fn step_context(&self) -> PrepareStepContext<'_> {
+        PrepareStepContext {
+            step_number: self.steps.len(),
+            steps: &self.steps,
+            messages: &self.messages,
+        }
     }
 
     /// The run's own choice; one that forces a call holds until it was obeyed.

@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     ErrorKind,
-    orchestrator::{AtLimit, LoopGuard, UsageLimits, limits, open_step::Decision, step_count_is},
-    types::{ContentPart, FinishReason, Role, Tool, ToolResult},
+    orchestrator::{
+        AtLimit, LoopGuard, SuspendedRun, UsageLimits, limits, open_step::Decision, step_count_is,
+    },
+    types::{ContentPart, FinishReason, Role, Tool, ToolResult, Usage},
 };
 
 fn toolbox() -> Toolbox {
@@ -201,7 +203,10 @@ fn perform(
             // The last of a batch finishes first.
             Action::ExecuteTools(batch) => {
                 let starts = batch.iter().map(|it| started(&it.call));
-                starts.chain(batch.iter().rev().map(|it| executed(&it.call))).collect()
+                let ends = |it: &ReadyCall| {
+                    waited(&it.call).into_iter().chain([executed(&it.call)]).collect::<Vec<_>>()
+                };
+                starts.chain(batch.iter().rev().flat_map(ends)).collect()
             }
             Action::Recover(_) | Action::Finish(_) => return actions,
         };
@@ -237,6 +242,16 @@ fn decided(call: &ToolCall) -> Entry {
         _ => Decision::Execute { modified_arguments: None },
     };
     Entry::CallDecided { call_id: call.id.clone(), decision }
+}
+
+/// By its id: a call is of an agent that waits for a decision before it goes on, or of none.
+fn waited(call: &ToolCall) -> Vec<Entry> {
+    if call.id != "b" {
+        return vec![];
+    }
+    let (call_id, run) = (call.id.clone(), Box::new(SuspendedRun::new(begun())));
+    let resumed = Entry::CallResumed { call_id: call_id.clone(), decisions: vec![] };
+    vec![Entry::CallSuspended { call_id, run }, resumed, started(call)]
 }
 
 fn through_json(run: &mut Run) {

@@ -9,8 +9,8 @@ use super::{
     Asked,
     claude::Thinks,
     history::begins_with_thinking,
-    schema::fitted,
 };
+use crate::schema::anthropic::fitted;
 
 /// The fewest tokens that a model can be given to think.
 const LEAST_BUDGET: u32 = 1_024;

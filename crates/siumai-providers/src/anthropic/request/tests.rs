@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use serde_json::json;
 use siumai_core::{
     system,
     types::{Origin, Role, Settings, ToolCall, ToolResult},
@@ -92,20 +93,6 @@ fn the_choice_among_tools_is_told() {
     assert_eq!(choice(Some(false), None), Some(alone));
     let without = ChatRequest::new(vec![user!("Hi")]).with_tool_choice(ToolChoice::None);
     assert_eq!(written(&without).get("tool_choice"), None);
-}
-
-#[test]
-fn a_schema_without_a_type_is_said_to_be_of_an_object() {
-    let schema = |schema| {
-        let tools = vec![Tool::function_with_schema("add", "", schema)];
-        let request = ChatRequest::new(vec![user!("Hi")]).with_tools(tools);
-        written(&request)["tools"][0]["input_schema"].clone()
-    };
-    assert_eq!(schema(json!(true)), json!({ "type": "object" }));
-    assert_eq!(
-        schema(json!({ "$ref": "#/$defs/a" })),
-        json!({ "$ref": "#/$defs/a", "type": "object" })
-    );
 }
 
 fn caching() -> Manner {

@@ -146,7 +146,10 @@ fn tools_and_the_choice_among_them_are_told() {
                 "type": "function",
                 "function": { "name": "add", "description": "Adds", "parameters": tool.parameters() },
             },
-            { "type": "function", "function": { "name": "ping", "parameters": { "type": "object" } } },
+            {
+                "type": "function",
+                "function": { "name": "ping", "parameters": { "type": "object", "properties": {} } },
+            },
         ])
     );
     assert_eq!(choice(ToolChoice::Auto), "auto");

@@ -1,9 +1,7 @@
-use serde_json::{Value, json};
-
-use super::Schema;
+use super::*;
 
 fn written(schema: &Value) -> Value {
-    serde_json::to_value(Schema(schema)).unwrap()
+    serde_json::to_value(Schema(Cow::Borrowed(schema))).unwrap()
 }
 
 #[test]
@@ -46,4 +44,45 @@ fn a_parameter_may_be_called_like_a_word_of_the_schema() {
         "required": ["const"],
     });
     assert_eq!(written(&schema), schema);
+}
+
+#[test]
+fn a_word_that_gemini_does_not_heed_is_told_and_the_run_is_warned() {
+    let tool = Tool::function_with_schema(
+        "look",
+        "Looks",
+        json!({
+            "type": "object",
+            "properties": { "what": { "type": "string", "pattern": "^[a-z]+$", "description": "A word." } },
+            "required": ["what"],
+        }),
+    );
+    let offer = offer(&tool);
+    let what = json!({
+        "type": "string",
+        "pattern": "^[a-z]+$",
+        "description": "A word.\n\nIt must fit {\"pattern\":\"^[a-z]+$\"}.",
+    });
+    assert_eq!(offer.parameters["properties"]["what"], what);
+    let lost = "Gemini has no word for `pattern` in the parameters of tool `look`; the model is told in \
+                the description";
+    assert_eq!(offer.lost, [lost]);
+}
+
+#[test]
+fn a_reference_that_comes_back_stands_where_nothing_is_required() {
+    let tool = Tool::function_with_schema(
+        "plant",
+        "Plants",
+        json!({
+            "type": "object",
+            "properties": { "name": { "type": "string" }, "left": { "$ref": "#" } },
+            "required": ["name", "left"],
+        }),
+    );
+    let offer = offer(&tool);
+    assert_eq!(offer.parameters["required"], json!(["name"]));
+    assert_eq!(offer.parameters["$defs"]["arguments"]["required"], json!(["name"]));
+    assert_eq!(offer.parameters["properties"]["left"], json!({ "$ref": "#/$defs/arguments" }));
+    assert_eq!(offer.lost.len(), 1);
 }

@@ -6,15 +6,95 @@
 //! others have a listed word of the same meaning: a `const` that is text or a number is an
 //! `enum` of one, `definitions` are `$defs`. Beside a `$ref` nothing else may stand. The rest is
 //! left where it is.
+use std::{borrow::Cow, collections::BTreeSet};
+
 use serde::{
     Serialize, Serializer,
     ser::{SerializeMap, SerializeSeq},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use siumai_core::types::Tool;
+
+use super::{
+    Offer, describe,
+    inline::{has_references, inlined},
+    lost_words,
+    object::as_object,
+    with_schemas,
+};
+
+/// What Gemini is offered of a tool.
+pub(crate) fn offer(tool: &Tool) -> Offer<'_> {
+    let (object, odd) = as_object(tool.parameters());
+    let mut lost: BTreeSet<_> = odd.into_iter().map(str::to_owned).collect();
+    let parameters = told(&inlined(&object), &mut lost);
+    let lost = lost_words(tool, "Gemini", &lost).into_iter().collect();
+    Offer { parameters: Cow::Owned(parameters), is_strict: false, lost }
+}
+
+/// `schema` with what has no effect told in words, and with fewer required properties: a reference
+/// that comes back may not stand in one.
+fn told(schema: &Value, lost: &mut BTreeSet<String>) -> Value {
+    let Value::Object(words) = schema else { return schema.clone() };
+    let mut schema = with_schemas(words, |it| told(it, lost));
+    let ineffective: Map<_, _> = words
+        .iter()
+        .filter(|(word, _)| INEFFECTIVE.contains(&word.as_str()))
+        .map(|(word, value)| (word.clone(), value.clone()))
+        .collect();
+    if !ineffective.is_empty() {
+        lost.extend(ineffective.keys().cloned());
+        describe(&mut schema, &format!("It must fit {}.", Value::Object(ineffective)));
+    }
+    if let Some(Value::Array(required)) = schema.get_mut("required") {
+        let before = required.len();
+        required.retain(|name| {
+            let property = name.as_str().and_then(|it| words.get("properties")?.get(it));
+            !property.is_some_and(has_references)
+        });
+        if required.len() < before {
+            lost.insert("required".to_owned());
+            describe(
+                &mut schema,
+                &format!("It must fit {}.", json!({ "required": words["required"] })),
+            );
+        }
+    }
+    schema.into()
+}
+
+/// The words that hold for a value and that Gemini does not heed.
+const INEFFECTIVE: [&str; 22] = [
+    "allOf",
+    "contains",
+    "dependentRequired",
+    "dependentSchemas",
+    "else",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "if",
+    "maxContains",
+    "maxLength",
+    "maxProperties",
+    "minContains",
+    "minLength",
+    "minProperties",
+    "multipleOf",
+    "not",
+    "pattern",
+    "patternProperties",
+    "propertyNames",
+    "then",
+    "unevaluatedProperties",
+    "uniqueItems",
+];
 
 /// A schema, written as Gemini takes it.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) struct Schema<'a>(pub(super) &'a Value);
+#[derive(Clone, PartialEq)]
+pub(crate) struct Schema<'a>(pub(crate) Cow<'a, Value>);
+
+/// The same of a piece of it.
+struct Piece<'a>(&'a Value);
 
 /// Schemas by name, where names are no words of the schema.
 struct Named<'a>(&'a Map<String, Value>);
@@ -22,6 +102,12 @@ struct Named<'a>(&'a Map<String, Value>);
 struct Listed<'a>(&'a [Value]);
 
 impl Serialize for Schema<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Piece(&self.0).serialize(serializer)
+    }
+}
+
+impl Serialize for Piece<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Value::Object(words) = self.0 else { return self.0.serialize(serializer) };
         let is_reference = words.contains_key("$ref");
@@ -60,7 +146,7 @@ impl Serialize for Schema<'_> {
                     | "then"
                     | "else",
                     _,
-                ) => map.serialize_entry(word, &Schema(value))?,
+                ) => map.serialize_entry(word, &Piece(value))?,
                 _ => map.serialize_entry(word, value)?,
             }
         }
@@ -70,7 +156,7 @@ impl Serialize for Schema<'_> {
 
 impl Serialize for Named<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, schema)| (name, Schema(schema))))
+        serializer.collect_map(self.0.iter().map(|(name, schema)| (name, Piece(schema))))
     }
 }
 
@@ -78,7 +164,7 @@ impl Serialize for Listed<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(Some(self.0.len()))?;
         for schema in self.0 {
-            list.serialize_element(&Schema(schema))?;
+            list.serialize_element(&Piece(schema))?;
         }
         list.end()
     }

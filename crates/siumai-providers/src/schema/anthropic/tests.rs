@@ -53,3 +53,33 @@ fn objects_are_closed_and_what_there_is_no_word_for_is_told() {
     let words = ["additionalProperties", "maxLength", "minimum"].map(str::to_owned);
     assert_eq!(lost, BTreeSet::from(words));
 }
+
+#[test]
+fn a_strict_tool_is_closed_and_one_that_cannot_be_is_offered_without() {
+    let tool = |schema| Tool::function_with_schema("look", "Looks", schema);
+    let closed = tool(
+        json!({ "type": "object", "properties": { "a": { "$ref": "#/$defs/A" } }, "$defs": { "A": { "type": "string" } } }),
+    );
+    let offered = offer(&closed, "anthropic", true);
+    let expected = json!({
+        "type": "object",
+        "properties": { "a": { "type": "string" } },
+        "additionalProperties": false,
+    });
+    assert_eq!((&*offered.parameters, offered.is_strict, offered.lost.len()), (&expected, true, 0));
+
+    let map = json!({ "type": "object", "additionalProperties": { "type": "number" } });
+    let open = tool(json!({ "type": "object", "properties": { "a": map } }));
+    let tree = tool(json!({ "type": "object", "properties": { "a": { "$ref": "#" } } }));
+    for (tool, why) in
+        [(open, "properties that are not named"), (tree, "types that hold themselves")]
+    {
+        let offered = offer(&tool, "anthropic", true);
+        let lost = format!(
+            "anthropic's strict mode has no words for {why} in the parameters of tool `look`; it is offered \
+             without"
+        );
+        assert_eq!((&*offered.parameters, offered.is_strict), (tool.parameters(), false));
+        assert_eq!(offered.lost, [lost]);
+    }
+}
