@@ -330,6 +330,10 @@ impl<M: LanguageModel> LanguageModel for Whole<M> {
     fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
         self.0.check_tools(tools)
     }
+
+    fn takes_answer_schema(&self, schema: &Value, tools: &[Tool]) -> bool {
+        self.0.takes_answer_schema(schema, tools)
+    }
 }
 
 #[cfg(test)]

@@ -106,6 +106,8 @@ pub enum ErrorKind {
     /// A decision on a call is not one on a call that waits for it: of another run, another call,
     /// other arguments, or used before.
     DecisionRefused,
+    /// The model gave no answer of the shape that was wanted.
+    InvalidAnswer,
     /// A run's state was changed since it was signed, or signed with another key.
     BadSignature,
     /// Something that the caller gave to a run panicked: its model, a stop condition, `prepare_step`.

@@ -19,12 +19,18 @@
 //! Where nothing is said, the reasoning behind a call goes back with it, and no other, and
 //! arguments that are no JSON go back as JSON that holds them: servers refuse them otherwise.
 //!
+//! An answer of a schema is asked of `ollama`, `vllm`, `llamacpp`, `lmstudio`, `mistral`,
+//! `fireworks` and `cerebras` while no tools are on offer, of `xai` and `azure` always, and of the
+//! others by a tool.
+//!
 //! Nothing here reads the variables; they are named for whoever does.
 use siumai_core::LlmError;
 
 use crate::{
     http::Url,
-    openai_chat::dialect::{Address, Dialect, Files, Formats, LimitName, Reasoning, SeedName},
+    openai_chat::dialect::{
+        Address, Dialect, Files, Formats, LimitName, Reasoning, Schemas, SeedName,
+    },
 };
 
 /// The version of Azure's API that is asked for if no other is named.
@@ -62,13 +68,13 @@ enum Key {
 /// The servers that are known, those on this machine first.
 pub static SERVERS: [Server; 13] = [
     OLLAMA,
-    server("vllm", "http://localhost:8000/v1", Key::Optional("VLLM_API_KEY"), Dialect::PLAIN),
-    server("llamacpp", "http://localhost:8080/v1", Key::Optional("LLAMA_API_KEY"), Dialect::PLAIN),
+    server("vllm", "http://localhost:8000/v1", Key::Optional("VLLM_API_KEY"), HOLDING),
+    server("llamacpp", "http://localhost:8080/v1", Key::Optional("LLAMA_API_KEY"), HOLDING),
     server(
         "lmstudio",
         "http://localhost:1234/v1",
         Key::None,
-        Dialect { formats: Formats::SchemasAlone, ..Dialect::PLAIN },
+        Dialect { formats: Formats::SchemasAlone, ..HOLDING },
     ),
     server(
         "groq",
@@ -96,14 +102,14 @@ pub static SERVERS: [Server; 13] = [
             seed_name: SeedName::RandomSeed,
             asks_for_usage: false,
             files: Files::Documents,
-            ..Dialect::PLAIN
+            ..HOLDING
         },
     ),
     server(
         "xai",
         "https://api.x.ai/v1",
         Key::Required("XAI_API_KEY"),
-        Dialect { reasoning: Reasoning::Never, ..WITH_NEW_LIMIT },
+        Dialect { schemas: Schemas::Always, reasoning: Reasoning::Never, ..WITH_NEW_LIMIT },
     ),
     server(
         "together",
@@ -115,13 +121,13 @@ pub static SERVERS: [Server; 13] = [
         "fireworks",
         "https://api.fireworks.ai/inference/v1",
         Key::Required("FIREWORKS_API_KEY"),
-        Dialect::PLAIN,
+        HOLDING,
     ),
     server(
         "cerebras",
         "https://api.cerebras.ai/v1",
         Key::Required("CEREBRAS_API_KEY"),
-        WITH_NEW_LIMIT,
+        Dialect { schemas: Schemas::WithoutTools, ..WITH_NEW_LIMIT },
     ),
     Server {
         name: "azure",
@@ -135,8 +141,11 @@ pub(crate) const OLLAMA: Server = server(
     "ollama",
     "http://localhost:11434/v1",
     Key::None,
-    Dialect { reasoning: Reasoning::Always, ..Dialect::PLAIN },
+    Dialect { reasoning: Reasoning::Always, ..HOLDING },
 );
+
+/// The dialect of a server that holds replies to a schema while there are no tools.
+const HOLDING: Dialect = Dialect { schemas: Schemas::WithoutTools, ..Dialect::PLAIN };
 
 /// For servers that have taken over OpenAI's newer name.
 const WITH_NEW_LIMIT: Dialect =

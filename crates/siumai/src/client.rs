@@ -2,6 +2,7 @@
 use std::{fmt, io, sync::Arc};
 
 use secrecy::SecretString;
+use serde_json::Value;
 use siumai_core::{
     LlmError, async_trait,
     model::{LanguageModel, ModelStream, collect, layers::Recorder},
@@ -100,6 +101,10 @@ impl LanguageModel for Siumai {
 
     fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
         self.model.check_tools(tools)
+    }
+
+    fn takes_answer_schema(&self, schema: &Value, tools: &[Tool]) -> bool {
+        self.model.takes_answer_schema(schema, tools)
     }
 }
 

@@ -5,6 +5,7 @@
 //! | [concepts] | know the words: run, step, message, history, event |
 //! | [providers] | choose the model that is asked |
 //! | [tools] | define tools, execute them, and know what becomes of a call |
+//! | [structured] | get answers as values of a type |
 //! | [agents] | let an agent call another, or hand the conversation on to it |
 //! | [`stop_conditions`] | end a run where you want it to end |
 //! | [prices] | know what a run cost, and end it at an amount |
@@ -31,6 +32,9 @@ pub mod providers {}
 
 #[doc = include_str!("guide/tools.md")]
 pub mod tools {}
+
+#[doc = include_str!("guide/structured.md")]
+pub mod structured {}
 
 #[doc = include_str!("guide/agents.md")]
 pub mod agents {}

@@ -5,6 +5,7 @@ pub mod layers;
 mod stream;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 pub(crate) use self::stream::deltas;
 pub use self::{
@@ -89,6 +90,16 @@ pub trait LanguageModel: Send + Sync {
         let _: &[Tool] = tools;
         Ok(Vec::new())
     }
+
+    /// Whether the provider holds the model's answer to `schema`, of an object, while `tools` are
+    /// on offer: as a [`ResponseFormat`](crate::types::ResponseFormat) of the request's settings. A
+    /// run that wants an [answer of a shape](crate::orchestrator::AnswerSchema) asks once, before
+    /// it begins; without a network.
+    fn takes_answer_schema(&self, schema: &Value, tools: &[Tool]) -> bool {
+        // Unless it says otherwise, it answers in words.
+        let _: (&Value, &[Tool]) = (schema, tools);
+        false
+    }
 }
 
 macro_rules! forward {
@@ -109,6 +120,10 @@ macro_rules! forward {
 
             fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
                 (**self).check_tools(tools)
+            }
+
+            fn takes_answer_schema(&self, schema: &Value, tools: &[Tool]) -> bool {
+                (**self).takes_answer_schema(schema, tools)
             }
         }
     )+};

@@ -367,9 +367,21 @@ impl<M: LanguageModel, T> ToolLoopAgent<M, T> {
     where
         M: 'static,
     {
+        self.stream_by(messages, tools, resolver, self.ruled(self.options.clone())).await
+    }
+
+    async fn stream_by(
+        &self,
+        messages: Vec<ChatMessage>,
+        tools: Option<Vec<Tool>>,
+        resolver: impl ToolResolver + 'static,
+        options: OrchestratorOptions,
+    ) -> Result<StreamOrchestration, RunError>
+    where
+        M: 'static,
+    {
         let stop = self.stop_conditions.iter().map(|it| Box::new(Arc::clone(it)) as Box<_>);
         let (model, messages) = (Arc::clone(&self.model), self.introduced(messages));
-        let options = self.ruled(self.options.clone());
         generate_stream_owned(model, messages, tools, resolver, stop.collect(), options).await
     }
 }
@@ -408,3 +420,5 @@ impl<M, T> ToolLoopAgent<M, T> {
             .finish_non_exhaustive()
     }
 }
+
+mod structured;

@@ -8,7 +8,8 @@ use futures_util::FutureExt;
 use serde_json::Value;
 
 use super::{
-    ApprovalRequest, OrchestratorOptions, ToolApproval, below::agents_above, open_step::Decision,
+    ApprovalRequest, OrchestratorOptions, ToolApproval, answer::Sought, below::agents_above,
+    open_step::Decision,
 };
 use crate::{
     tool::{ToolResolver, Toolbox, as_object},
@@ -21,17 +22,22 @@ pub(super) struct Judge<'a> {
     pub(super) tools: &'a Toolbox,
     pub(super) active_tools: Option<&'a [String]>,
     pub(super) resolver: Option<&'a dyn ToolResolver>,
+    pub(super) answer: Option<Sought<'a>>,
     pub(super) options: &'a OrchestratorOptions,
     pub(super) run_id: &'a str,
     pub(super) step_number: usize,
 }
 
 impl Judge<'_> {
-    /// Decides on `call`, or refuses it with the result that the model is told.
+    /// Decides on `call`, or answers it with the result that the model is told: it is refused, or
+    /// it is the answer of the run, which nobody executes.
     ///
     /// Whoever approves is asked only about calls that could be executed.
     pub(super) async fn decide(&self, call: &Arc<ToolCall>) -> Result<Decision, Arc<ToolResult>> {
         self.check(call, &call.arguments)?;
+        if self.answer.is_some_and(|it| it.is_asked_by(&call.name)) {
+            return Err(Arc::new(Sought::taken(call)));
+        }
         if !self.resolver.is_some_and(|it| it.has_tool(&call.name)) {
             return Ok(Decision::Leave);
         }
@@ -53,7 +59,11 @@ impl Judge<'_> {
 
     /// Whether `arguments` could take the place of the model's; if not, why not.
     pub(super) fn misfit(&self, call: &ToolCall, arguments: &Value) -> Result<(), String> {
-        self.tools.check(&call.name, arguments, self.active_tools)
+        self.tools.check(&call.name, arguments, self.active_tools)?;
+        match self.answer.filter(|it| it.is_asked_by(&call.name)) {
+            Some(sought) => sought.schema.check_call(arguments),
+            None => Ok(()),
+        }
     }
 
     /// What whoever approves says; nothing if nobody wants to be asked.

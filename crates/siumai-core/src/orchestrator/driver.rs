@@ -123,6 +123,9 @@ impl Driver<'_> {
                 Action::CallModel(request) => self.call_model(run, request).await?,
                 Action::Decide(calls) => self.decide(run, calls).await?,
                 Action::ExecuteTools(batch) => self.execute_tools(run, batch).await?,
+                Action::RefuseAnswer(told) => {
+                    self.record(run, [Entry::AnswerRefused(told)]).await?;
+                }
                 Action::Finish(stopped_by) => return Ok(stopped_by),
             }
         }

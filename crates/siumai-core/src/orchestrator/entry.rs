@@ -46,6 +46,8 @@ pub(super) enum Entry {
         call_id: String,
     },
     CallFinished(Arc<ToolResult>),
+    /// The model's answer does not have the shape that is wanted, and it is told so.
+    AnswerRefused(String),
     /// The agent that is the call's tool waits for somebody to decide.
     CallSuspended {
         call_id: String,
@@ -102,6 +104,7 @@ impl Entry {
             Self::CallStarted { .. } => "the start of a tool",
             Self::CallReopened { .. } => "another start of a tool",
             Self::CallFinished(_) => "a tool result",
+            Self::AnswerRefused(_) => "the refusal of an answer",
             Self::CallSuspended { .. } => "the pause of an agent",
             Self::CallResumed { .. } => "a decision for an agent",
             Self::MessagesAdded(_) => "another message",
@@ -119,7 +122,9 @@ impl Entry {
     /// The record of this entry of `run`, which has not taken it in yet and has been at work for `at`.
     pub(super) fn record(&self, run: &Run, at: Duration) -> Result<Record, LlmError> {
         let (kind, effect) = match self {
-            Self::StepStarted(_) | Self::MessagesAdded(_) => (RecordKind::Decision, None),
+            Self::StepStarted(_) | Self::AnswerRefused(_) | Self::MessagesAdded(_) => {
+                (RecordKind::Decision, None)
+            }
             Self::ModelAsked => (RecordKind::Intent, Some(run.model_effect_name())),
             Self::ReplyLost
             | Self::ReplyBrokeOff { .. }

@@ -101,6 +101,13 @@ pub enum StreamEvent {
         /// What is to be decided.
         request: ApprovalRequest,
     },
+    /// The model's answer does not have the [shape](super::AnswerSchema) that is wanted, and it
+    /// tries again.
+    #[non_exhaustive]
+    AnswerRefused {
+        /// What the model is told.
+        told: String,
+    },
     /// A step is finished.
     #[non_exhaustive]
     StepFinish {
@@ -151,6 +158,7 @@ pub(super) fn announce(run: &Run, entry: &Entry) -> Vec<StreamEvent> {
         Entry::CallFinished(result) => {
             vec![StreamEvent::ToolResult { step_number, result: Arc::clone(result) }]
         }
+        Entry::AnswerRefused(told) => vec![StreamEvent::AnswerRefused { told: told.clone() }],
         Entry::CallSuspended { call_id, run: below } => {
             let name = run.open_call(call_id).map_or("", |it| it.name.as_str());
             let requests = requests_below(name, below);

@@ -5,11 +5,13 @@
 //! | and get the answer and the steps | [`generate`] |
 //! | and get all there is to know | [`run`] |
 //! | and watch | [`generate_stream`], [`generate_stream_owned`] |
+//! | and get a value of a type | [`generate_as`], [`stream_as`] |
 //! | the same agent again and again | [`ToolLoopAgent`] |
 //!
 //! All of them poll the same loop.
 mod agent;
 mod agent_tool;
+mod answer;
 mod approval;
 mod approver;
 mod asking;
@@ -49,6 +51,7 @@ mod watch;
 pub use self::{
     agent::ToolLoopAgent,
     agent_tool::AgentTool,
+    answer::{AnswerEvent, AnswerSchema, AnswerStream, Structured, generate_as, stream_as},
     approver::{ApprovalDecision, ApprovalRequest, Approver},
     callbacks::{
         ChooseModel, OnChunk, OnContextTooLong, OnFinish, OnStepFinish, OnToolApproval, PrepareStep,

@@ -77,6 +77,19 @@ impl StepPlan {
         Self { tool_choice: Some(ToolChoice::None), ends_at: Some(limit), ..self }
     }
 
+    /// Sees to it that the model can answer by the tool `name`; it has to in the last step, and
+    /// where `is_due` unless a tool choice says otherwise.
+    pub(super) fn answer_by(&mut self, name: &str, is_due: bool) {
+        let is_missing = |active: &&mut Vec<String>| !active.iter().any(|it| it == name);
+        if let Some(active) = self.active_tools.as_mut().filter(is_missing) {
+            active.push(name.to_owned());
+        }
+        let is_free = matches!(self.tool_choice, None | Some(ToolChoice::Auto));
+        if self.ends_at.is_some() || is_free && is_due {
+            self.tool_choice = Some(ToolChoice::Specific { tool_name: name.to_owned() });
+        }
+    }
+
     /// The names of the tools that may execute in this step; `None` means all. What a model calls
     /// against the step's tool choice is not among them.
     pub(super) fn callable(&mut self) -> Option<Vec<String>> {

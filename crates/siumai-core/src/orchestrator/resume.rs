@@ -181,6 +181,7 @@ impl Driver<'_> {
             tools: self.rules.tools,
             active_tools: run.active_tools(),
             resolver: self.resolver,
+            answer: self.rules.answer,
             options: self.options,
             run_id: run.id(),
             step_number: run.step_number(),

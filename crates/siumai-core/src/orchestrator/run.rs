@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     OnContextTooLong, PrepareStep, StepResult, StopCondition, StoppedBy,
+    answer::Sought,
     asking::Asking,
     below::Notes,
     clock::Clock,
@@ -43,6 +44,12 @@ pub(super) struct Run {
     clock: Clock,
     /// The limit that the run came to, once the step that is to answer there has begun.
     ending: Option<StoppedBy>,
+    /// How many answers in words were refused.
+    #[serde(default)]
+    refused: usize,
+    /// Whether the last thing the model was told is that its answer was refused.
+    #[serde(default)]
+    is_refused: bool,
     /// What the model made of the requests so far.
     #[serde(skip)]
     memo: Memo,
@@ -73,6 +80,8 @@ pub(super) enum Action {
     CallModel(ChatRequest),
     Decide(Vec<Arc<ToolCall>>),
     ExecuteTools(Vec<ReadyCall>),
+    /// Tell the model that its answer is not what is wanted.
+    RefuseAnswer(String),
     Finish(StoppedBy),
 }
 
@@ -88,6 +97,7 @@ pub(super) struct Rules<'a> {
     pub(super) step_retries: usize,
     pub(super) on_context_too_long: Option<&'a OnContextTooLong>,
     pub(super) tools: &'a Toolbox,
+    pub(super) answer: Option<Sought<'a>>,
 }
 
 impl Run {
@@ -107,6 +117,8 @@ impl Run {
             spent: Spent::default(),
             clock: Clock::default(),
             ending: None,
+            refused: 0,
+            is_refused: false,
             memo: Memo::default(),
             notes: Notes::default(),
         }
@@ -116,16 +128,10 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// If `prepare_step` wants what can't be.
+    /// If `prepare_step` wants what can't be, or the model gave no answer that fits as often as it may.
     pub(super) fn next_action(&self, rules: &Rules<'_>) -> Result<Action, LlmError> {
         match &self.state {
-            State::Between => match self.stopped_by(rules) {
-                Some(limit) if self.answers_at(&limit, rules) => {
-                    self.plan(rules, Some(limit)).map(Action::StartStep)
-                }
-                Some(stopped_by) => Ok(Action::Finish(stopped_by)),
-                None => self.plan(rules, None).map(Action::StartStep),
-            },
+            State::Between => self.between(rules),
             State::Asking(asking) if asking.is_open() => {
                 let request = self.request(&asking.plan, rules);
                 Ok(Action::Recover(vec![self.model_effect(request)]))
@@ -170,6 +176,20 @@ impl Run {
         Ok(Some(step))
     }
 
+    fn between(&self, rules: &Rules<'_>) -> Result<Action, LlmError> {
+        let stopped_by = self.stopped_by(rules);
+        if let Some(told) = self.refusal(rules, stopped_by.as_ref())? {
+            return Ok(Action::RefuseAnswer(told));
+        }
+        match stopped_by {
+            Some(limit) if self.answers_at(&limit, rules) => {
+                self.plan(rules, Some(limit)).map(Action::StartStep)
+            }
+            Some(stopped_by) => Ok(Action::Finish(stopped_by)),
+            None => self.plan(rules, None).map(Action::StartStep),
+        }
+    }
+
     /// Takes in what happened; returns the step it finished, if any.
     ///
     /// # Errors
@@ -206,7 +226,7 @@ impl Run {
             }
             (Entry::ModelReplied(response), State::Asking(asking)) => {
                 asking.close()?;
-                self.is_prompted = false;
+                (self.is_prompted, self.is_refused) = (false, false);
                 self.warnings.extend(response.warnings.iter().cloned());
                 self.spent.pay(response.usage.as_ref());
                 let step = OpenStep::new(asking, response);
@@ -236,6 +256,12 @@ impl Run {
                 }
                 step.finish(result)?;
                 Ok(self.finish_step())
+            }
+            (Entry::AnswerRefused(told), State::Between) => {
+                Arc::make_mut(&mut self.messages).push(ChatMessage::user(told));
+                self.refused += 1;
+                (self.is_prompted, self.is_refused) = (true, true);
+                Ok(None)
             }
             (Entry::CallSuspended { call_id, run }, State::Answering(step)) => {
                 step.suspend(&call_id, *run)?;
@@ -394,7 +420,7 @@ impl Run {
         let (history, warnings) = history::mend(history);
         self.messages = Arc::new(history);
         self.warnings.extend(warnings);
-        self.is_prompted = true;
+        (self.is_prompted, self.is_refused) = (true, false);
         self.ending = None;
         self.state = State::Between;
     }
@@ -445,6 +471,7 @@ impl Run {
     }
 }
 
+mod answer;
 mod below;
 mod effects;
 mod guarded;

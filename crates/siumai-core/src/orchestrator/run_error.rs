@@ -1,7 +1,7 @@
 //! What a failed run gives back.
 use std::{error::Error, fmt, sync::Arc};
 
-use super::StepResult;
+use super::{RunOutput, StepResult};
 use crate::{
     ErrorKind, LlmError,
     types::{ChatMessage, Usage, Warning},
@@ -25,6 +25,7 @@ struct Done {
     broken: Usage,
     partial_reply: Option<ChatMessage>,
     warnings: Vec<Warning>,
+    output: Option<RunOutput>,
 }
 
 impl RunError {
@@ -37,13 +38,27 @@ impl RunError {
         warnings: Vec<Warning>,
     ) -> Self {
         let usage = StepResult::merge_usage(&steps) + broken.clone();
-        let done = Done { steps, messages, usage, broken, partial_reply, warnings };
+        let done = Done { steps, messages, usage, broken, partial_reply, warnings, output: None };
         Self { error, done: Arc::new(done) }
     }
 
     /// A run that failed before it began.
     pub(crate) fn unbegun(error: LlmError, messages: Vec<ChatMessage>) -> Self {
         Self::new(error, Vec::new(), messages, Usage::zero(), None, Vec::new())
+    }
+
+    /// A run that came to an end without the answer that was wanted of it.
+    pub(super) fn unanswered(error: LlmError, output: RunOutput) -> Self {
+        let done = Done {
+            steps: output.steps.clone(),
+            messages: output.messages.clone(),
+            usage: output.usage.clone(),
+            broken: Usage::zero(),
+            partial_reply: None,
+            warnings: output.warnings.clone(),
+            output: Some(output),
+        };
+        Self { error, done: Arc::new(done) }
     }
 
     /// The failure itself.
@@ -86,6 +101,17 @@ impl RunError {
     /// What the model had said of a reply that broke off; it is not part of the history.
     pub fn partial_reply(&self) -> Option<&ChatMessage> {
         self.done.partial_reply.as_ref()
+    }
+
+    /// What the model said last, in the last finished step that has text.
+    pub fn last_text(&self) -> Option<&str> {
+        self.done.steps.iter().rev().find_map(StepResult::text)
+    }
+
+    /// The run, if it came to an end by itself and only the [answer](super::generate_as) that was
+    /// wanted of it is missing: it may wait for approval, or have come to a limit.
+    pub fn output(&self) -> Option<&RunOutput> {
+        self.done.output.as_ref()
     }
 
     /// What was not as it should be, and did not end the run.

@@ -54,7 +54,9 @@ impl Driver<'_> {
     }
 
     fn is_executable(&self, run: &Run, call: &ToolCall) -> bool {
-        self.resolver.is_some_and(|it| it.has_tool(&call.name))
+        let is_answer = self.rules.answer.is_some_and(|it| it.is_asked_by(&call.name));
+        !is_answer
+            && self.resolver.is_some_and(|it| it.has_tool(&call.name))
             && self.rules.tools.check(&call.name, &call.arguments, run.active_tools()).is_ok()
     }
 }

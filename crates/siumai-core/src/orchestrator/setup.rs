@@ -2,7 +2,8 @@
 use std::sync::Arc;
 
 use super::{
-    OrchestratorOptions, RunError, StopCondition,
+    AnswerSchema, OrchestratorOptions, RunError, StopCondition,
+    answer::Sought,
     limits::Limits,
     resume::news,
     run::{Rules, Run},
@@ -40,9 +41,13 @@ pub(super) fn prepare(
         check_approval(options)?;
         let (mut run, news) = first_state(messages, options)?;
         let defined = resolver.map_or(Ok(Vec::new()), ToolResolver::definitions)?;
-        let toolbox = Toolbox::new(tools.unwrap_or(defined))?;
+        let (mut tools, mut settings) = (tools.unwrap_or(defined), options.settings.clone());
+        if let Some(answer) = &options.answer {
+            answer.ask_for(model, &mut tools, &mut settings)?;
+        }
+        let toolbox = Toolbox::new(tools)?;
         run.warn(model.check_tools(&toolbox.active(None))?);
-        Ok(Prepared { run, news, toolbox, settings: Arc::new(options.settings.clone()) })
+        Ok(Prepared { run, news, toolbox, settings: Arc::new(settings) })
     };
     prepared().map_err(|error| RunError::unbegun(error, given))
 }
@@ -107,5 +112,9 @@ pub(super) fn rules<'a>(
         step_retries: options.step_retries,
         on_context_too_long: options.on_context_too_long.as_ref(),
         tools,
+        answer: options.answer.as_ref().map(|schema| {
+            // Nobody else may have a tool of that name.
+            Sought { schema, by_tool: tools.find(AnswerSchema::TOOL).is_some() }
+        }),
     }
 }

@@ -228,6 +228,12 @@ impl<'a> RunStream<'a> {
         Arc::clone(&self.shared.outcome)
     }
 
+    /// What came of the run, once the stream has ended.
+    pub(super) fn ended(&self) -> Result<RunOutput, RunError> {
+        let ended = self.shared.outcome.read(Clone::clone);
+        ended.unwrap_or_else(|| Err(RunError::unbegun(never_ended(), Vec::new())))
+    }
+
     /// Reads the stream to its end and returns all that came of the run.
     ///
     /// # Errors

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    ApprovalDecision, Approver, AtLimit, ChooseModel, LoopGuard, OnChunk, OnContextTooLong,
-    OnFinish, OnStepFinish, OnToolApproval, PrepareStep, RepairToolCall, SuspendedRun, UsageLimit,
-    UsageLimits,
+    AnswerSchema, ApprovalDecision, Approver, AtLimit, ChooseModel, LoopGuard, OnChunk,
+    OnContextTooLong, OnFinish, OnStepFinish, OnToolApproval, PrepareStep, RepairToolCall,
+    SuspendedRun, UsageLimit, UsageLimits,
 };
 use crate::{
     CancellationToken,
@@ -290,6 +290,9 @@ pub struct OrchestratorOptions {
     /// Which tools the model may or must call. A choice that forces a call
     /// holds until it was obeyed once, or the run would never end.
     pub tool_choice: Option<ToolChoice>,
+    /// The shape that the answer is to have; by default it is text.
+    /// [`generate_as`](super::generate_as) sets it.
+    pub answer: Option<AnswerSchema>,
     /// How the model is to write.
     pub settings: Settings,
     /// What the run may use up: tokens, requests, tool calls. Nothing is limited by default.
@@ -404,6 +407,7 @@ impl Default for OrchestratorOptions {
             max_parallel_tools: 8,
             max_result_bytes: 1 << 20,
             tool_choice: None,
+            answer: None,
             settings: Settings::default(),
             limits: UsageLimits::default(),
             at_limit: AtLimit::default(),
@@ -458,6 +462,7 @@ impl fmt::Debug for OrchestratorOptions {
             .field("max_parallel_tools", &self.max_parallel_tools)
             .field("max_result_bytes", &self.max_result_bytes)
             .field("tool_choice", &self.tool_choice)
+            .field("answer", &self.answer)
             .field("settings", &self.settings)
             .field("limits", &self.limits)
             .field("at_limit", &self.at_limit)

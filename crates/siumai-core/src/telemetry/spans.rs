@@ -398,6 +398,7 @@ fn error_type(kind: ErrorKind) -> &'static str {
         ErrorKind::OutOfOrder => "out_of_order",
         ErrorKind::Journal => "journal",
         ErrorKind::DecisionRefused => "decision_refused",
+        ErrorKind::InvalidAnswer => "invalid_answer",
         ErrorKind::BadSignature => "bad_signature",
         ErrorKind::Panicked => "panicked",
     }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{
     ErrorKind, LlmError,
     model::{Delta, LanguageModel, ModelEvent, ModelStream, ToolCallDelta},
-    types::{ChatRequest, FinishReason, Usage},
+    types::{ChatRequest, FinishReason, Tool, Usage},
 };
 
 /// A model that answers each request with the next reply of a script, and keeps the requests.
@@ -38,6 +38,7 @@ use crate::{
 pub struct ScriptedModel {
     script: Mutex<VecDeque<Reply>>,
     requests: Mutex<Vec<ChatRequest>>,
+    takes_schemas: bool,
 }
 
 /// One reply of a script.
@@ -67,6 +68,13 @@ impl ScriptedModel {
     /// An empty script: any request is an error that says so.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Is asked for answers by a schema as one whose provider holds it to that, and not by a tool.
+    #[must_use]
+    pub fn taking_schemas(mut self) -> Self {
+        self.takes_schemas = true;
+        self
     }
 
     /// Adds a reply.
@@ -264,6 +272,10 @@ impl LanguageModel for ScriptedModel {
             )
         })?;
         reply.play().await
+    }
+
+    fn takes_answer_schema(&self, _: &Value, _: &[Tool]) -> bool {
+        self.takes_schemas
     }
 }
 

@@ -19,7 +19,7 @@ pub use self::{
 };
 pub(crate) use self::{
     nulls::has_nulls,
-    parameters::parameters_of,
-    schema::{Toolbox, as_object, nearest},
+    parameters::{parameters_of, schema_of},
+    schema::{Toolbox, Validator, as_object, nearest},
     set::arguments_of,
 };

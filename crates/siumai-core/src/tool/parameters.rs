@@ -9,10 +9,7 @@ use serde_json::{Map, Value, json};
 
 /// The JSON Schema of a tool's parameters, which are the fields of `A`.
 pub(crate) fn parameters_of<A: JsonSchema>() -> Value {
-    let mut settings = SchemaSettings::draft2020_12();
-    settings.meta_schema = None;
-    settings.inline_subschemas = true;
-    let mut schema = settings.into_generator().into_root_schema_for::<A>().to_value();
+    let mut schema = generated::<A>();
     let is_alone = schema.as_object().is_some_and(|it| {
         it.keys().all(|it| {
             matches!(it.as_str(), "title" | "description" | "type" | "additionalProperties")
@@ -28,6 +25,20 @@ pub(crate) fn parameters_of<A: JsonSchema>() -> Value {
     }
     tidy(&mut schema, Objects::Closed);
     schema
+}
+
+/// The JSON Schema of a `T`, whatever that is.
+pub(crate) fn schema_of<T: JsonSchema>() -> Value {
+    let mut schema = generated::<T>();
+    tidy(&mut schema, Objects::Closed);
+    schema
+}
+
+fn generated<T: JsonSchema>() -> Value {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.meta_schema = None;
+    settings.inline_subschemas = true;
+    settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
 /// Whether objects take properties that they don't name.

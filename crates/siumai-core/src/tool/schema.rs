@@ -17,11 +17,6 @@ pub(crate) struct Toolbox {
 /// A compiled schema, or why it is none.
 type Compiled = Result<Validator, String>;
 
-struct Validator {
-    schemas: Schemas,
-    index: SchemaIndex,
-}
-
 impl Toolbox {
     /// Checks and compiles `tools`.
     ///
@@ -109,6 +104,35 @@ impl Toolbox {
     }
 }
 
+/// A schema, compiled.
+pub(crate) struct Validator {
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl Validator {
+    /// Compiles `schema`, or says what is wrong with it.
+    pub(crate) fn new(schema: &Value) -> Result<Self, String> {
+        Self::at("answer:///", schema)
+    }
+
+    /// Whether `value` fits; if not, where not.
+    pub(crate) fn check(&self, value: &Value) -> Result<(), String> {
+        self.schemas.validate(value, self.index).map_err(|error| told(&error))
+    }
+
+    fn at(location: &str, schema: &Value) -> Result<Self, String> {
+        let mut compiler = Compiler::new();
+        // A schema may name only itself: it never reads a file.
+        compiler.use_loader(Box::new(NoLoader));
+        compiler.add_resource(location, schema.clone()).map_err(|error| format!("{error:#}"))?;
+        let mut schemas = Schemas::new();
+        let index =
+            compiler.compile(location, &mut schemas).map_err(|error| format!("{error:#}"))?;
+        Ok(Self { schemas, index })
+    }
+}
+
 /// The arguments as a tool gets them: some models write `null` where there is nothing to tell it.
 pub(crate) fn as_object(arguments: &Value) -> Cow<'_, Value> {
     if arguments.is_null() || arguments.as_str().is_some_and(|it| it.trim() == "null") {
@@ -143,22 +167,14 @@ fn check_name(name: &str) -> Result<(), String> {
 }
 
 fn compile(tool: &Tool) -> Compiled {
-    let location = format!("tool:///{}", tool.name());
     let name = tool.name();
-    let wrong = |error: &dyn fmt::Display| {
-        format!("the parameters of tool `{name}` are no JSON Schema: {error:#}")
-    };
-    let mut compiler = Compiler::new();
-    // A schema may name only itself: it never reads a file.
-    compiler.use_loader(Box::new(NoLoader));
-    compiler.add_resource(&location, tool.parameters().clone()).map_err(|error| wrong(&error))?;
-    let mut schemas = Schemas::new();
-    let index = compiler.compile(&location, &mut schemas).map_err(|error| wrong(&error))?;
+    let validator = Validator::at(&format!("tool:///{name}"), tool.parameters())
+        .map_err(|error| format!("the parameters of tool `{name}` are no JSON Schema: {error}"))?;
     match &tool.parameters()["type"] {
         Value::String(kind) if kind != "object" => Err(format!(
             "the parameters of tool `{name}` are not an object; put them into one, a property each"
         )),
-        _ => Ok(Validator { schemas, index }),
+        _ => Ok(validator),
     }
 }
 
@@ -201,6 +217,13 @@ fn not_json(name: &str, raw: &str) -> String {
 const MISFITS_TOLD: usize = 8;
 
 fn misfit(name: &str, error: &boon::ValidationError<'_, '_>) -> String {
+    let found = told(error);
+    format!(
+        "The arguments of `{name}` do not fit its schema: {found}. Call it again with arguments that do."
+    )
+}
+
+fn told(error: &boon::ValidationError<'_, '_>) -> String {
     let mut leaves = Vec::new();
     collect_leaves(error, &mut leaves);
     let more = match leaves.len().saturating_sub(MISFITS_TOLD) {
@@ -208,10 +231,7 @@ fn misfit(name: &str, error: &boon::ValidationError<'_, '_>) -> String {
         more => format!("; and {more} more"),
     };
     leaves.truncate(MISFITS_TOLD);
-    let found = leaves.join("; ") + &more;
-    format!(
-        "The arguments of `{name}` do not fit its schema: {found}. Call it again with arguments that do."
-    )
+    leaves.join("; ") + &more
 }
 
 fn collect_leaves(error: &boon::ValidationError<'_, '_>, leaves: &mut Vec<String>) {

@@ -6,6 +6,8 @@ mod agent_crashes;
 #[cfg(test)]
 mod agent_rules;
 #[cfg(test)]
+mod answer_rules;
+#[cfg(test)]
 mod approval_rules;
 #[cfg(test)]
 mod cancel_rules;

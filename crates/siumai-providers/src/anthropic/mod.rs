@@ -221,6 +221,10 @@ impl LanguageModel for Anthropic {
         let (provider, strict) = (self.provider(), self.manner.strict_tools);
         Ok(schema::check(tools, |it| schema::anthropic::offer(it, provider, strict)))
     }
+
+    fn takes_answer_schema(&self, _: &Value, _: &[Tool]) -> bool {
+        request::takes_schemas(&self.model)
+    }
 }
 
 impl fmt::Debug for AnthropicBuilder {

@@ -37,6 +37,12 @@ impl Manner {
     }
 }
 
+/// Whether a reply of `model` can be held to a schema.
+pub(super) fn takes_schemas(model: &str) -> bool {
+    let version = Version::of(model);
+    version.is_claude() && version.takes_schemas()
+}
+
 /// What is asked, and of whom.
 struct Asked<'a> {
     model: &'a str,

@@ -8,6 +8,7 @@ mod wire;
 use std::{fmt, sync::Arc};
 
 use secrecy::SecretString;
+use serde_json::Value;
 use siumai_core::{
     ErrorKind, LlmError, async_trait,
     model::{LanguageModel, ModelStream},
@@ -144,6 +145,11 @@ impl LanguageModel for Gemini {
         let rule = "begin its name with a letter or `_`";
         schema::check_names(tools, "Gemini", begins_well, rule)?;
         Ok(schema::check(tools, schema::gemini::offer))
+    }
+
+    fn takes_answer_schema(&self, _: &Value, tools: &[Tool]) -> bool {
+        // Models of other generations are refused a schema beside tools.
+        tools.is_empty() || request::joins_tools_and_schemas(&self.model)
     }
 }
 

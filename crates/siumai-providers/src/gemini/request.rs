@@ -110,6 +110,11 @@ impl Generation {
     }
 }
 
+/// Whether a reply may be held to a schema while tools are on offer.
+pub(super) fn joins_tools_and_schemas(model: &str) -> bool {
+    Generation::of(model) == Generation::Level
+}
+
 /// The contents so far.
 #[derive(Debug)]
 struct Contents {

@@ -8,6 +8,7 @@ pub(crate) struct Dialect {
     /// Whether a stream tells the usage only if it is asked to.
     pub(crate) asks_for_usage: bool,
     pub(crate) formats: Formats,
+    pub(crate) schemas: Schemas,
     pub(crate) reasoning: Reasoning,
     pub(crate) files: Files,
     /// Whether arguments of a call that are no JSON may go back as the model wrote them. Most
@@ -27,6 +28,16 @@ pub(crate) enum Formats {
     JsonAlone,
     /// A JSON schema, but no JSON without one.
     SchemasAlone,
+}
+
+/// When a server itself holds a reply to a schema, so that the model need not be told of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Schemas {
+    /// Never, or not of every model, or nobody knows.
+    Never,
+    /// While no tools are on offer: what is held to a schema calls none, or both are refused.
+    WithoutTools,
+    Always,
 }
 
 /// How files are sent.
@@ -92,6 +103,7 @@ impl Dialect {
         seed_name: SeedName::Seed,
         asks_for_usage: true,
         formats: Formats::Any,
+        schemas: Schemas::Never,
         reasoning: Reasoning::WithCalls,
         files: Files::Bytes,
         takes_broken_arguments: false,
@@ -102,8 +114,15 @@ impl Dialect {
 
     pub(crate) const OPENAI: Self = Self {
         limit_name: LimitName::MaxCompletionTokens,
+        schemas: Schemas::Always,
         reasoning: Reasoning::Never,
         takes_broken_arguments: true,
         ..Self::PLAIN
     };
+}
+
+/// Whether a model of `OpenAI` is older than its schemas for replies.
+pub(crate) fn is_before_schemas(model: &str) -> bool {
+    let older = ["gpt-3.5", "gpt-4-", "gpt-4o-2024-05-13", "chatgpt-4o", "o1-mini", "o1-preview"];
+    model == "gpt-4" || older.iter().any(|it| model.starts_with(it))
 }

@@ -8,13 +8,14 @@ mod wire;
 use std::{fmt, sync::Arc};
 
 use secrecy::SecretString;
+use serde_json::Value;
 use siumai_core::{
     ErrorKind, LlmError, async_trait,
     model::{LanguageModel, ModelStream},
     types::{ChatRequest, Tool, Warning},
 };
 
-use self::dialect::{Address, Dialect, End};
+use self::dialect::{Address, Dialect, End, Schemas, is_before_schemas};
 use crate::{
     compatible::{self, Server},
     http::{Endpoint, EndpointBuilder, KeyHeader, Transport},
@@ -227,6 +228,14 @@ impl LanguageModel for OpenAiChat {
     fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
         let (provider, strict) = (self.provider(), self.dialect.strict_tools);
         Ok(schema::check(tools, |it| schema::openai::offer(it, provider, strict)))
+    }
+
+    fn takes_answer_schema(&self, _: &Value, tools: &[Tool]) -> bool {
+        match self.dialect.schemas {
+            Schemas::Never => false,
+            Schemas::WithoutTools => tools.is_empty(),
+            Schemas::Always => !is_before_schemas(&self.model),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use siumai_core::{
 use self::request::{Manner, SystemPlace};
 use crate::{
     http::{Endpoint, EndpointBuilder, Transport},
+    openai_chat::dialect::is_before_schemas,
     reply::ask_with,
     schema,
 };
@@ -207,6 +208,11 @@ impl LanguageModel for OpenAiResponses {
     fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
         let (provider, strict) = (self.provider(), self.manner.strict_tools);
         Ok(schema::check(tools, |it| schema::openai::offer(it, provider, strict)))
+    }
+
+    fn takes_answer_schema(&self, _: &Value, _: &[Tool]) -> bool {
+        // Of another server nobody knows what it does about a schema.
+        self.provider() == "openai" && !is_before_schemas(&self.model)
     }
 }
 

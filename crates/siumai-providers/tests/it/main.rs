@@ -26,6 +26,8 @@ mod retries;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod structured;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tools;

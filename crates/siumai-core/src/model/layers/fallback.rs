@@ -3,6 +3,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
+use serde_json::Value;
 
 use super::{LanguageModel, ModelEvent, ModelStream, attempt};
 use crate::{
@@ -135,6 +136,11 @@ impl LanguageModel for Fallback {
             warnings.extend(other.check_tools(tools)?);
         }
         Ok(warnings)
+    }
+
+    fn takes_answer_schema(&self, schema: &Value, tools: &[Tool]) -> bool {
+        let mut all = std::iter::once(&self.first).chain(&self.others);
+        all.all(|it| it.takes_answer_schema(schema, tools))
     }
 }
 

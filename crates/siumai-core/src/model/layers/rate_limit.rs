@@ -3,6 +3,7 @@ use std::{collections::VecDeque, sync::PoisonError, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
+use serde_json::Value;
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::{Instant, sleep_until},
@@ -104,6 +105,10 @@ impl<M: LanguageModel> LanguageModel for RateLimit<M> {
 
     fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
         self.model.check_tools(tools)
+    }
+
+    fn takes_answer_schema(&self, schema: &Value, tools: &[Tool]) -> bool {
+        self.model.takes_answer_schema(schema, tools)
     }
 }
 

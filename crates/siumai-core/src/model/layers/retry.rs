@@ -5,6 +5,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::{LanguageModel, ModelStream, attempt, time_left};
 use crate::{
@@ -202,5 +203,9 @@ impl<M: LanguageModel> LanguageModel for Retry<M> {
 
     fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
         self.model.check_tools(tools)
+    }
+
+    fn takes_answer_schema(&self, schema: &Value, tools: &[Tool]) -> bool {
+        self.model.takes_answer_schema(schema, tools)
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use super::{Rules, Run};
 use crate::{
     LlmError,
-    orchestrator::{PrepareStepContext, PrepareStepResult, StoppedBy, prepare_step::StepPlan},
+    orchestrator::{
+        AnswerSchema, PrepareStepContext, PrepareStepResult, StoppedBy, prepare_step::StepPlan,
+    },
     types::{ChatRequest, ToolChoice},
 };
 
@@ -22,6 +24,10 @@ impl Run {
         let mut plan = StepPlan::new(prepared, self.standing_choice(rules.tool_choice));
         if let Some(limit) = limit {
             plan = plan.last(limit);
+        }
+        if rules.answer.is_some_and(|it| it.by_tool) {
+            let is_alone = rules.tools.active(None).len() == 1;
+            plan.answer_by(AnswerSchema::TOOL, is_alone || self.is_refused);
         }
         plan.check(rules.tools)?;
         Ok(plan)

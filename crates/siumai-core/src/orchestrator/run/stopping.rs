@@ -1,9 +1,6 @@
 //! Why a run ends between two steps, if it does.
-use super::{Rules, Run};
-use crate::{
-    orchestrator::{StepResult, StopCondition, StoppedBy},
-    types::FinishReason,
-};
+use super::{Rules, Run, answer::is_answer};
+use crate::orchestrator::{StepResult, StopCondition, StoppedBy};
 
 impl Run {
     pub(super) fn stopped_by(&self, rules: &Rules<'_>) -> Option<StoppedBy> {
@@ -13,8 +10,7 @@ impl Run {
             if let Some(limit) = &self.ending {
                 return Some(limit.clone());
             }
-            // A paused turn is not an answer: the provider goes on when it gets it back.
-            if last.tool_calls.is_empty() && last.finish_reason != FinishReason::Paused {
+            if is_answer(last, rules, held.is_some()) {
                 return Some(StoppedBy::Answer);
             }
             if let Some(index) = held {

@@ -34,6 +34,7 @@ fn rules(tools: &Toolbox) -> Rules<'_> {
         step_retries: 0,
         on_context_too_long: None,
         tools,
+        answer: None,
     }
 }
 
@@ -208,7 +209,7 @@ fn perform(
                 };
                 starts.chain(batch.iter().rev().flat_map(ends)).collect()
             }
-            Action::Recover(_) | Action::Finish(_) => return actions,
+            Action::Recover(_) | Action::RefuseAnswer(_) | Action::Finish(_) => return actions,
         };
         for entry in entries {
             between(run);

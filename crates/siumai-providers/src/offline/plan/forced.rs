@@ -9,6 +9,17 @@ use crate::offline::{
     schema::{self, Meaning, Shape, Slot},
 };
 
+/// The slot for all that was gathered: one for answers, or else one for text that is not `known`.
+fn main_slot<'s, 't>(slots: &'s [Slot<'t>], known: &Map<String, Value>) -> Option<&'s Slot<'t>> {
+    let takes_text = |slot: &Slot<'_>| matches!(slot.shape, Shape::Text | Shape::Anything);
+    let mut texts = slots.iter().filter(|it| takes_text(it));
+    let mut unknown = slots.iter().filter(|it| takes_text(it) && !known.contains_key(it.name));
+    texts
+        .find(|it| it.meaning == Meaning::Answer)
+        .or_else(|| unknown.clone().find(|it| it.required))
+        .or_else(|| unknown.next())
+}
+
 impl Planner<'_> {
     /// Passes on what was gathered to the tool that takes final answers, if there is one.
     pub(super) fn final_answer(&self, notes: &[Note], must_call: bool) -> Option<Planned> {
@@ -21,18 +32,34 @@ impl Planner<'_> {
             return None;
         }
         let gathered = answer::gathered(self.history, notes);
-        let takes_answer = |slot: &Slot<'_>| matches!(slot.shape, Shape::Text | Shape::Anything);
-        let main = candidate
-            .slots
-            .iter()
-            .find(|it| it.meaning == Meaning::Answer && takes_answer(it))
-            .or_else(|| candidate.slots.iter().find(|it| it.required && takes_answer(it)))
-            .or_else(|| candidate.slots.iter().find(|it| takes_answer(it)));
-        let mut arguments = self.best_effort(&candidate.slots);
-        if let Some(slot) = main {
-            arguments.insert(slot.name.to_owned(), Value::String(gathered));
-        }
-        self.planned(candidate, arguments)
+        let known = if self.history.made.is_empty() {
+            // Nothing was worked out, so all there is to answer with is the task itself.
+            let filled = arguments::fill(candidate, self.task, self.task.text.all(), None);
+            filled.arguments(candidate).into_iter().next().unwrap_or_default()
+        } else {
+            self.known(&candidate.slots)
+        };
+        let unknown = Map::new();
+        // What is known under the same name may be of another type.
+        [&known, &unknown].into_iter().find_map(|known| {
+            let mut arguments = self.best_effort(&candidate.slots);
+            arguments.extend(known.clone());
+            if let Some(slot) = main_slot(&candidate.slots, known) {
+                arguments.insert(slot.name.to_owned(), gathered.clone().into());
+            }
+            self.planned(candidate, arguments)
+        })
+    }
+
+    /// What calls and their results have under the names of `slots`; the latest counts.
+    fn known(&self, slots: &[Slot<'_>]) -> Map<String, Value> {
+        let made = self.history.made.iter().filter(|it| it.is_done());
+        let objects: Vec<&Map<String, Value>> = made
+            .flat_map(|it| [Some(&it.call.arguments), it.result.map(|it| &it.output)])
+            .filter_map(|it| it?.as_object())
+            .collect();
+        let latest = |name: &str| objects.iter().rev().find_map(|it| it.get(name)).cloned();
+        slots.iter().filter_map(|it| Some((it.name.to_owned(), latest(it.name)?))).collect()
     }
 
     /// The call that comes nearest to the task where one has to be made.

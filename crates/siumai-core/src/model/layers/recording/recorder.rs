@@ -10,6 +10,7 @@ use futures_util::{
     stream::{self, Fuse},
 };
 use secrecy::SecretString;
+use serde_json::Value;
 
 use super::{
     line::{Ended, Exchange, Header, Line},
@@ -122,6 +123,10 @@ impl<M: LanguageModel, W: io::Write + Send> LanguageModel for Recorder<M, W> {
 
     fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {
         self.model.check_tools(tools)
+    }
+
+    fn takes_answer_schema(&self, schema: &Value, tools: &[Tool]) -> bool {
+        self.model.takes_answer_schema(schema, tools)
     }
 }
 

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{
     line::{Ended, Exchange, Header, Line, VERSION},
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     ErrorKind, LlmError,
     model::{LanguageModel, ModelEvent, ModelStream},
-    types::ChatRequest,
+    types::{ChatRequest, Tool},
 };
 
 /// How long the first line may be, in bytes: what is no recording need not be read whole.
@@ -232,6 +233,11 @@ impl LanguageModel for Replay {
             )),
         };
         Ok(stream::iter(events.into_iter().map(Ok).chain(error.map(Err))).boxed())
+    }
+
+    /// As the model that was recorded: what it was asked says so.
+    fn takes_answer_schema(&self, _: &Value, _: &[Tool]) -> bool {
+        self.answers().iter().any(|it| it.asked.wants_schema())
     }
 }
 

@@ -57,6 +57,11 @@ impl Meaning {
         Ok(meaning)
     }
 
+    /// Whether the answer was to fit a schema.
+    pub(super) fn wants_schema(&self) -> bool {
+        self.settings["response_format"]["type"] == "json_schema"
+    }
+
     /// Takes further secrets out.
     pub(super) fn scrub(&mut self, secrets: &Secrets) {
         let lists = [&mut self.system, &mut self.messages, &mut self.tools];
