@@ -168,8 +168,8 @@ impl Desk {
         text
     }
 
-    /// How many calls were executed, and the sum of their lines.
+    /// How many calls were executed, and the sum of their lines, since this was last asked.
     pub fn tally(&self) -> (u64, u64) {
-        (self.calls.load(Ordering::Relaxed), self.lines.load(Ordering::Relaxed))
+        (self.calls.swap(0, Ordering::Relaxed), self.lines.swap(0, Ordering::Relaxed))
     }
 }

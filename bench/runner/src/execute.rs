@@ -13,7 +13,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use crate::plan::{Cell, ClientSpec};
 
 /// A run that never ends is one whose client caps its concurrency, or has lost its way.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Builds one package by itself, so that neither its features nor its mistakes reach another.
 pub fn build(root: &Path, package: &str) -> Result<(), Error> {
@@ -99,7 +99,7 @@ fn read_to_end(mut child: Child) -> Result<String, Error> {
     if status.success() {
         Ok(said)
     } else {
-        let complaint: String = complained.trim().chars().take(300).collect();
+        let complaint: String = complained.trim().chars().take(160).collect();
         Err(format!("{status}: {complaint}").into())
     }
 }

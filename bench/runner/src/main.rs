@@ -36,9 +36,10 @@ measures what a run costs, beside other libraries: cargo xtask bench [OPTIONS]
   --only WORD       the cells whose name holds the word, such as loop-400, text or many
   --clients A,B     these clients; `ours,floor,handwritten` is all that have such names
   --build           measures the builds instead: crates, processor time, size; takes long
+  --crates          only counts the crates
   --list            lists cells and clients
 
-Only a run of everything writes to bench/results.";
+Only a run of everything, or one with --build, writes to bench/results.";
 
 #[derive(Default)]
 struct Arguments {
@@ -46,6 +47,7 @@ struct Arguments {
     only: Option<String>,
     clients: Option<String>,
     is_build: bool,
+    is_crates: bool,
     is_list: bool,
     is_help: bool,
 }
@@ -82,6 +84,7 @@ impl Arguments {
             match &*word {
                 "--quick" => arguments.is_quick = true,
                 "--build" => arguments.is_build = true,
+                "--crates" => arguments.is_crates = true,
                 "--list" => arguments.is_list = true,
                 "--help" | "-h" => arguments.is_help = true,
                 "--only" => arguments.only = Some(words.next().ok_or("--only wants a word")?),
@@ -98,7 +101,8 @@ impl Arguments {
         match self {
             Self { is_help: true, .. } => say(HELP),
             Self { is_list: true, .. } => list(),
-            Self { is_build: true, .. } => light::measure(&root()),
+            Self { is_build: true, .. } => light::measure(&root(), false),
+            Self { is_crates: true, .. } => light::measure(&root(), true),
             _ => self.measure(),
         }
     }
@@ -131,8 +135,11 @@ impl Arguments {
         }
         let folder = root().join("results");
         fs::create_dir_all(&folder)?;
-        fs::write(folder.join("results.json"), serde_json::to_string_pretty(&results)? + "\n")?;
-        fs::write(folder.join("results.md"), format!("{}\n{text}", results.heading()))?;
+        fs::write(folder.join("results.jsonl"), results.json()?)?;
+        fs::write(
+            folder.join("results.md"),
+            format!("{}\n{text}", results.heading("What a run costs", "cargo xtask bench")),
+        )?;
         fs::write(folder.join("results.svg"), plot::svg(&results))?;
         say("written to bench/results")
     }

@@ -1,13 +1,12 @@
 //! What was measured, and what lies in the middle of it.
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
-use harness::Report;
+use harness::{Error, Report};
 use serde::Serialize;
 
-use crate::plan::{CLIENTS, Cell};
+use crate::plan::{CELLS, CLIENTS, Cell};
 
 /// All that was measured.
-#[derive(Serialize)]
 pub struct Results {
     pub machine: String,
     pub compiler: String,
@@ -18,8 +17,21 @@ pub struct Results {
     pub missing: Vec<(String, String)>,
 }
 
+/// A client in a cell, as it is written down: a line, with what each round measured.
+#[derive(Serialize)]
+struct Line<'a> {
+    cell: &'a str,
+    client: &'a str,
+    /// What the processor time is divided by in the tables.
+    units: usize,
+    at_once: usize,
+    cpu_us: Vec<u64>,
+    base_kb: Vec<u64>,
+    peak_kb: Vec<u64>,
+}
+
 /// What was measured in a cell, by client.
-#[derive(Default, Serialize)]
+#[derive(Default)]
 pub struct Measured {
     pub reports: BTreeMap<String, Vec<Report>>,
     pub failures: BTreeMap<String, String>,
@@ -36,7 +48,7 @@ impl Results {
         let models: Vec<_> = processors.lines().filter(|it| it.starts_with("model name")).collect();
         let model = models.first().and_then(|it| it.split(": ").nth(1)).unwrap_or("unknown");
         Self {
-            machine: format!("{model}, {} processors, one of them used", models.len()),
+            machine: format!("{model} with {} processors", models.len()),
             compiler: say("rustc", &["--version"]),
             commit: say("git", &["rev-parse", "--short", "HEAD"]),
             cells: BTreeMap::new(),
@@ -45,11 +57,33 @@ impl Results {
     }
 
     /// What stands above the tables in a file.
-    pub fn heading(&self) -> String {
+    pub fn heading(&self, title: &str, command: &str) -> String {
         format!(
-            "# What a run costs\n\nWritten by `cargo xtask bench`, at {}, with {}, on {}.\n",
+            "# {title}\n\nWritten by `{command}`, at {}, with {}, on {}.\n",
             self.commit, self.compiler, self.machine
         )
+    }
+
+    /// Every measurement: a line of JSON for each client in each cell.
+    pub fn json(&self) -> Result<String, Error> {
+        let mut text = String::new();
+        for cell in &CELLS {
+            let reports = self.cells.get(cell.name).map(|it| &it.reports);
+            for (client, reports) in reports.into_iter().flatten() {
+                let line = Line {
+                    cell: cell.name,
+                    client,
+                    units: cell.units(),
+                    at_once: cell.at_once,
+                    cpu_us: reports.iter().map(|it| it.cpu_us).collect(),
+                    base_kb: reports.iter().map(|it| it.base_kb).collect(),
+                    peak_kb: reports.iter().map(|it| it.peak_kb).collect(),
+                };
+                text.push_str(&serde_json::to_string(&line)?);
+                text.push('\n');
+            }
+        }
+        Ok(text)
     }
 
     /// The processor time a unit of `cell`, in microseconds.

@@ -3,7 +3,7 @@ use harness::script::{MODEL, answer, arguments, call_id, word};
 use serde_json::{Value, json};
 
 use crate::{
-    replies::Said,
+    Said,
     sse::{pieces, unnamed},
 };
 

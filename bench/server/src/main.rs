@@ -8,14 +8,9 @@
 //! - `connection`: HTTP/1.1, kept alive
 //! - `replies`: what is prepared
 //! - `gate`: makes runs wait for each other
-//! - `chat`, `responses`, `messages`: what replies look like
-mod chat;
 mod connection;
 mod gate;
-mod messages;
 mod replies;
-mod responses;
-mod sse;
 
 use std::{
     io::{self, Read, Write},

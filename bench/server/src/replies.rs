@@ -3,7 +3,7 @@ use std::{cell::RefCell, collections::HashMap, fmt::Write, rc::Rc};
 
 use harness::{Script, Wire};
 
-use crate::{chat, messages, responses};
+use server::{Said, events, json};
 
 /// How much of a stream is in one chunk, as a proxy would send it: cut anywhere.
 const CHUNK: usize = 16 * 1024;
@@ -16,15 +16,6 @@ pub struct Replies(RefCell<HashMap<Key, Rc<Reply>>>);
 /// Head and body.
 pub struct Reply {
     pub bytes: Vec<u8>,
-}
-
-/// What a reply consists of, before it is written for a wire.
-pub enum Said {
-    /// The numbers of the calls.
-    Calls(std::ops::Range<usize>),
-    Answer {
-        deltas: usize,
-    },
 }
 
 impl Replies {
@@ -47,11 +38,6 @@ impl Reply {
         } else {
             Said::Calls(step * script.calls..(step + 1) * script.calls)
         };
-        let (write_events, write_json): (fn(&Said) -> String, fn(&Said) -> String) = match wire {
-            Wire::Chat => (chat::events, chat::json),
-            Wire::Responses => (responses::events, responses::json),
-            Wire::Messages => (messages::events, messages::json),
-        };
         let kind = if script.is_streamed { "text/event-stream" } else { "application/json" };
         let mut head = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: {kind}; charset=utf-8\r\nserver: script\r\n\
@@ -59,9 +45,9 @@ impl Reply {
         );
         let bytes = if script.is_streamed {
             head.push_str("transfer-encoding: chunked\r\n\r\n");
-            chunked(head, &write_events(&said))
+            chunked(head, &events(wire, &said))
         } else {
-            let body = write_json(&said);
+            let body = json(wire, &said);
             // Writing to a string can't fail.
             let _infallible = write!(head, "content-length: {}\r\n\r\n{body}", body.len());
             head.into_bytes()
