@@ -114,10 +114,8 @@ fn tell(speaker: &str, part: &ContentPart, told: &mut String) {
 
 /// As much of a long text as says what it is about.
 fn beginning(text: &str) -> Cow<'_, str> {
-    let fits = |(at, letter): (usize, char)| {
-        (at + letter.len_utf8() <= RESULT_LIMIT).then(|| at + letter.len_utf8())
-    };
-    let end = text.char_indices().map_while(fits).last().unwrap_or(0);
+    let mut ends = (0..=RESULT_LIMIT.min(text.len())).rev();
+    let end = ends.find(|at| text.is_char_boundary(*at)).unwrap_or_default();
     if end == text.len() {
         return text.into();
     }

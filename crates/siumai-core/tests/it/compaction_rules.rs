@@ -74,7 +74,9 @@ async fn h3_a_step_that_would_send_too_much_sends_a_summary_and_so_do_those_afte
     assert_eq!(texts(&sent[4]), ["go", &first]);
     assert_eq!(sent[5][..4], sent[4][..], "the prefix is the same from step to step");
     assert_eq!(texts(&sent[6]), ["go", &second], "the first summary is part of the second");
-    sent.iter().for_each(|it| assert_answered_once(it));
+    for messages in &sent {
+        assert_answered_once(messages);
+    }
     assert_eq!(played.messages().len(), 1 + 6 * 2 + 1, "the run's history stays whole");
     let kinds = played.event_types();
     assert_eq!(kinds.iter().filter(|it| *it == "history_summarised").count(), 2);
