@@ -37,6 +37,7 @@ fn manifest(file: &SourceFile, findings: &mut Vec<Finding>) {
     }
 }
 
+/// The words are here as what is looked for; in code they stand for something that is missing.
 fn unfinished(file: &SourceFile, code: &Code, findings: &mut Vec<Finding>) {
     let patterns = [
         ("#[ignore", "an ignored test; mend it or delete it"),

@@ -26,6 +26,7 @@ impl RequestSchema {
             "anthropic" => serde_json::from_str(include_str!("schemas/anthropic.json")).unwrap(),
             "gemini" => serde_json::from_str(include_str!("schemas/gemini.json")).unwrap(),
             published => {
+                // Whoever published them keeps their rights: they lie beside the project, as the recordings do.
                 let folder = folder("SIUMAI_SCHEMA_DIR", "../shared/schemas")?;
                 without_old_words(json(&folder.join(format!("{published}.openapi.json"))))
             }
