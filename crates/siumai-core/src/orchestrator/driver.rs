@@ -34,7 +34,7 @@ use crate::{
     model::{Assembler, LanguageModel, deltas},
     telemetry::{Conversation, Invocation, ToolTelemetry},
     tool::{ToolContext, ToolResolver},
-    types::{ChatMessage, ChatRequest, ChatResponse, Memo, Tool, ToolCall},
+    types::{ChatMessage, ChatRequest, ChatResponse, Tool, ToolCall},
 };
 
 /// Whether the model is asked for a stream of pieces or for its reply in one.
@@ -187,8 +187,6 @@ impl Driver<'_> {
     async fn call_model(&self, run: &mut Run, request: ChatRequest) -> Result<(), Broken> {
         let chosen = self.options.choose_model.as_ref().and_then(|it| it(run.step_context()));
         let model = chosen.as_deref().unwrap_or(self.model);
-        // What one model made of earlier requests is nothing to another.
-        let request = if chosen.is_some() { request.with_memo(Memo::default()) } else { request };
         let request = match self.delivery {
             Delivery::Streamed => request,
             Delivery::Whole => request.whole(),

@@ -193,6 +193,21 @@ async fn a_model_is_chosen_for_each_step_and_its_replies_are_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_model_that_is_chosen_again_finds_what_it_made_of_the_request_before() {
+    let chosen = Arc::new(script().then(calls(&["look"])).reply("Done."));
+    let model: Arc<dyn LanguageModel> = Arc::clone(&chosen) as _;
+    let options = OrchestratorOptions {
+        choose_model: Some(Arc::new(move |_| Some(Arc::clone(&model)))),
+        ..Default::default()
+    };
+    let tools = echoing(&["look"]);
+    run(&script(), vec![user!("Hi")], None, Some(&tools), &[], options).await.unwrap();
+    let requests = chosen.requests();
+    requests[0].memo().put("made of the first");
+    assert_eq!(requests[1].memo().take(), Some("made of the first"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn j2_a_resumed_run_asks_no_model_for_what_is_recorded() {
     let journal = Arc::new(MemoryJournal::new());
     let options = |quick: Arc<dyn LanguageModel>| OrchestratorOptions {
