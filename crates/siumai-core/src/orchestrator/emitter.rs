@@ -35,7 +35,8 @@ struct Queue<T> {
 impl<T> Emitter<T> {
     /// An empty queue of a driver that is polled with `driver`; somebody reads it, or nobody.
     pub(super) fn new(driver: Waker, is_heard: bool) -> Self {
-        let (items, parked, turns) = (VecDeque::new(), Vec::new(), Turns::default());
+        // A reader who keeps up leaves room for the next.
+        let (items, parked, turns) = (VecDeque::with_capacity(1), Vec::new(), Turns::default());
         let queue = Queue { items, turns, has_parked: false, driver, parked };
         Self { queue: Arc::new(Mutex::new(queue)), is_heard }
     }
