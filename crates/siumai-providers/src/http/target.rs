@@ -1,0 +1,65 @@
+//! Where a request goes, made ready for the wire once and not once a request.
+use std::net::IpAddr;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::Uri;
+use percent_encoding::percent_decode_str;
+use siumai_core::LlmError;
+use url::Position;
+
+use super::{HeaderValue, Url, shown};
+
+/// A URL, and what a request to it says of it.
+pub(super) struct Target {
+    pub(super) url: Url,
+    /// The URL without user, password and fragment, which are not sent in it.
+    pub(super) uri: Uri,
+    /// The header `Host`.
+    pub(super) host: HeaderValue,
+    /// The header that user and password are sent in (RFC 7617).
+    pub(super) authorization: Option<HeaderValue>,
+}
+
+impl Target {
+    pub(super) fn new(url: Url) -> Result<Self, LlmError> {
+        let unfit =
+            || LlmError::invalid_input(format!("`{}` can't be sent over HTTP", shown(&url)));
+        let host = &url[Position::BeforeHost..Position::AfterPort];
+        let uri = Uri::builder()
+            .scheme(url.scheme())
+            .authority(host)
+            .path_and_query(&url[Position::BeforePath..Position::AfterQuery])
+            .build()
+            .map_err(|_| unfit())?;
+        let host = HeaderValue::try_from(host).map_err(|_| unfit())?;
+        let authorization = authorization(&url);
+        Ok(Self { url, uri, host, authorization })
+    }
+
+    /// The host and its port.
+    pub(super) fn address(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        match self.url.port_or_known_default() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+}
+
+/// Whether `host` is this machine.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    ip.map_or(host == "localhost", |ip| ip.is_loopback())
+}
+
+fn authorization(url: &Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let decoded = |text| percent_decode_str(text).decode_utf8_lossy();
+    let pair =
+        format!("{}:{}", decoded(url.username()), decoded(url.password().unwrap_or_default()));
+    let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
