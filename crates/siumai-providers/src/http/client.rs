@@ -2,7 +2,7 @@
 use std::{
     fmt,
     future::poll_fn,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
@@ -19,23 +19,18 @@ use http::{
 };
 use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper_util::{
-    client::{legacy::Client, proxy::matcher::Matcher},
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper_util::client::proxy::matcher::Matcher;
 use siumai_core::{ErrorKind, LlmError};
 
 use super::{
-    Body, HeaderValue, HttpRequest, HttpResponse, Payload, Transport, Url,
+    Body, HeaderValue, HttpRequest, HttpResponse, Transport, Url,
     connector::Connector,
     gzip::Gunzip,
     lost::{broken_off, no_answer, silent},
+    pool::{Lease, Pool},
     silence::Silence,
     target::Target,
 };
-
-/// How long a connection is kept that nobody uses.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// How long the end of a body may take to arrive once the reply in it has ended. A server
 /// that leaves its stream open costs this once a reply, and the connection.
@@ -50,8 +45,7 @@ const DRAIN_PATIENCE: Duration = Duration::from_millis(200);
 /// second attempt.
 #[derive(Clone)]
 pub struct HttpClient {
-    client: Client<Connector, Payload>,
-    connector: Connector,
+    pool: Pool,
 }
 
 impl HttpClient {
@@ -62,7 +56,7 @@ impl HttpClient {
     /// If TLS can't be set up.
     pub fn new() -> Result<Self, LlmError> {
         let client = Self::with_proxies(Matcher::from_system());
-        client.connector.tls().map_err(|error| no_https(&error))?;
+        client.pool.connector().tls().map_err(|error| no_https(&error))?;
         Ok(client)
     }
 
@@ -79,15 +73,7 @@ impl HttpClient {
     }
 
     fn with_proxies(proxies: Matcher) -> Self {
-        let connector = Connector::new(proxies);
-        let client = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            // Every request has a header `Host` already.
-            .set_host(false)
-            .build(connector.clone());
-        Self { client, connector }
+        Self { pool: Pool::new(Connector::new(proxies)) }
     }
 
     fn complete(&self, headers: &mut HeaderMap, target: &Target) {
@@ -96,7 +82,7 @@ impl HttpClient {
         if let Some(authorization) = &target.authorization {
             headers.entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
         }
-        if let Some(authorization) = self.connector.proxy_authorization(&target.uri) {
+        if let Some(authorization) = self.pool.connector().proxy_authorization(&target.uri) {
             headers.entry(PROXY_AUTHORIZATION).or_insert(authorization);
         }
     }
@@ -115,22 +101,24 @@ impl Transport for HttpClient {
         self.complete(&mut headers, &target);
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = target.uri.clone();
         *request.headers_mut() = headers;
 
         let mut silence = Silence::default();
-        let mut answer = self.client.request(request);
-        let answer = poll_fn(|cx| {
-            if let Poll::Ready(answer) = Pin::new(&mut answer).poll(cx) {
-                return Poll::Ready(answer.map_err(|error| no_answer(&error, &target)));
-            }
-            silence.poll_too_long(cx).map(|()| Err(silent(&target)))
-        });
-        let (head, body) = answer.await?.into_parts();
+        let (answer, lease) = {
+            let mut answer = pin!(self.pool.send(&target, request));
+            let answered = poll_fn(|cx| {
+                if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+                    return Poll::Ready(answer.map_err(|failure| no_answer(&failure, &target)));
+                }
+                silence.poll_too_long(cx).map(|()| Err(silent(&target)))
+            });
+            answered.await?
+        };
         silence.broken();
+        let (head, body) = answer.into_parts();
 
         let mut headers = head.headers;
-        let pieces = Pieces { body, silence, target };
+        let pieces = Pieces { body, lease, silence, target };
         let body = if is_gzip(&headers) {
             headers.remove(CONTENT_ENCODING);
             headers.remove(CONTENT_LENGTH);
@@ -150,6 +138,7 @@ fn is_gzip(headers: &HeaderMap) -> bool {
 /// An answer's body as it comes from the connection.
 struct Pieces {
     body: Incoming,
+    lease: Lease,
     silence: Silence,
     target: Arc<Target>,
 }
@@ -166,7 +155,10 @@ impl Stream for Pieces {
             };
             this.silence.broken();
             match frame {
-                None => return Poll::Ready(None),
+                None => {
+                    this.lease.give_back();
+                    return Poll::Ready(None);
+                }
                 Some(Err(error)) => {
                     return Poll::Ready(Some(Err(broken_off(&error, &this.target))));
                 }

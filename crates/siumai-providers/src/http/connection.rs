@@ -6,7 +6,6 @@ use std::{
 };
 
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{self, Connected};
 
 /// A connection to a host, or to a proxy that passes requests on.
 pub(super) struct Connection {
@@ -15,15 +14,15 @@ pub(super) struct Connection {
 }
 
 /// Plain, with TLS, or with TLS in what may be TLS itself.
-trait Stream: Read + Write + connect::Connection + Send + Unpin {}
+trait Stream: Read + Write + Send + Unpin {}
 
-impl<S: Read + Write + connect::Connection + Send + Unpin> Stream for S {}
+impl<S: Read + Write + Send + Unpin> Stream for S {}
 
 impl Connection {
     /// What is written here the host reads, though it may pass through a tunnel.
     pub(super) fn to_host<S>(stream: S) -> Self
     where
-        S: Read + Write + connect::Connection + Send + Unpin + 'static,
+        S: Read + Write + Send + Unpin + 'static,
     {
         Self { stream: Box::new(stream), is_to_proxy: false }
     }
@@ -31,15 +30,14 @@ impl Connection {
     /// What is written here a proxy reads, and has to be told where it goes.
     pub(super) fn to_proxy<S>(stream: S) -> Self
     where
-        S: Read + Write + connect::Connection + Send + Unpin + 'static,
+        S: Read + Write + Send + Unpin + 'static,
     {
         Self { stream: Box::new(stream), is_to_proxy: true }
     }
-}
 
-impl connect::Connection for Connection {
-    fn connected(&self) -> Connected {
-        self.stream.connected().proxy(self.is_to_proxy)
+    /// Whether a proxy reads what is written here.
+    pub(super) fn is_to_proxy(&self) -> bool {
+        self.is_to_proxy
     }
 }
 

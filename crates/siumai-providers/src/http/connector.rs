@@ -2,9 +2,7 @@
 //! where the URL says so.
 use std::{
     error::Error,
-    pin::Pin,
     sync::{Arc, OnceLock},
-    task::{Context, Poll},
     time::Duration,
 };
 
@@ -85,7 +83,16 @@ impl Connector {
         self.0.proxies.intercept(uri)
     }
 
-    async fn connect(self, uri: Uri) -> Result<Connection, Failure> {
+    /// A connection on which `uri` can be asked for.
+    ///
+    /// # Errors
+    ///
+    /// Of whatever failed, also if it took too long.
+    pub(super) async fn connect(&self, uri: &Uri) -> Result<Connection, Failure> {
+        tokio::time::timeout(CONNECT_TIMEOUT, self.try_connect(uri.clone())).await?
+    }
+
+    async fn try_connect(&self, uri: Uri) -> Result<Connection, Failure> {
         let is_https = uri.scheme() == Some(&Scheme::HTTPS);
         let proxy = self.proxy(&uri);
         if proxy.is_none() && !is_https {
@@ -117,19 +124,4 @@ fn tls() -> Result<ClientConfig, rustls::Error> {
         .with_no_client_auth();
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(tls)
-}
-
-impl Service<Uri> for Connector {
-    type Response = Connection;
-    type Error = Failure;
-    type Future = Pin<Box<dyn Future<Output = Result<Connection, Failure>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = self.clone().connect(uri);
-        Box::pin(async { tokio::time::timeout(CONNECT_TIMEOUT, connecting).await? })
-    }
 }

@@ -7,15 +7,20 @@ use std::{
     },
 };
 
-use hyper_util::client::legacy;
 use siumai_core::{ErrorKind, LlmError};
 use tokio::time::error::Elapsed;
 
-use super::{connector::CONNECT_TIMEOUT, shown, silence::IDLE_TIMEOUT, target::Target};
+use super::{
+    connector::CONNECT_TIMEOUT, pool::Failure, shown, silence::IDLE_TIMEOUT, target::Target,
+};
 
 /// No answer began.
-pub(super) fn no_answer(error: &legacy::Error, target: &Target) -> LlmError {
+pub(super) fn no_answer(failure: &Failure, target: &Target) -> LlmError {
     let address = target.address();
+    let (error, is_connect): (&(dyn Error + 'static), _) = match failure {
+        Failure::Connect(error) => (&**error, true),
+        Failure::Lost(error) => (error, false),
+    };
     let cause = root_cause(error);
     let (kind, message) = if io_kind(cause) == Some(ConnectionRefused) {
         let message = format!(
@@ -23,7 +28,7 @@ pub(super) fn no_answer(error: &legacy::Error, target: &Target) -> LlmError {
             shown(&target.url)
         );
         (ErrorKind::Connection, message)
-    } else if error.is_connect() && (cause.is::<Elapsed>() || io_kind(cause) == Some(TimedOut)) {
+    } else if is_connect && (cause.is::<Elapsed>() || io_kind(cause) == Some(TimedOut)) {
         let seconds = CONNECT_TIMEOUT.as_secs();
         let message = format!(
             "no connection to {address} within {seconds} s; check the network and the base URL"
@@ -32,7 +37,7 @@ pub(super) fn no_answer(error: &legacy::Error, target: &Target) -> LlmError {
     } else if is_unknown_host(error) {
         let message = format!("no host is named `{address}`; check the base URL and the network");
         (ErrorKind::Connection, message)
-    } else if error.is_connect() {
+    } else if is_connect {
         let message =
             format!("no connection to {address}: {cause}; check the network and the base URL");
         (ErrorKind::Connection, message)
@@ -79,7 +84,7 @@ fn kind_of(cause: &(dyn Error + 'static), otherwise: ErrorKind) -> ErrorKind {
     if io_kind(cause) == Some(TimedOut) { ErrorKind::Timeout } else { otherwise }
 }
 
-fn is_unknown_host(error: &legacy::Error) -> bool {
+fn is_unknown_host(error: &(dyn Error + 'static)) -> bool {
     // The resolver's error has no type of its own, only this text.
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {

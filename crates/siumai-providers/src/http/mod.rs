@@ -14,6 +14,7 @@ mod failure;
 mod gzip;
 mod lost;
 mod payload;
+mod pool;
 mod secrets;
 mod silence;
 mod target;

@@ -1,5 +1,5 @@
 //! Where a request goes, made ready for the wire once and not once a request.
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::Uri;
@@ -14,6 +14,10 @@ pub(super) struct Target {
     pub(super) url: Url,
     /// The URL without user, password and fragment, which are not sent in it.
     pub(super) uri: Uri,
+    /// The path and the query, which is all that a host is told.
+    pub(super) path: Uri,
+    /// Scheme, host and port: whatever has the same may be reached over the same connection.
+    pub(super) origin: Arc<str>,
     /// The header `Host`.
     pub(super) host: HeaderValue,
     /// The header that user and password are sent in (RFC 7617).
@@ -31,9 +35,11 @@ impl Target {
             .path_and_query(&url[Position::BeforePath..Position::AfterQuery])
             .build()
             .map_err(|_| unfit())?;
+        let path = url[Position::BeforePath..Position::AfterQuery].parse().map_err(|_| unfit())?;
+        let origin = format!("{}://{host}", url.scheme()).into();
         let host = HeaderValue::try_from(host).map_err(|_| unfit())?;
         let authorization = authorization(&url);
-        Ok(Self { url, uri, host, authorization })
+        Ok(Self { url, uri, path, origin, host, authorization })
     }
 
     /// The host and its port.
