@@ -55,7 +55,7 @@ impl HttpClient {
     ///
     /// If TLS can't be set up.
     pub fn new() -> Result<Self, LlmError> {
-        let client = Self::with_proxies(Matcher::from_system());
+        let client = Self::over(Connector::new(Matcher::from_system()));
         client.pool.connector().tls().map_err(|error| no_https(&error))?;
         Ok(client)
     }
@@ -69,11 +69,11 @@ impl HttpClient {
         if url.scheme() == "https" {
             return Self::new();
         }
-        Ok(Self::with_proxies(Matcher::from_system()))
+        Ok(Self::over(Connector::new(Matcher::from_system())))
     }
 
-    fn with_proxies(proxies: Matcher) -> Self {
-        Self { pool: Pool::new(Connector::new(proxies)) }
+    pub(super) fn over(connector: Connector) -> Self {
+        Self { pool: Pool::new(connector) }
     }
 
     fn complete(&self, headers: &mut HeaderMap, target: &Target) {
@@ -82,7 +82,7 @@ impl HttpClient {
         if let Some(authorization) = &target.authorization {
             headers.entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
         }
-        if let Some(authorization) = self.pool.connector().proxy_authorization(&target.uri) {
+        if let Some(authorization) = self.pool.connector().proxy_authorization(target) {
             headers.entry(PROXY_AUTHORIZATION).or_insert(authorization);
         }
     }
@@ -178,6 +178,3 @@ impl fmt::Debug for HttpClient {
         f.debug_struct("HttpClient").finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

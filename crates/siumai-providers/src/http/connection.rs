@@ -14,24 +14,18 @@ pub(super) struct Connection {
 }
 
 /// Plain, with TLS, or with TLS in what may be TLS itself.
-trait Stream: Read + Write + Send + Unpin {}
+pub(super) trait Stream: Read + Write + Send + Unpin + 'static {}
 
-impl<S: Read + Write + Send + Unpin> Stream for S {}
+impl<S: Read + Write + Send + Unpin + 'static> Stream for S {}
 
 impl Connection {
     /// What is written here the host reads, though it may pass through a tunnel.
-    pub(super) fn to_host<S>(stream: S) -> Self
-    where
-        S: Read + Write + Send + Unpin + 'static,
-    {
+    pub(super) fn to_host(stream: impl Stream) -> Self {
         Self { stream: Box::new(stream), is_to_proxy: false }
     }
 
     /// What is written here a proxy reads, and has to be told where it goes.
-    pub(super) fn to_proxy<S>(stream: S) -> Self
-    where
-        S: Read + Write + Send + Unpin + 'static,
-    {
+    pub(super) fn to_proxy(stream: impl Stream) -> Self {
         Self { stream: Box::new(stream), is_to_proxy: true }
     }
 

@@ -19,7 +19,10 @@ use rustls::{
 use rustls_platform_verifier::BuilderVerifierExt;
 use tower_service::Service;
 
-use super::{connection::Connection, target::is_loopback};
+use super::{
+    connection::Connection,
+    target::{Target, is_loopback},
+};
 
 /// How long a connection may take to be made, TLS and all.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,20 +70,16 @@ impl Connector {
         Ok(Arc::clone(self.0.tls.get_or_init(|| made)))
     }
 
-    /// What a proxy wants to read in a request to `uri` that it passes on. In a tunnel it reads
-    /// nothing.
-    pub(super) fn proxy_authorization(&self, uri: &Uri) -> Option<HeaderValue> {
-        if uri.scheme() != Some(&Scheme::HTTP) {
+    /// What a proxy wants to read in a request that it passes on. In a tunnel it reads nothing.
+    pub(super) fn proxy_authorization(&self, target: &Target) -> Option<HeaderValue> {
+        if target.is_loopback || target.uri.scheme() != Some(&Scheme::HTTP) {
             return None;
         }
-        self.proxy(uri)?.basic_auth().cloned()
+        self.0.proxies.intercept(&target.uri)?.basic_auth().cloned()
     }
 
     fn proxy(&self, uri: &Uri) -> Option<Intercept> {
-        if uri.host().is_some_and(is_loopback) {
-            return None;
-        }
-        self.0.proxies.intercept(uri)
+        if is_loopback(uri) { None } else { self.0.proxies.intercept(uri) }
     }
 
     /// A connection on which `uri` can be asked for.
@@ -125,3 +124,6 @@ fn tls() -> Result<ClientConfig, rustls::Error> {
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(tls)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,9 @@ use super::{
 /// How much of a provider's own words an error repeats, in characters.
 const ERROR_TEXT: usize = 1000;
 
+/// How many headers most requests have at most, those of the client counted.
+const HEADERS: usize = 12;
+
 /// One address of one provider.
 pub(crate) struct Endpoint {
     provider: String,
@@ -51,7 +54,8 @@ impl EndpointBuilder {
     /// The address of `path` below the base URL.
     pub(crate) fn build(self, path: &str) -> Result<Endpoint, LlmError> {
         let url = join(&self.base_url, path)?;
-        let mut headers = HeaderMap::new();
+        // With room for those of the client: every request copies them, room and all.
+        let mut headers = HeaderMap::with_capacity(HEADERS);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
         let user_agent = concat!("siumai/", env!("CARGO_PKG_VERSION"));

@@ -81,3 +81,6 @@ impl Read for Piece {
         Ok(len)
     }
 }
+
+#[cfg(test)]
+mod tests;

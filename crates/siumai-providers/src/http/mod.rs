@@ -161,7 +161,7 @@ impl fmt::Debug for HttpRequest {
             .field("url", &shown(&self.url))
             .field("headers", &self.headers)
             .field("body", &self.body)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

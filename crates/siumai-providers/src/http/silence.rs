@@ -38,3 +38,6 @@ impl Silence {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

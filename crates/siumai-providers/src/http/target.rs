@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use siumai_core::LlmError;
 use url::Position;
 
-use super::{HeaderValue, Url, shown};
+use super::{HeaderValue, Url};
 
 /// A URL, and what a request to it says of it.
 pub(super) struct Target {
@@ -22,24 +22,28 @@ pub(super) struct Target {
     pub(super) host: HeaderValue,
     /// The header that user and password are sent in (RFC 7617).
     pub(super) authorization: Option<HeaderValue>,
+    /// Whether this machine is asked, which no proxy is needed for.
+    pub(super) is_loopback: bool,
 }
 
 impl Target {
     pub(super) fn new(url: Url) -> Result<Self, LlmError> {
-        let unfit =
-            || LlmError::invalid_input(format!("`{}` can't be sent over HTTP", shown(&url)));
+        let unfit = |error: http::Error| {
+            LlmError::invalid_input(format!("the URL can't be sent over HTTP: {error}"))
+        };
         let host = &url[Position::BeforeHost..Position::AfterPort];
         let uri = Uri::builder()
             .scheme(url.scheme())
             .authority(host)
             .path_and_query(&url[Position::BeforePath..Position::AfterQuery])
             .build()
-            .map_err(|_| unfit())?;
-        let path = url[Position::BeforePath..Position::AfterQuery].parse().map_err(|_| unfit())?;
+            .map_err(unfit)?;
+        let path = url[Position::BeforePath..Position::AfterQuery].parse();
+        let path = path.map_err(|error: http::uri::InvalidUri| unfit(error.into()))?;
         let origin = format!("{}://{host}", url.scheme()).into();
-        let host = HeaderValue::try_from(host).map_err(|_| unfit())?;
-        let authorization = authorization(&url);
-        Ok(Self { url, uri, path, origin, host, authorization })
+        let host = HeaderValue::try_from(host).map_err(|error| unfit(error.into()))?;
+        let (authorization, is_loopback) = (authorization(&url), is_loopback(&uri));
+        Ok(Self { url, uri, path, origin, host, authorization, is_loopback })
     }
 
     /// The host and its port.
@@ -52,8 +56,9 @@ impl Target {
     }
 }
 
-/// Whether `host` is this machine.
-pub(super) fn is_loopback(host: &str) -> bool {
+/// Whether the host of `uri` is this machine.
+pub(super) fn is_loopback(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
     let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
     ip.map_or(host == "localhost", |ip| ip.is_loopback())
 }
@@ -69,3 +74,6 @@ fn authorization(url: &Url) -> Option<HeaderValue> {
     value.set_sensitive(true);
     Some(value)
 }
+
+#[cfg(test)]
+mod tests;
