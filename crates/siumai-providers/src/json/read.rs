@@ -4,8 +4,6 @@
 //! costs. Here that is all that is done: names are compared where they lie, text without escapes is
 //! borrowed, nothing large is moved, and null stands for absent. Whatever else a value may be is
 //! serde's to read, and so is all that is told of JSON that is none.
-use std::borrow::Cow;
-
 use serde::{
     Deserialize,
     de::{Error, IgnoredAny},
@@ -101,12 +99,15 @@ impl<'a> Json<'a> {
             return Ok(());
         }
         loop {
-            let name = match self.plain_text() {
-                Some(name) => Cow::Borrowed(name),
-                None => Cow::Owned(self.by_serde::<String>()?),
+            let unescaped;
+            let name = if let Some(name) = self.plain_text() {
+                name
+            } else {
+                unescaped = self.by_serde::<String>()?;
+                &unescaped
             };
             self.take(b':', "`:`")?;
-            object.read(&name, self)?;
+            object.read(name, self)?;
             if self.ends(b'}') {
                 return Ok(());
             }

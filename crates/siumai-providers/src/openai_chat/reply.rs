@@ -131,9 +131,12 @@ impl Reader {
             self.beside.found(pages);
         }
         let is_known = reply.usage.is_some() || reply.choices.is_present;
-        let (aside, choice) = (reply.x_groq.as_ref(), reply.choices.first.as_mut());
-        check(aside.and_then(|it| it.error.as_deref()))?;
-        let in_aside = aside.and_then(|it| it.usage.as_ref());
+        let choice = reply.choices.first.as_mut();
+        let mut in_aside = None;
+        if let Some(aside) = &reply.x_groq {
+            check(aside.error.as_deref())?;
+            in_aside = aside.usage.as_ref();
+        }
         let in_choice = choice.as_ref().and_then(|it| it.usage.as_ref());
         if let Some(used) = reply.usage.as_ref().or(in_aside).or(in_choice) {
             self.usage = Some(usage(used));
@@ -345,8 +348,12 @@ fn parse_into<'a, T: Fields<'a>>(place: &mut T, data: &'a [u8]) -> Result<(), Fa
 }
 
 /// Fails if `error`, the value of such a field, is one.
+#[inline]
 fn check(error: Option<&Value>) -> Result<(), Fault> {
-    error.filter(|it| error::says_something(it)).map_or(Ok(()), |it| Err(reported(it)))
+    match error {
+        Some(error) if error::says_something(error) => Err(reported(error)),
+        _ => Ok(()),
+    }
 }
 
 fn reported(error: &Value) -> Fault {
