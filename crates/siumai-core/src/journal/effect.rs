@@ -181,7 +181,7 @@ impl Effect {
 /// The name of the `nth` execution of a call, from 1: an agent that was suspended goes on in another.
 pub(crate) fn tool_effect(step_number: usize, call_id: &str, nth: usize) -> String {
     match nth {
-        1 => format!("step-{step_number}/tool/{call_id}"),
+        1 => ["step-", &step_number.to_string(), "/tool/", call_id].concat(),
         _ => format!("step-{step_number}/tool-{nth}/{call_id}"),
     }
 }

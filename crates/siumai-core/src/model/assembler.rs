@@ -170,7 +170,10 @@ impl Assembler {
         // Sent back as it was on its wire, a message whose ids were changed would not match its results.
         let origin = self.origin.take().filter(|_| !self.calls().any(CallBlock::is_renamed));
         let (finish_reason, usage) = self.finish.ok_or_else(broken_off)?;
-        let parts = self.blocks.into_iter().map(|block| block.into_part(&finish_reason)).collect();
+        let parts = self.blocks.into_iter().map(|block| block.into_part(&finish_reason));
+        let mut parts: Vec<_> = parts.collect();
+        // It is kept as long as the history.
+        parts.shrink_to_fit();
         let mut message = ChatMessage::new(Role::Assistant, parts);
         if let Some(origin) = origin {
             message = message.with_origin(origin);

@@ -5,6 +5,7 @@
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -30,7 +31,7 @@ use super::{
 };
 use crate::{
     ErrorKind, LlmError,
-    journal::{Effect, ModelFailure, Outcome, RunJournal},
+    journal::{Effect, ModelFailure, Outcome, Record, RunJournal},
     model::{Assembler, LanguageModel, deltas},
     telemetry::{Conversation, Invocation, ToolTelemetry},
     tool::{ToolContext, ToolResolver},
@@ -61,7 +62,7 @@ pub(super) struct Driver<'a> {
 }
 
 /// Drives the run to its end and leaves behind what came of it, even if this future is dropped.
-pub(super) async fn drive(mut driver: Driver<'_>, mut guard: Guard) {
+pub(super) async fn drive(driver: &mut Driver<'_>, guard: &mut Guard) {
     let Some(run) = &mut guard.run else { return };
     let invocation = guard.invocation.insert(driver.invocation(run));
     let span = invocation.span().clone();
@@ -136,40 +137,60 @@ impl Driver<'_> {
     ///
     /// Nobody sees the state before the journal has it; and what can't be written
     /// is still there to be given back with the error.
-    pub(super) async fn record(
+    pub(super) fn record(
         &self,
         run: &mut Run,
         entries: impl IntoIterator<Item = Entry>,
-    ) -> Result<(), LlmError> {
-        let mut records = Vec::new();
-        let mut events = Vec::new();
+    ) -> impl Future<Output = Result<(), LlmError>> {
+        // What waits is small without the entries.
+        let taken = self.take_in(run, entries);
+        async move {
+            let Taken { records, events } = taken?;
+            if let (Some(journal), false) = (&self.journal, records.is_empty()) {
+                Box::pin(self.watch.over(None, journal.append(&records))).await??;
+            }
+            self.tell(events).await;
+            Ok(())
+        }
+    }
+
+    fn take_in(
+        &self,
+        run: &mut Run,
+        entries: impl IntoIterator<Item = Entry>,
+    ) -> Result<Taken, LlmError> {
+        let mut taken = Taken::default();
+        let is_heard = self.events.is_heard();
         let at = self.watch.run_time();
         for entry in entries {
             let entry = entry.into_called(run);
             if self.journal.is_some() {
-                records.push(entry.record(run, at)?);
+                taken.records.push(entry.record(run, at)?);
             }
-            events.extend(announce(run, &entry));
-            if let Some(step) = run.apply_at(at, entry)? {
-                events.push(StreamEvent::StepFinish { step: Box::new(step.clone()) });
+            if is_heard {
+                announce(run, &entry, &mut taken.events);
+            }
+            let finished = run.apply_at(at, entry)?;
+            if let Some(step) =
+                finished.filter(|_| is_heard || self.options.on_step_finish.is_some())
+            {
+                taken.events.push(StreamEvent::StepFinish { step: Box::new(step.clone()) });
             }
         }
-        if let (Some(journal), false) = (&self.journal, records.is_empty()) {
-            self.watch.over(None, journal.append(&records)).await??;
+        Ok(taken)
+    }
+
+    async fn tell(&self, events: Vec<StreamEvent>) {
+        if events.is_empty() && !self.events.is_heard() {
+            self.events.take_turn().await;
         }
         for event in events {
             if let StreamEvent::StepFinish { step } = &event {
-                self.observers.tell(
-                    "on_step_finish",
-                    self.options.on_step_finish.as_deref(),
-                    |it| {
-                        it(step);
-                    },
-                );
+                let observer = self.options.on_step_finish.as_deref();
+                self.observers.tell("on_step_finish", observer, |it| it(step));
             }
             self.events.emit(event).await;
         }
-        Ok(())
     }
 
     async fn record_end(&self, ended_with: &Result<StoppedBy, Broken>) -> Result<(), LlmError> {
@@ -194,46 +215,58 @@ impl Driver<'_> {
         let effect = self.journal.is_some().then(|| run.model_effect(request.clone()));
         self.record(run, [Entry::ModelAsked]).await?;
         let mut reply = Assembler::new(run.call_id_prefix());
-        let mut is_heard = false;
-        let outcome = {
-            let here = async {
-                is_heard = true;
-                let listener = Some(self.listener(run));
-                let (watch, conversation) = (&self.watch, self.conversation(run));
-                let question = Question { model, watch, listener, conversation };
-                question.ask(request, &mut reply).await
-            };
-            match (&self.journal, effect) {
-                (Some(journal), Some(effect)) => {
-                    self.watch.over(None, journal.perform(effect, Box::pin(here))).await.flatten()
-                }
-                _ => Ok(here.await),
+        let outcome = match self.ask(run, model, request, effect, &mut reply).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                return Err(Broken::reply(ModelFailure {
+                    error,
+                    has_begun: reply.has_begun(),
+                    partial_reply: reply.partial(),
+                    usage: reply.usage().cloned(),
+                }));
             }
         };
-        match outcome {
-            Ok(Outcome::Replied { response }) => {
-                if !is_heard {
-                    self.tell_whole(run, &response).await;
-                }
-                Ok(self.record(run, [Entry::ModelReplied(*response)]).await?)
-            }
-            Ok(Outcome::ModelFailed(failure)) => {
+        let entry = match outcome {
+            Outcome::Replied { response } => Entry::ModelReplied(response),
+            Outcome::ModelFailed(failure) => {
                 let Some(recovery) = run.recovery(&self.rules, &failure) else {
                     return Err(Broken::reply(*failure));
                 };
                 warn_of(&recovery, run.step_number(), failure.error.kind());
-                Ok(self.record(run, [recovery]).await?)
+                recovery
             }
-            Ok(Outcome::ToolFinished { .. } | Outcome::ToolSuspended { .. }) => {
-                Err(out_of_order("a tool's outcome").into())
+            Outcome::ToolFinished { .. } | Outcome::ToolSuspended { .. } => {
+                return Err(out_of_order("a tool's outcome").into());
             }
-            Err(error) => Err(Broken::reply(ModelFailure {
-                error,
-                has_begun: reply.has_begun(),
-                partial_reply: reply.partial(),
-                usage: reply.usage().cloned(),
-            })),
+        };
+        Ok(self.record(run, [entry]).await?)
+    }
+
+    /// Asks the model, here or wherever the journal has it asked, and tells of what it says.
+    async fn ask(
+        &self,
+        run: &Run,
+        model: &dyn LanguageModel,
+        request: ChatRequest,
+        effect: Option<Effect>,
+        reply: &mut Assembler,
+    ) -> Result<Outcome, LlmError> {
+        let listener = Some(self.listener(run));
+        let (watch, conversation) = (&self.watch, self.conversation(run));
+        let question = Question { model, watch, listener, conversation };
+        let (Some(journal), Some(effect)) = (&self.journal, effect) else {
+            return Ok(question.ask(request, reply).await);
+        };
+        let mut is_heard = false;
+        let here = Box::pin(async {
+            is_heard = true;
+            question.ask(request, reply).await
+        });
+        let outcome = self.watch.over(None, journal.perform(effect, here)).await??;
+        if let (Outcome::Replied { response }, false) = (&outcome, is_heard) {
+            self.tell_whole(run, response).await;
         }
+        Ok(outcome)
     }
 
     /// Tells of a reply that was not heard as it came.
@@ -275,14 +308,20 @@ impl Driver<'_> {
         let above = self.above(run, &batch);
         let mut waiting = VecDeque::from(batch);
         loop {
-            let starting = self.next_to_start(&mut waiting, &run.started().collect::<Vec<_>>());
-            let started =
-                starting.iter().map(|it| Entry::CallStarted { call_id: it.call.id.clone() });
-            self.record(run, started).await?;
+            let starting = self.next_to_start(&mut waiting, run.running());
+            if !starting.is_empty() {
+                let started =
+                    starting.iter().map(|it| Entry::CallStarted { call_id: it.call.id.clone() });
+                self.record(run, started).await?;
+            }
             for ready in starting {
-                let effect = run.tool_effect(ready.clone(), self.limits(&ready.call));
-                let context = ToolContext::new(ready.call.id.as_str(), step_number)
-                    .with_messages(run.history())
+                let effect = self
+                    .journal
+                    .is_some()
+                    .then(|| run.tool_effect(ready.clone(), self.limits(&ready.call)));
+                let context = run
+                    .tool_context(&ready.call.id, self.options.cancellation.as_ref())
+                    .with_user(self.options.context.clone())
                     .below(Arc::clone(&above) as _);
                 running.push(self.execute(effect, ready, context, &reports));
             }
@@ -319,14 +358,17 @@ impl Driver<'_> {
     }
 
     /// Takes the calls that may start beside those that `run` already.
-    fn next_to_start(
+    fn next_to_start<'r>(
         &self,
         waiting: &mut VecDeque<ReadyCall>,
-        running: &[ReadyCall],
+        running: impl Iterator<Item = &'r Arc<ToolCall>>,
     ) -> Vec<ReadyCall> {
-        let mut is_alone = running.iter().any(|it| self.is_exclusive(&it.call));
-        let mut places = self.options.max_parallel_tools.saturating_sub(running.len());
-        let mut is_first = running.is_empty();
+        let (mut is_alone, mut is_first) = (false, true);
+        let mut places = self.options.max_parallel_tools;
+        for call in running {
+            (is_alone, is_first) = (is_alone || self.is_exclusive(call), false);
+            places = places.saturating_sub(1);
+        }
         let mut starting = Vec::new();
         while let Some(next) = waiting.front() {
             let is_exclusive = self.is_exclusive(&next.call);
@@ -343,26 +385,21 @@ impl Driver<'_> {
     /// Executes a call that has been let through, here or wherever the journal has it done.
     async fn execute(
         &self,
-        effect: Effect,
+        effect: Option<Effect>,
         ready: ReadyCall,
         context: ToolContext,
         reports: &Reports,
     ) -> Result<Outcome, LlmError> {
         // Calls that nobody here executes are left to the caller, and never get here.
         let Some(resolver) = self.resolver else { return Err(out_of_order("a tool")) };
-        let mut context =
-            context.with_idempotency_key(effect.call_key()).with_user(self.options.context.clone());
-        if let Some(run) = &self.options.cancellation {
-            context = context.cancelled_with(run);
-        }
         let context = reports.of(&ready.call, context);
         let limits = self.limits(&ready.call);
         let definition = self.rules.tools.find(&ready.call.name);
         let telemetry = ToolTelemetry { definition, content: self.options.telemetry.content };
-        let here = execute(resolver, ready, context, limits, telemetry);
-        match &self.journal {
-            Some(journal) => journal.perform(effect, Box::pin(here)).await,
-            None => Ok(here.await),
+        let here = pin!(execute(resolver, ready, context, limits, telemetry));
+        match (&self.journal, effect) {
+            (Some(journal), Some(effect)) => journal.perform(effect, Box::pin(here)).await,
+            _ => Ok(here.await),
         }
     }
 
@@ -393,6 +430,13 @@ impl Driver<'_> {
     fn is_exclusive(&self, call: &ToolCall) -> bool {
         self.rules.tools.find(&call.name).is_some_and(Tool::is_exclusive)
     }
+}
+
+/// What is to be written and told of entries that the state has taken in.
+#[derive(Default)]
+struct Taken {
+    records: Vec<Record>,
+    events: Vec<StreamEvent>,
 }
 
 /// Calls whoever watches. A panic in one is reported once and changes nothing.

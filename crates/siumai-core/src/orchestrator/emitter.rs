@@ -2,7 +2,8 @@
 //!
 //! The driver and its reader share one queue. [`Emitter::emit`] parks the
 //! driver until it is polled again, and a reader polls it only when the queue
-//! is empty: so a run never gets ahead of whoever reads it.
+//! is empty: so a run never gets ahead of whoever reads it. Where nobody reads,
+//! nothing is kept, and the driver gives way now and then.
 use std::{
     collections::VecDeque,
     future::poll_fn,
@@ -10,14 +11,20 @@ use std::{
     task::{Poll, Waker},
 };
 
+use super::turns::Turns;
 use crate::sync::{Mutex, MutexGuard};
 
 #[derive(Debug)]
-pub(super) struct Emitter<T>(Arc<Mutex<Queue<T>>>);
+pub(super) struct Emitter<T> {
+    queue: Arc<Mutex<Queue<T>>>,
+    is_heard: bool,
+}
 
 #[derive(Debug)]
 struct Queue<T> {
     items: VecDeque<T>,
+    /// Until the driver gives way though nobody reads.
+    turns: Turns,
     /// Whether anything waits in `emit` for the driver to be polled again.
     has_parked: bool,
     /// What the driver is polled with: whoever polls it next needs no waking by it.
@@ -26,27 +33,39 @@ struct Queue<T> {
 }
 
 impl<T> Emitter<T> {
-    /// An empty queue of a driver that is polled with `driver`.
-    pub(super) fn new(driver: Waker) -> Self {
-        let (items, parked) = (VecDeque::new(), Vec::new());
-        Self(Arc::new(Mutex::new(Queue { items, has_parked: false, driver, parked })))
+    /// An empty queue of a driver that is polled with `driver`; somebody reads it, or nobody.
+    pub(super) fn new(driver: Waker, is_heard: bool) -> Self {
+        // A reader who keeps up leaves room for the next.
+        let (items, parked, turns) = (VecDeque::with_capacity(1), Vec::new(), Turns::default());
+        let queue = Queue { items, turns, has_parked: false, driver, parked };
+        Self { queue: Arc::new(Mutex::new(queue)), is_heard }
     }
 
     /// A second handle on the same queue, for the other end.
     pub(super) fn handle(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { queue: Arc::clone(&self.queue), is_heard: self.is_heard }
     }
 
-    /// Puts `item` into the queue and gives way once, so that a reader can take it.
-    pub(super) async fn emit(&self, item: T) {
-        self.lock().items.push_back(item);
+    /// Whether somebody reads.
+    pub(super) fn is_heard(&self) -> bool {
+        self.is_heard
+    }
+
+    /// Puts `item` into the queue; what comes back gives way once, so that a reader can take it.
+    pub(super) fn emit(&self, item: T) -> impl Future<Output = ()> + use<'_, T> {
+        if self.is_heard {
+            self.lock().items.push_back(item);
+        }
         let mut is_parked = false;
-        poll_fn(|cx| {
+        poll_fn(move |cx| {
+            let mut queue = self.lock();
+            if !self.is_heard {
+                return queue.turns.take(cx);
+            }
             if is_parked {
                 return Poll::Ready(());
             }
             is_parked = true;
-            let mut queue = self.lock();
             queue.has_parked = true;
             // Inside a `FuturesUnordered` a child is polled again only if its own waker fires.
             if !cx.waker().will_wake(&queue.driver) {
@@ -54,7 +73,11 @@ impl<T> Emitter<T> {
             }
             Poll::Pending
         })
-        .await;
+    }
+
+    /// Gives way if it is time to, for something that nobody is told of.
+    pub(super) async fn take_turn(&self) {
+        poll_fn(|cx| self.lock().turns.take(cx)).await;
     }
 
     /// Takes the oldest item.
@@ -83,7 +106,7 @@ impl<T> Emitter<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -44,7 +44,7 @@ impl Guard {
         Self { run: Some(run), invocation: None, outcome }
     }
 
-    pub(super) fn end(mut self, ended: Result<StoppedBy, Broken>) {
+    pub(super) fn end(&mut self, ended: Result<StoppedBy, Broken>) {
         let Some(run) = self.run.take() else { return };
         self.leave(match ended {
             Ok(stopped_by) => output(run, stopped_by),

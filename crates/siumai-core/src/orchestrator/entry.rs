@@ -32,7 +32,7 @@ pub(super) enum Entry {
     Summary(SummaryEntry),
     /// The history is too long for the model, and this one is sent instead.
     HistoryShortened(Vec<ChatMessage>),
-    ModelReplied(ChatResponse),
+    ModelReplied(Box<ChatResponse>),
     /// A call that was invalid is executed as this one.
     CallMended(Arc<ToolCall>),
     CallDecided {

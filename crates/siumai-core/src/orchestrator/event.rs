@@ -137,47 +137,45 @@ pub enum StreamEvent {
     },
 }
 
-/// The events that tell of `entry`.
+/// Adds the events that tell of `entry`.
 /// `run` has not taken it in yet.
-pub(super) fn announce(run: &Run, entry: &Entry) -> Vec<StreamEvent> {
+pub(super) fn announce(run: &Run, entry: &Entry, events: &mut Vec<StreamEvent>) {
     let step_number = run.step_number();
+    let warn = |warning| StreamEvent::Warning { warning };
     match entry {
         Entry::StepStarted(plan) => {
-            let warnings = plan.warnings.iter().cloned();
-            let mut events: Vec<_> =
-                warnings.map(|warning| StreamEvent::Warning { warning }).collect();
+            events.extend(plan.warnings.iter().cloned().map(warn));
             events.push(StreamEvent::StepStart { step_number });
-            events
         }
-        Entry::ReplyBrokeOff { attempt, error, .. } => reset(step_number, *attempt, error),
-        Entry::ReplyLost => reset(step_number, run.attempt(), REPLY_LOST),
+        Entry::ReplyBrokeOff { attempt, error, .. } => {
+            events.extend(reset(step_number, *attempt, error));
+        }
+        Entry::ReplyLost => events.extend(reset(step_number, run.attempt(), REPLY_LOST)),
         Entry::ModelReplied(response) => {
-            let warnings = response.warnings.iter().cloned();
+            events.extend(response.warnings.iter().cloned().map(warn));
             let calls = response.tool_calls.iter().cloned();
-            warnings
-                .map(|warning| StreamEvent::Warning { warning })
-                .chain(calls.map(|call| StreamEvent::ToolCall { step_number, call }))
-                .collect()
+            events.extend(calls.map(|call| StreamEvent::ToolCall { step_number, call }));
         }
         Entry::CallDecided { call_id, decision: Decision::Wait } => {
             let request = run.request_for(call_id);
-            request.map(|request| StreamEvent::ApprovalPending { request }).into_iter().collect()
+            events.extend(request.map(|request| StreamEvent::ApprovalPending { request }));
         }
         Entry::CallFinished(result) => {
-            vec![StreamEvent::ToolResult { step_number, result: Arc::clone(result) }]
+            events.push(StreamEvent::ToolResult { step_number, result: Arc::clone(result) });
         }
         Entry::Summary(SummaryEntry::Written { messages, .. }) => {
-            vec![StreamEvent::HistorySummarised { step_number, messages: messages.len() }]
+            events.push(StreamEvent::HistorySummarised { step_number, messages: messages.len() });
         }
         Entry::Summary(SummaryEntry::Failed { error, .. }) => {
-            let warning = Warning::NotSummarised { error: error.clone() };
-            vec![StreamEvent::Warning { warning }]
+            events.push(warn(Warning::NotSummarised { error: error.clone() }));
         }
-        Entry::AnswerRefused(told) => vec![StreamEvent::AnswerRefused { told: told.clone() }],
+        Entry::AnswerRefused(told) => {
+            events.push(StreamEvent::AnswerRefused { told: told.clone() });
+        }
         Entry::CallSuspended { call_id, run: below } => {
             let name = run.open_call(call_id).map_or("", |it| it.name.as_str());
             let requests = requests_below(name, below);
-            requests.map(|request| StreamEvent::ApprovalPending { request }).collect()
+            events.extend(requests.map(|request| StreamEvent::ApprovalPending { request }));
         }
         Entry::ModelAsked
         | Entry::Summary(SummaryEntry::Asked | SummaryEntry::Lost)
@@ -187,13 +185,13 @@ pub(super) fn announce(run: &Run, entry: &Entry) -> Vec<StreamEvent> {
         | Entry::CallStarted { .. }
         | Entry::CallReopened { .. }
         | Entry::CallResumed { .. }
-        | Entry::MessagesAdded(_) => Vec::new(),
+        | Entry::MessagesAdded(_) => {}
     }
 }
 
-fn reset(step_number: usize, attempt: usize, error: &str) -> Vec<StreamEvent> {
+fn reset(step_number: usize, attempt: usize, error: &str) -> [StreamEvent; 2] {
     let error = error.to_owned();
-    vec![
+    [
         StreamEvent::Warning { warning: Warning::Retried { attempt, error } },
         StreamEvent::StepReset { step_number, attempt: attempt + 1 },
     ]

@@ -35,8 +35,8 @@ pub(super) async fn execute(
     let ReadyCall { call, modified_arguments, below: _ } = ready;
     // Dropped with this future, it stops what the tool may have left to somebody else.
     let guard = context.cancellation.clone().drop_guard();
-    let arguments = modified_arguments.clone().unwrap_or_else(|| call.arguments.clone());
-    let arguments = as_object(&arguments).into_owned();
+    let arguments = modified_arguments.as_ref().unwrap_or(&call.arguments);
+    let arguments = as_object(arguments).into_owned();
     let execution = Execution::begin(telemetry, &call, &arguments);
     let span = execution.span().clone();
     let start = || resolver.call_tool_with(&call.name, arguments, &context);

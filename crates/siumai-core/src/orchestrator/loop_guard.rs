@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::StepResult;
 use crate::{
@@ -188,12 +189,22 @@ fn same_calls(a: &[Arc<ToolCall>], b: &[Arc<ToolCall>]) -> bool {
     let all_in = |some: &[Arc<ToolCall>], others: &[Arc<ToolCall>]| {
         some.iter().all(|it| others.iter().any(|other| same_call(it, other)))
     };
-    !a.is_empty() && a.len() == b.len() && (is_in_order() || all_in(a, b) && all_in(b, a))
+    let is_alike = || is_in_order() || a.len() > 1 && all_in(a, b) && all_in(b, a);
+    !a.is_empty() && a.len() == b.len() && is_alike()
 }
 
 fn same_call(a: &ToolCall, b: &ToolCall) -> bool {
-    // Values are equal whatever the order of their fields.
-    a.name == b.name && as_object(&a.arguments) == as_object(&b.arguments)
+    a.name == b.name && same_value(&as_object(&a.arguments), &as_object(&b.arguments))
+}
+
+/// Whether the values are equal, whatever the order of their fields. It is mostly the same.
+fn same_value(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) if a.len() == b.len() && a.keys().eq(b.keys()) => {
+            a.values().zip(b.values()).all(|(a, b)| same_value(a, b))
+        }
+        _ => a == b,
+    }
 }
 
 /// Whether each call of `a` came to what the same call came to in `b`.

@@ -21,7 +21,7 @@ use crate::{
 pub(super) struct OpenStep {
     /// The tools that may execute; `None` means all.
     pub(super) active_tools: Option<Vec<String>>,
-    pub(super) response: ChatResponse,
+    pub(super) response: Box<ChatResponse>,
     /// What the step cost, attempts that broke off included.
     pub(super) usage: Option<Usage>,
     /// What summaries of the history cost.
@@ -89,7 +89,7 @@ pub(super) struct ReadyCall {
 }
 
 impl OpenStep {
-    pub(super) fn new(asking: &mut Asking, response: ChatResponse) -> Self {
+    pub(super) fn new(asking: &mut Asking, response: Box<ChatResponse>) -> Self {
         let open = |call: &Arc<ToolCall>| OpenCall {
             call: Arc::clone(call),
             mended: None,
@@ -224,6 +224,10 @@ impl OpenStep {
             }
             _ => None,
         })
+    }
+
+    pub(super) fn running(&self) -> impl Iterator<Item = &Arc<ToolCall>> {
+        self.in_state(|it| matches!(it, CallState::Started { .. }))
     }
 
     pub(super) fn started(&self) -> impl Iterator<Item = ReadyCall> {

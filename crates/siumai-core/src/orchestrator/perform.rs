@@ -146,11 +146,11 @@ impl Question<'_> {
     }
 }
 
-impl Listener<'_> {
-    pub(super) async fn tell(&self, delta: Delta) {
+impl<'a> Listener<'a> {
+    pub(super) fn tell(&self, delta: Delta) -> impl Future<Output = ()> + use<'a> {
         if let Some(text) = &delta.content {
             self.observers.tell("on_chunk", self.options.on_chunk.as_deref(), |it| it(text));
         }
-        self.events.emit(StreamEvent::Delta { step_number: self.step_number, delta }).await;
+        self.events.emit(StreamEvent::Delta { step_number: self.step_number, delta })
     }
 }

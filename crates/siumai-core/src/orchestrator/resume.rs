@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     LlmError,
-    journal::{Effect, Outcome, Work},
+    journal::{Effect, Journal, Outcome, Work},
     types::ChatMessage,
 };
 
@@ -22,7 +22,10 @@ impl Driver<'_> {
     ///
     /// Nothing happens if any of it can't be taken in.
     pub(super) async fn begin(&mut self, run: &mut Run) -> Result<(), LlmError> {
-        self.open_journal(run).await?;
+        if let Some(journal) = &self.options.journal {
+            // Apart, so that a run without a journal is not the larger for it.
+            Box::pin(self.open(&**journal, run)).await?;
+        }
         let decided = self.take_decisions(run, &self.options.decisions)?;
         self.record(run, decided).await?;
         self.check_again(run).await?;
@@ -51,7 +54,7 @@ impl Driver<'_> {
         let entry = match (outcome, &effect.work) {
             (Some(Outcome::Replied { response }), Work::CallModel { .. }) => {
                 self.tell_whole(run, &response).await;
-                Entry::ModelReplied(*response)
+                Entry::ModelReplied(response)
             }
             (Some(Outcome::ToolFinished { result, fatal }), Work::ExecuteTool { .. }) => {
                 let result = run.noted(run.circle(&self.rules), result);
@@ -79,8 +82,7 @@ impl Driver<'_> {
         self.record(run, [entry]).await
     }
 
-    async fn open_journal(&mut self, run: &mut Run) -> Result<(), LlmError> {
-        let Some(journal) = &self.options.journal else { return Ok(()) };
+    async fn open(&mut self, journal: &dyn Journal, run: &mut Run) -> Result<(), LlmError> {
         let journal = self.watch.over(None, journal.open(run.id())).await??;
         let records = self.watch.over(None, journal.records()).await??;
         match replay(&records)? {

@@ -38,7 +38,7 @@ pub(super) struct Run {
     messages: Arc<Vec<ChatMessage>>,
     warnings: Vec<Warning>,
     steps: Vec<StepResult>,
-    response: Option<ChatResponse>,
+    response: Option<Box<ChatResponse>>,
     /// Whether somebody said more after the last step.
     is_prompted: bool,
     state: State,
@@ -358,6 +358,11 @@ impl Run {
         self.open_step().into_iter().flat_map(OpenStep::ready)
     }
 
+    /// The calls whose tools run.
+    pub(super) fn running(&self) -> impl Iterator<Item = &Arc<ToolCall>> {
+        self.open_step().into_iter().flat_map(OpenStep::running)
+    }
+
     /// The calls that have begun and are not finished.
     pub(super) fn started(&self) -> impl Iterator<Item = ReadyCall> {
         self.open_step().into_iter().flat_map(OpenStep::started)
@@ -401,7 +406,7 @@ impl Run {
             State::Left(step) => step.left().cloned().collect(),
             _ => Vec::new(),
         };
-        (self.response.clone(), pending)
+        (self.response.as_deref().cloned(), pending)
     }
 
     /// The steps, the whole history, and the warnings.
@@ -432,36 +437,40 @@ impl Run {
 
     /// Moves the open step to the finished ones if nothing in it is left to do here.
     fn finish_step(&mut self) -> Option<&StepResult> {
-        let open = std::mem::replace(&mut self.state, State::Between);
-        let step = match open {
+        let open = match std::mem::replace(&mut self.state, State::Between) {
             State::Answering(step) if step.is_finished() => step,
             other => {
                 self.state = other;
                 return None;
             }
         };
-        let results: Vec<_> = step.results().cloned().collect();
-        let answers = results.iter().cloned().map(ChatMessage::tool);
-        let mut messages = vec![step.response.message.clone()];
-        messages.extend(answers);
+        let step = if open.left().next().is_some() {
+            let step = (*open).clone();
+            self.state = State::Left(open);
+            step
+        } else {
+            *open
+        };
+        let tool_results: Vec<_> = step.results().cloned().collect();
+        let OpenStep { response, usage, summaries, .. } = step;
+        let mut messages = Vec::with_capacity(1 + tool_results.len());
+        messages.push(response.message.clone());
+        messages.extend(tool_results.iter().cloned().map(ChatMessage::tool));
         // Results came in finish order; the history wants call order.
-        Arc::make_mut(&mut self.messages).extend(messages[1..].iter().cloned());
+        Arc::make_mut(&mut self.messages).extend_from_slice(&messages[1..]);
         self.steps.push(StepResult {
             step_number: self.steps.len(),
             messages,
-            finish_reason: step.response.finish_reason.clone(),
-            provider: step.response.provider.clone(),
-            model: step.response.model.clone(),
-            usage: step.usage.clone(),
-            summaries: step.summaries.clone(),
-            tool_calls: step.response.tool_calls.clone(),
-            tool_results: results,
+            finish_reason: response.finish_reason.clone(),
+            provider: response.provider.clone(),
+            model: response.model.clone(),
+            usage,
+            summaries,
+            tool_calls: response.tool_calls.clone(),
+            tool_results,
             duration: self.clock.step(),
         });
-        self.response = Some(step.response.clone());
-        if step.left().next().is_some() {
-            self.state = State::Left(step);
-        }
+        self.response = Some(response);
         self.steps.last()
     }
 

@@ -90,12 +90,12 @@ pub async fn generate_stream_owned(
 ) -> Result<StreamOrchestration, RunError> {
     let Prepared { run, news, toolbox, settings } =
         prepare(&model, messages, tools, Some(&resolver), &options)?;
-    let stream = RunStream::new(move |events, outcome| {
+    let stream = RunStream::new(Delivery::Streamed, move |events, outcome| {
         // Made before the first poll: a run that is dropped unpolled has been cancelled, too.
-        let guard = Guard::new(run, outcome);
+        let mut guard = Guard::new(run, outcome);
         Box::pin(async move {
             let stop: Vec<&dyn StopCondition> = stop_conditions.iter().map(|it| &**it).collect();
-            let driver = Driver {
+            let mut driver = Driver {
                 model: &model,
                 resolver: Some(&resolver),
                 rules: rules(&options, &settings, &stop, &toolbox),
@@ -107,7 +107,7 @@ pub async fn generate_stream_owned(
                 journal: None,
                 news,
             };
-            drive(driver, guard).await;
+            drive(&mut driver, &mut guard).await;
         })
     });
     let steps = Steps(Arc::clone(&stream.shared));
@@ -126,10 +126,10 @@ pub(super) fn start<'a>(
 ) -> Result<RunStream<'a>, RunError> {
     let Prepared { run, news, toolbox, settings } =
         prepare(model, messages, tools, resolver, &options)?;
-    Ok(RunStream::new(move |events, outcome| {
-        let guard = Guard::new(run, outcome);
+    Ok(RunStream::new(delivery, move |events, outcome| {
+        let mut guard = Guard::new(run, outcome);
         Box::pin(async move {
-            let driver = Driver {
+            let mut driver = Driver {
                 model,
                 resolver,
                 rules: rules(&options, &settings, stop_conditions, &toolbox),
@@ -141,7 +141,7 @@ pub(super) fn start<'a>(
                 journal: None,
                 news,
             };
-            drive(driver, guard).await;
+            drive(&mut driver, &mut guard).await;
         })
     }))
 }
@@ -213,10 +213,14 @@ impl<'a> Seat<'a> {
 }
 
 impl<'a> RunStream<'a> {
-    fn new(driver: impl FnOnce(Emitter<StreamEvent>, Arc<Outcome>) -> BoxFuture<'a, ()>) -> Self {
+    fn new(
+        delivery: Delivery,
+        driver: impl FnOnce(Emitter<StreamEvent>, Arc<Outcome>) -> BoxFuture<'a, ()>,
+    ) -> Self {
         let waiters = Arc::new(Waiters::default());
         let waker = Waker::from(Arc::clone(&waiters));
-        let (events, outcome) = (Emitter::new(waker.clone()), Arc::new(Outcome::default()));
+        let events = Emitter::new(waker.clone(), delivery == Delivery::Streamed);
+        let outcome = Arc::new(Outcome::default());
         let driver = driver(events.handle(), Arc::clone(&outcome));
         let driver = Mutex::new(Seat::Free(driver));
         let shared = Shared { driver, events, outcome, waiters, waker };

@@ -97,8 +97,12 @@ impl<'a> Watch<'a> {
         limit: Option<Limit>,
         work: impl Future<Output = T>,
     ) -> Result<T, LlmError> {
+        let work = pin!(work);
+        if self.cancellation.is_none() && self.soonest(limit).is_none() {
+            return Ok(work.await);
+        }
         // Asked first, since work that is always ready would never let it have its say.
-        match select(pin!(self.cut(limit)), pin!(work)).await {
+        match select(pin!(self.cut(limit)), work).await {
             Either::Left((error, _)) => Err(error),
             Either::Right((done, _)) => Ok(done),
         }

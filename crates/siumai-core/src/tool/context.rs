@@ -50,12 +50,22 @@ impl ToolContext {
     /// The context of a call.
     pub fn new(call_id: impl Into<String>, step_number: usize) -> Self {
         let call_id = call_id.into();
-        let idempotency_key = tool_effect(step_number, &call_id, 1);
+        let key = tool_effect(step_number, &call_id, 1);
+        Self::keyed(call_id, step_number, key, CancellationToken::new())
+    }
+
+    /// The context of a call of a run, with the key that tells it from all others.
+    pub(crate) fn keyed(
+        call_id: String,
+        step_number: usize,
+        idempotency_key: String,
+        cancellation: CancellationToken,
+    ) -> Self {
         Self {
             call_id,
             step_number,
             idempotency_key,
-            cancellation: CancellationToken::new(),
+            cancellation,
             messages: Arc::default(),
             user: UserContext::default(),
             progress: None,

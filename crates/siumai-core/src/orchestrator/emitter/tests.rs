@@ -23,7 +23,7 @@ fn read<F: Future<Output = ()>>(emitter: &Emitter<u32>, driver: F) -> Vec<u32> {
 
 #[test]
 fn items_come_in_order_and_the_driver_gives_way_after_each() {
-    let emitter = Emitter::new(Waker::noop().clone());
+    let emitter = Emitter::new(Waker::noop().clone(), true);
     let mut driver = pin!(async {
         emitter.emit(1).await;
         emitter.emit(2).await;
@@ -40,7 +40,7 @@ fn items_come_in_order_and_the_driver_gives_way_after_each() {
 
 #[test]
 fn what_emits_inside_a_set_of_futures_is_woken_and_goes_on() {
-    let emitter = Emitter::new(Waker::noop().clone());
+    let emitter = Emitter::new(Waker::noop().clone(), true);
     let several = async {
         let emitter = &emitter;
         let tools = (0..3).map(async |tool| {
@@ -57,7 +57,7 @@ fn what_emits_inside_a_set_of_futures_is_woken_and_goes_on() {
 
 #[test]
 fn a_handle_is_the_other_end_of_the_same_queue() {
-    let emitter = Emitter::new(Waker::noop().clone());
+    let emitter = Emitter::new(Waker::noop().clone(), true);
     let items = read(&emitter, emitter.handle().emit(7));
     assert_eq!(items, [7]);
     assert_eq!(emitter.take(), None);

@@ -6,9 +6,10 @@ use super::{
     Entry, ReadyCall, Run, State,
 };
 use crate::{
+    CancellationToken,
     journal::{Effect, Work, model_effect, tool_effect},
-    tool::Toolbox,
-    types::{ChatMessage, ChatRequest, Tool, ToolResult, ToolStatus},
+    tool::{ToolContext, Toolbox},
+    types::{ChatRequest, Tool, ToolResult, ToolStatus},
 };
 
 impl Run {
@@ -53,9 +54,19 @@ impl Run {
         Effect { run_id: self.id.clone(), name, work }
     }
 
-    /// What a tool may see of the history: all but the leading system messages.
-    pub(in super::super) fn history(&self) -> Arc<Vec<ChatMessage>> {
-        Arc::clone(&self.messages)
+    /// What the tool of a call of this step is given: of the history, all but the leading system
+    /// messages. An agent that was suspended goes on with the key it began with.
+    pub(in super::super) fn tool_context(
+        &self,
+        call_id: &str,
+        cancellation: Option<&CancellationToken>,
+    ) -> ToolContext {
+        let step_number = self.steps.len();
+        let key = [&self.id, "/", &tool_effect(step_number, call_id, 1)].concat();
+        let token =
+            cancellation.map_or_else(CancellationToken::new, CancellationToken::child_token);
+        ToolContext::keyed(call_id.to_owned(), step_number, key, token)
+            .with_messages(Arc::clone(&self.messages))
     }
 
     /// What becomes of an effect that had begun when the process died, where nobody knows

@@ -78,7 +78,7 @@ fn in_every_state() -> [Run; 8] {
     let decided = |decision| Entry::CallDecided { call_id: "a".into(), decision };
     let asking = after(&begun(), Entry::StepStarted(StepPlan::default()));
     let asked = after(&asking, Entry::ModelAsked);
-    let deciding = after(&asked, Entry::ModelReplied(reply("Hm.", &[("a", json!({}))])));
+    let deciding = after(&asked, Entry::ModelReplied(reply("Hm.", &[("a", json!({}))]).into()));
     let waiting = after(&deciding, decided(Decision::Wait));
     let ready = after(&deciding, execute(&call));
     let executing = after(&ready, started(&call));
@@ -94,7 +94,7 @@ fn an_entry_out_of_order_is_an_error_and_changes_nothing() {
         Entry::StepStarted(StepPlan::default()),
         Entry::ModelAsked,
         Entry::ReplyLost,
-        Entry::ModelReplied(reply("Hm.", &[])),
+        Entry::ModelReplied(reply("Hm.", &[]).into()),
         Entry::CallDecided { call_id: "a".into(), decision: Decision::Wait },
         execute(&call),
         started(&call),
@@ -233,7 +233,7 @@ fn answered(response: ChatResponse) -> Vec<Entry> {
         2 => vec![Entry::HistoryShortened(vec![ChatMessage::user("in short")])],
         _ => vec![],
     };
-    let asked = before.into_iter().chain([Entry::ModelReplied(response)]);
+    let asked = before.into_iter().chain([Entry::ModelReplied(response.into())]);
     asked.flat_map(|outcome| [Entry::ModelAsked, outcome]).collect()
 }
 
@@ -334,7 +334,7 @@ fn a_batch_that_was_held_back_in_part_is_held_back_whole_by_a_run_that_is_resume
     run.apply(Entry::ModelAsked).unwrap();
     let response = reply("", &[("a", json!({})), ("b", json!({}))]);
     let call = Arc::clone(&response.tool_calls[0]);
-    run.apply(Entry::ModelReplied(response)).unwrap();
+    run.apply(Entry::ModelReplied(response.into())).unwrap();
     let told = run.overshot(&limited, 2).unwrap();
     run.apply(Entry::CallFinished(Arc::new(limits::skipped(&call, &told)))).unwrap();
     through_json(&mut run);
@@ -347,11 +347,11 @@ fn time_is_told_with_entries_and_a_resumed_run_goes_on_from_where_it_was() {
     let mut run = begun();
     run.apply_at(seconds(2), Entry::StepStarted(StepPlan::default())).unwrap();
     run.apply_at(seconds(2), Entry::ModelAsked).unwrap();
-    let finished = run.apply_at(seconds(5), Entry::ModelReplied(reply("Hm.", &[]))).unwrap();
+    let finished = run.apply_at(seconds(5), Entry::ModelReplied(reply("Hm.", &[]).into())).unwrap();
     assert_eq!(finished.unwrap().duration, seconds(3));
     through_json(&mut run);
     assert_eq!(run.elapsed(), seconds(5));
-    let refused = run.apply_at(seconds(9), Entry::ModelReplied(reply("Hm.", &[])));
+    let refused = run.apply_at(seconds(9), Entry::ModelReplied(reply("Hm.", &[]).into()));
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::OutOfOrder);
     assert_eq!(run.elapsed(), seconds(5), "what can't happen tells no time");
 }

@@ -258,7 +258,7 @@ fn whoever_finds_the_driver_away_has_it_polled_again() {
     explore(|| {
         let has_read = Arc::new(AtomicBool::new(false));
         let is_read = Arc::clone(&has_read);
-        let mut stream = RunStream::new(|events, outcome| {
+        let mut stream = RunStream::new(Delivery::Streamed, |events, outcome| {
             Box::pin(async move {
                 events.emit(StreamEvent::StepStart { step_number: 0 }).await;
                 // Nobody is woken by this. But who has read and comes again has the driver look.
@@ -278,7 +278,7 @@ fn whoever_finds_the_driver_away_has_it_polled_again() {
 
 /// A run whose parts emit within a set of futures, before and after they wait for a door.
 fn run_of_parts(doors: Vec<oneshot::Receiver<()>>) -> RunStream<'static> {
-    RunStream::new(|events, outcome| {
+    RunStream::new(Delivery::Streamed, |events, outcome| {
         Box::pin(async move {
             let part = async |(number, door): (usize, oneshot::Receiver<()>)| {
                 events.emit(StreamEvent::StepStart { step_number: number }).await;

@@ -1,0 +1,207 @@
+//! What is called plain is well-formed, and checks arguments alike wherever it stands.
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::{
+    super::{TRUSTED, Validator},
+    *,
+};
+
+const ELSEWHERE: &str = "tool:///look";
+
+/// What boon says of `value`, by a schema that stands at `place`.
+fn verdict(place: &str, schema: &Value, value: &Value) -> Result<(), String> {
+    Validator::at(place, schema)
+        .and_then(|it| it.check(value))
+        .map_err(|told| told.replace(place, ""))
+}
+
+fn any_of(values: &[Value]) -> impl Strategy<Value = Value> + use<> {
+    prop::sample::select(values.to_vec())
+}
+
+fn a_value() -> impl Strategy<Value = Value> {
+    let scalars = [
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(1),
+        json!(1.0),
+        json!(-1),
+        json!(2.5),
+        json!(1e300),
+        json!(u64::MAX),
+        json!(i64::MIN),
+        json!(""),
+        json!("a"),
+        json!("ä𝄞"),
+        json!("object"),
+        json!("#"),
+    ];
+    any_of(&scalars).prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            named(inner).prop_map(Value::from),
+        ]
+    })
+}
+
+fn named(
+    of: impl Strategy<Value = Value>,
+) -> impl Strategy<Value = serde_json::Map<String, Value>> {
+    prop::collection::btree_map("[abc]", of, 0..3).prop_map(|it| it.into_iter().collect())
+}
+
+/// A keyword, with a value that suits it or with any.
+fn a_keyword(
+    schema: impl Strategy<Value = Value> + Clone + 'static,
+) -> BoxedStrategy<(String, Value)> {
+    let kinds = prop::sample::subsequence(TYPES.to_vec(), 0..3);
+    let lists = prop::collection::vec(schema.clone(), 0..3).prop_map(Value::from);
+    let names = prop::collection::vec("[abc]", 0..3).prop_map(Value::from);
+    let places =
+        ["#", "#/$defs/a", "#/definitions/b", "#/properties/c", "#/not", "#a", "#/%61", "b"];
+    let drafts = DRAFTS
+        .map(Value::from)
+        .into_iter()
+        .chain([json!("http://json-schema.org/draft-04/schema#")]);
+    let of = |keywords: &[&'static str], value: BoxedStrategy<Value>| {
+        (prop::sample::select(keywords.to_vec()), value)
+            .prop_map(|(it, value)| (it.to_owned(), value))
+            .boxed()
+    };
+    prop_oneof![
+        3 => of(&["properties", "$defs", "definitions"], named(schema.clone()).prop_map(Value::from).boxed()),
+        2 => of(&["items", "additionalProperties", "not", "propertyNames"], schema.boxed()),
+        2 => of(&["anyOf", "oneOf", "allOf", "prefixItems"], lists.boxed()),
+        2 => of(&["type"], prop_oneof![any_of(&TYPES.map(Value::from)), kinds.prop_map(Value::from)].boxed()),
+        2 => of(&["required"], names.boxed()),
+        2 => of(&["enum", "examples"], prop::collection::vec(a_value(), 0..3).prop_map(Value::from).boxed()),
+        1 => of(&["const", "default"], a_value().boxed()),
+        1 => of(&["$ref"], any_of(&places.map(Value::from)).boxed()),
+        1 => of(&["$schema"], any_of(&drafts.collect::<Vec<_>>()).boxed()),
+        2 => of(&["minimum", "exclusiveMaximum", "maxLength", "minItems", "maxProperties"], (0..3).prop_map(Value::from).boxed()),
+        1 => of(&["uniqueItems", "deprecated"], any::<bool>().prop_map(Value::from).boxed()),
+        1 => of(&["format", "title"], any_of(&["date", "uint8", "email"].map(Value::from)).boxed()),
+        1 => of(&["enum", "required", "type", "minimum", "minLength", "items", "title", "$ref", "x"], a_value().boxed()),
+    ]
+    .boxed()
+}
+
+fn a_schema() -> impl Strategy<Value = Value> {
+    any::<bool>().prop_map(Value::from).prop_recursive(4, 24, 4, |inner| {
+        prop::collection::vec(a_keyword(inner), 0..4)
+            .prop_map(|keywords| Value::Object(keywords.into_iter().collect()))
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_plain_schema_is_judged_alike_with_its_own_schema_and_without(
+        schema in a_schema(),
+        values in prop::collection::vec(a_value(), 8),
+    ) {
+        prop_assume!(is_plain(&schema));
+        for value in values {
+            prop_assert_eq!(
+                verdict(TRUSTED, &schema, &value),
+                verdict(ELSEWHERE, &schema, &value),
+                "{} by {}", value, schema
+            );
+        }
+    }
+}
+
+#[test]
+fn a_schema_that_is_malformed_or_not_known_whole_is_not_plain() {
+    let odd = [
+        json!(null),
+        json!([]),
+        json!("string"),
+        json!({ "type": "strong" }),
+        json!({ "type": [] }),
+        json!({ "type": ["null", "null"] }),
+        json!({ "type": 1 }),
+        json!({ "enum": [] }),
+        json!({ "enum": [1, 1] }),
+        json!({ "enum": [1, 1.0] }),
+        json!({ "enum": "a" }),
+        json!({ "required": ["a", "a"] }),
+        json!({ "required": [1] }),
+        json!({ "required": "a" }),
+        json!({ "minimum": "1" }),
+        json!({ "minLength": -1 }),
+        json!({ "maxItems": 1.5 }),
+        json!({ "title": 1 }),
+        json!({ "uniqueItems": "yes" }),
+        json!({ "examples": {} }),
+        json!({ "anyOf": [] }),
+        json!({ "anyOf": {} }),
+        json!({ "items": [true] }),
+        json!({ "properties": [] }),
+        json!({ "$defs": { "a": { "properties": { "b": { "not": { "type": "strong" } } } } } }),
+        json!({ "pattern": "(" }),
+        json!({ "pattern": "a" }),
+        json!({ "$id": "https://example.com/a" }),
+        json!({ "$anchor": "a" }),
+        json!({ "x-order": 1 }),
+        json!({ "$vocabulary": {} }),
+        json!({ "$schema": "http://json-schema.org/draft-04/schema#" }),
+        json!({ "$schema": "https://example.com" }),
+        json!({ "$ref": "https://json-schema.org/draft/2020-12/schema" }),
+        json!({ "$ref": "a" }),
+        json!({ "$ref": "#a" }),
+        json!({ "$ref": "#/a b" }),
+        json!({ "$ref": "#/%zz" }),
+        json!({ "$ref": 1 }),
+    ];
+    for schema in odd {
+        assert!(!is_plain(&schema), "{schema}");
+    }
+}
+
+#[test]
+fn the_schemas_of_common_tools_are_plain() {
+    let common = [
+        json!({}),
+        json!({ "type": "object", "properties": {}, "required": [], "additionalProperties": false }),
+        json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "Search",
+            "type": "object",
+            "properties": {
+                "limit": { "type": ["integer", "null"], "format": "uint32", "minimum": 0, "default": 10 },
+                "unit": { "enum": ["celsius", "fahrenheit", null] },
+                "tree": { "anyOf": [{ "$ref": "#/$defs/Tree_of.a-b" }, { "type": "null" }] },
+            },
+            "required": ["limit"],
+            "$defs": { "Tree_of.a-b": { "type": "array", "items": { "$ref": "#" } } },
+        }),
+    ];
+    for schema in common {
+        assert!(is_plain(&schema), "{schema}");
+        assert!(Validator::at(ELSEWHERE, &schema).is_ok(), "{schema}");
+    }
+}
+
+#[test]
+fn a_schema_too_deep_to_be_sure_of_is_not_plain() {
+    let nested = |levels| (0..levels).fold(json!({}), |schema, _| json!({ "items": schema }));
+    assert_eq!([LEVELS - 1, LEVELS].map(|it| is_plain(&nested(it))), [true, false]);
+}
+
+/// Else plain schemas would be compiled as dearly as all others.
+#[test]
+fn what_stands_at_the_trusted_place_is_not_checked_by_the_schemas_of_the_drafts() {
+    let malformed = json!({ "type": "strong" });
+    let is_taken = |place| Validator::at(place, &malformed).is_ok();
+    assert_eq!([TRUSTED, ELSEWHERE].map(is_taken), [true, false]);
+}
+
+#[test]
+fn a_reference_to_nowhere_is_told_by_the_tools_own_place() {
+    let dangling = json!({ "properties": { "a": { "$ref": "#/$defs/gone" } } });
+    assert!(is_plain(&dangling));
+    let told = Validator::named(ELSEWHERE, &dangling).err();
+    assert_eq!(told.as_deref(), Some("json-pointer in tool:///look#/$defs/gone not found"));
+}
