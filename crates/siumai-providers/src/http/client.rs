@@ -25,11 +25,11 @@ use siumai_core::{ErrorKind, LlmError};
 use super::{
     Body, HeaderValue, HttpRequest, HttpResponse, Transport, Url,
     connector::Connector,
+    destination::Destination,
     gzip::Gunzip,
     lost::{broken_off, no_answer, silent},
     pool::{Lease, Pool},
     silence::Silence,
-    target::Target,
 };
 
 /// How long the end of a body may take to arrive once the reply in it has ended. A server
@@ -76,13 +76,13 @@ impl HttpClient {
         Self { pool: Pool::new(connector) }
     }
 
-    fn complete(&self, headers: &mut HeaderMap, target: &Target) {
+    fn complete(&self, headers: &mut HeaderMap, destination: &Destination) {
         headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
-        headers.entry(HOST).or_insert_with(|| target.host.clone());
-        if let Some(authorization) = &target.authorization {
+        headers.entry(HOST).or_insert_with(|| destination.host.clone());
+        if let Some(authorization) = &destination.authorization {
             headers.entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
         }
-        if let Some(authorization) = self.pool.connector().proxy_authorization(target) {
+        if let Some(authorization) = self.pool.connector().proxy_authorization(destination) {
             headers.entry(PROXY_AUTHORIZATION).or_insert(authorization);
         }
     }
@@ -95,22 +95,25 @@ fn no_https(error: &rustls::Error) -> LlmError {
 #[async_trait]
 impl Transport for HttpClient {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, LlmError> {
-        let HttpRequest { url, mut headers, body, target } = request;
+        let HttpRequest { url, mut headers, body, destination } = request;
         // Who passes a request on may have changed where it goes.
-        let target = if url == target.url { target } else { Arc::new(Target::new(url)?) };
-        self.complete(&mut headers, &target);
+        let destination =
+            if url == destination.url { destination } else { Arc::new(Destination::new(url)?) };
+        self.complete(&mut headers, &destination);
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.headers_mut() = headers;
 
         let mut silence = Silence::default();
         let (answer, lease) = {
-            let mut answer = pin!(self.pool.send(&target, request));
+            let mut answer = pin!(self.pool.send(&destination, request));
             let answered = poll_fn(|cx| {
                 if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
-                    return Poll::Ready(answer.map_err(|failure| no_answer(&failure, &target)));
+                    return Poll::Ready(
+                        answer.map_err(|failure| no_answer(&failure, &destination)),
+                    );
                 }
-                silence.poll_too_long(cx).map(|()| Err(silent(&target)))
+                silence.poll_too_long(cx).map(|()| Err(silent(&destination)))
             });
             answered.await?
         };
@@ -118,11 +121,11 @@ impl Transport for HttpClient {
         let (head, body) = answer.into_parts();
 
         let mut headers = head.headers;
-        let pieces = Pieces { body, lease, silence, target };
+        let pieces = Pieces { body, lease, silence, destination };
         let body = if is_gzip(&headers) {
             headers.remove(CONTENT_ENCODING);
             headers.remove(CONTENT_LENGTH);
-            Body::new(Gunzip::new(pieces, |pieces, error| broken_off(error, &pieces.target)))
+            Body::new(Gunzip::new(pieces, |pieces, error| broken_off(error, &pieces.destination)))
         } else {
             Body::new(pieces)
         };
@@ -140,7 +143,7 @@ struct Pieces {
     body: Incoming,
     lease: Lease,
     silence: Silence,
-    target: Arc<Target>,
+    destination: Arc<Destination>,
 }
 
 impl Stream for Pieces {
@@ -151,7 +154,7 @@ impl Stream for Pieces {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) else {
                 ready!(this.silence.poll_too_long(cx));
-                return Poll::Ready(Some(Err(silent(&this.target))));
+                return Poll::Ready(Some(Err(silent(&this.destination))));
             };
             this.silence.broken();
             match frame {
@@ -160,7 +163,7 @@ impl Stream for Pieces {
                     return Poll::Ready(None);
                 }
                 Some(Err(error)) => {
-                    return Poll::Ready(Some(Err(broken_off(&error, &this.target))));
+                    return Poll::Ready(Some(Err(broken_off(&error, &this.destination))));
                 }
                 // What is no data are trailers, which no provider sends.
                 Some(Ok(frame)) => {

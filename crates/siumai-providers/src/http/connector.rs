@@ -21,7 +21,7 @@ use tower_service::Service;
 
 use super::{
     connection::Connection,
-    target::{Target, is_loopback},
+    destination::{Destination, is_loopback},
 };
 
 /// How long a connection may take to be made, TLS and all.
@@ -71,11 +71,11 @@ impl Connector {
     }
 
     /// What a proxy wants to read in a request that it passes on. In a tunnel it reads nothing.
-    pub(super) fn proxy_authorization(&self, target: &Target) -> Option<HeaderValue> {
-        if target.is_loopback || target.uri.scheme() != Some(&Scheme::HTTP) {
+    pub(super) fn proxy_authorization(&self, destination: &Destination) -> Option<HeaderValue> {
+        if destination.is_loopback || destination.uri.scheme() != Some(&Scheme::HTTP) {
             return None;
         }
-        self.0.proxies.intercept(&target.uri)?.basic_auth().cloned()
+        self.0.proxies.intercept(&destination.uri)?.basic_auth().cloned()
     }
 
     fn proxy(&self, uri: &Uri) -> Option<Intercept> {

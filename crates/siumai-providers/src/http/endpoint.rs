@@ -7,7 +7,7 @@ use siumai_core::LlmError;
 
 use super::{
     Call, HeaderMap, HeaderName, HeaderValue, HttpClient, HttpRequest, HttpResponse, Payload,
-    Reported, Transport, Url, clock::Clock, secrets::Secrets, shown, target::Target,
+    Reported, Transport, Url, clock::Clock, destination::Destination, secrets::Secrets, shown,
 };
 
 /// How much of a provider's own words an error repeats, in characters.
@@ -19,7 +19,7 @@ const HEADERS: usize = 12;
 /// One address of one provider.
 pub(crate) struct Endpoint {
     provider: String,
-    target: Arc<Target>,
+    destination: Arc<Destination>,
     headers: HeaderMap,
     has_key: bool,
     secrets: Secrets,
@@ -84,8 +84,8 @@ impl EndpointBuilder {
             None => Arc::new(HttpClient::for_host(&url)?),
         };
         let (provider, clock) = (self.provider, Clock::default());
-        let target = Arc::new(Target::new(url)?);
-        Ok(Endpoint { provider, target, headers, has_key, secrets, transport, clock })
+        let destination = Arc::new(Destination::new(url)?);
+        Ok(Endpoint { provider, destination, headers, has_key, secrets, transport, clock })
     }
 }
 
@@ -105,7 +105,7 @@ impl Endpoint {
         url.query_pairs_mut().append_pair(query.0, query.1);
         Ok(Self {
             provider: self.provider.clone(),
-            target: Arc::new(Target::new(url)?),
+            destination: Arc::new(Destination::new(url)?),
             headers: self.headers.clone(),
             has_key: self.has_key,
             secrets: self.secrets.clone(),
@@ -124,7 +124,7 @@ impl Endpoint {
     }
 
     pub(super) fn url(&self) -> &Url {
-        &self.target.url
+        &self.destination.url
     }
 
     pub(super) fn has_key(&self) -> bool {
@@ -144,8 +144,8 @@ impl Endpoint {
         read_error: fn(&[u8]) -> Option<Reported>,
     ) -> Result<(Call<'a>, HttpResponse), LlmError> {
         let (url, headers) = (self.url().clone(), self.headers.clone());
-        let target = Arc::clone(&self.target);
-        let sent = self.transport.send(HttpRequest { url, headers, body, target }).await;
+        let destination = Arc::clone(&self.destination);
+        let sent = self.transport.send(HttpRequest { url, headers, body, destination }).await;
         let response = sent.map_err(|error| self.scrubbed(error))?;
         let call = Call::answered(self, model, &response);
         if response.is_success() {

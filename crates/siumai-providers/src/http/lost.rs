@@ -11,12 +11,13 @@ use siumai_core::{ErrorKind, LlmError};
 use tokio::time::error::Elapsed;
 
 use super::{
-    connector::CONNECT_TIMEOUT, pool::Failure, shown, silence::IDLE_TIMEOUT, target::Target,
+    connector::CONNECT_TIMEOUT, destination::Destination, pool::Failure, shown,
+    silence::IDLE_TIMEOUT,
 };
 
 /// No answer began.
-pub(super) fn no_answer(failure: &Failure, target: &Target) -> LlmError {
-    let address = target.address();
+pub(super) fn no_answer(failure: &Failure, destination: &Destination) -> LlmError {
+    let address = destination.address();
     let (error, is_connect): (&(dyn Error + 'static), _) = match failure {
         Failure::Connect(error) => (&**error, true),
         Failure::Lost(error) => (error, false),
@@ -25,7 +26,7 @@ pub(super) fn no_answer(failure: &Failure, target: &Target) -> LlmError {
     let (kind, message) = if io_kind(cause) == Some(ConnectionRefused) {
         let message = format!(
             "nothing listens at {address}; start the server, or check the base URL ({})",
-            shown(&target.url)
+            shown(&destination.url)
         );
         (ErrorKind::Connection, message)
     } else if is_connect && (cause.is::<Elapsed>() || io_kind(cause) == Some(TimedOut)) {
@@ -49,8 +50,8 @@ pub(super) fn no_answer(failure: &Failure, target: &Target) -> LlmError {
 }
 
 /// An answer began and did not end.
-pub(super) fn broken_off(error: &(dyn Error + 'static), target: &Target) -> LlmError {
-    let (address, cause) = (target.address(), root_cause(error));
+pub(super) fn broken_off(error: &(dyn Error + 'static), destination: &Destination) -> LlmError {
+    let (address, cause) = (destination.address(), root_cause(error));
     LlmError::new(
         kind_of(cause, ErrorKind::IncompleteReply),
         format!("the answer of {address} broke off before its end: {cause}"),
@@ -58,8 +59,8 @@ pub(super) fn broken_off(error: &(dyn Error + 'static), target: &Target) -> LlmE
 }
 
 /// Nothing came for too long.
-pub(super) fn silent(target: &Target) -> LlmError {
-    let (address, seconds) = (target.address(), IDLE_TIMEOUT.as_secs());
+pub(super) fn silent(destination: &Destination) -> LlmError {
+    let (address, seconds) = (destination.address(), IDLE_TIMEOUT.as_secs());
     LlmError::new(
         ErrorKind::Timeout,
         format!("{address} said nothing for {seconds} s; try again, or ask for less at a time"),

@@ -9,6 +9,7 @@ mod client;
 mod clock;
 mod connection;
 mod connector;
+mod destination;
 mod endpoint;
 mod failure;
 mod gzip;
@@ -17,7 +18,6 @@ mod payload;
 mod pool;
 mod secrets;
 mod silence;
-mod target;
 
 use std::{fmt, sync::Arc};
 
@@ -27,7 +27,7 @@ use siumai_core::LlmError;
 pub use http::{HeaderMap, HeaderName, HeaderValue};
 pub use url::Url;
 
-use self::target::Target;
+use self::destination::Destination;
 pub use self::{body::Body, client::HttpClient, payload::Payload};
 pub(crate) use self::{
     body::Whole,
@@ -105,7 +105,7 @@ pub struct HttpRequest {
     /// The JSON.
     pub body: Payload,
     /// What `url` came from, ready for the wire.
-    target: Arc<Target>,
+    destination: Arc<Destination>,
 }
 
 /// A provider's answer: status and headers, and the body as it arrives.

@@ -22,7 +22,7 @@ use hyper::{
 use hyper_util::rt::TokioExecutor;
 use tokio::time::Instant;
 
-use super::{Payload, connector::Connector, target::Target};
+use super::{Payload, connector::Connector, destination::Destination};
 
 /// How long a connection is kept that nobody uses.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
@@ -71,24 +71,24 @@ impl Pool {
         &self.connector
     }
 
-    /// Sends `request` to `target`; what says where it goes is added to it.
+    /// Sends `request` to `destination`; what says where it goes is added to it.
     pub(super) async fn send(
         &self,
-        target: &Target,
+        destination: &Destination,
         mut request: Request<Payload>,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         loop {
-            let idle = self.take(&target.origin);
+            let idle = self.take(&destination.origin);
             let is_used = idle.is_some();
             let mut open = match idle {
                 Some(open) => open,
-                None => self.open(target).await?,
+                None => self.open(destination).await?,
             };
-            let uri = if open.is_to_proxy { &target.uri } else { &target.path };
+            let uri = if open.is_to_proxy { &destination.uri } else { &destination.path };
             request.uri_mut().clone_from(uri);
             match open.sender.try_send_request(request).await {
                 Ok(response) => {
-                    let (origin, pool) = (Arc::clone(&target.origin), self.clone());
+                    let (origin, pool) = (Arc::clone(&destination.origin), self.clone());
                     return Ok((response, Lease { open: Some(open), origin, pool }));
                 }
                 Err(mut error) => match error.take_message() {
@@ -100,8 +100,9 @@ impl Pool {
         }
     }
 
-    async fn open(&self, target: &Target) -> Result<Open, Failure> {
-        let connection = self.connector.connect(&target.uri).await.map_err(Failure::Connect)?;
+    async fn open(&self, destination: &Destination) -> Result<Open, Failure> {
+        let connection =
+            self.connector.connect(&destination.uri).await.map_err(Failure::Connect)?;
         let is_to_proxy = connection.is_to_proxy();
         let (mut sender, work) = handshake(connection).await.map_err(Failure::Lost)?;
         // Its errors reach whoever waits for an answer.

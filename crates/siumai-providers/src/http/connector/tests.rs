@@ -22,9 +22,9 @@ const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 
 async fn send(client: &HttpClient, url: &str) -> Result<HttpResponse, LlmError> {
     let url = Url::parse(url).unwrap();
-    let target = Arc::new(Target::new(url.clone()).unwrap());
+    let destination = Arc::new(Destination::new(url.clone()).unwrap());
     let body = bytes::Bytes::from("{}").into();
-    client.send(HttpRequest { url, headers: HeaderMap::new(), body, target }).await
+    client.send(HttpRequest { url, headers: HeaderMap::new(), body, destination }).await
 }
 
 async fn text(body: Body) -> String {

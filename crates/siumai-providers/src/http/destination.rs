@@ -10,7 +10,7 @@ use url::Position;
 use super::{HeaderValue, Url};
 
 /// A URL, and what a request to it says of it.
-pub(super) struct Target {
+pub(super) struct Destination {
     pub(super) url: Url,
     /// The URL without user, password and fragment, which are not sent in it.
     pub(super) uri: Uri,
@@ -26,7 +26,7 @@ pub(super) struct Target {
     pub(super) is_loopback: bool,
 }
 
-impl Target {
+impl Destination {
     pub(super) fn new(url: Url) -> Result<Self, LlmError> {
         let unfit = |error: http::Error| {
             LlmError::invalid_input(format!("the URL can't be sent over HTTP: {error}"))
