@@ -1,5 +1,7 @@
 //! Values as the wires read them: borrowed from the bytes that arrived, and no stricter
 //! than they must be.
+mod read;
+
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
@@ -9,7 +11,9 @@ use serde::{
         value::{MapAccessDeserializer, SeqAccessDeserializer},
     },
 };
-use serde_json::Value;
+use serde_json::{Number, Value};
+
+pub(crate) use self::read::{Fields, Json, Read, read_into};
 
 /// Text, borrowed where it has no escapes; a number is the text it is written as.
 ///
@@ -71,9 +75,15 @@ impl MaybeText<'_> {
     }
 }
 
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
 impl<'a> From<&'a str> for MaybeText<'a> {
     fn from(text: &'a str) -> Self {
-        Self(Some(Text(Cow::Borrowed(text))))
+        Self(Some(text.into()))
     }
 }
 
@@ -157,55 +167,93 @@ impl<'de: 'a, 'a> Visitor<'de> for TextReader<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for MaybeText<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(MaybeTextReader(PhantomData))
+        deserializer.deserialize_any(Anything(PhantomData))
     }
 }
 
-struct MaybeTextReader<'a>(PhantomData<&'a ()>);
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Anything(PhantomData))
+    }
+}
 
-impl<'de: 'a, 'a> Visitor<'de> for MaybeTextReader<'a> {
-    type Value = MaybeText<'a>;
+/// What is nothing where it is given what it is not made of.
+trait Lenient<'de>: Default {
+    fn of_text(_: Text<'de>) -> Self {
+        Self::default()
+    }
+
+    fn of_number(_: &Number) -> Self {
+        Self::default()
+    }
+}
+
+impl<'de: 'a, 'a> Lenient<'de> for MaybeText<'a> {
+    fn of_text(text: Text<'de>) -> Self {
+        text.into()
+    }
+}
+
+impl Lenient<'_> for Count {
+    fn of_number(number: &Number) -> Self {
+        // Some servers count in floats.
+        Self(number.as_u64().or_else(|| whole_number(number.as_f64()?)))
+    }
+}
+
+fn whole_number(number: f64) -> Option<u64> {
+    // Beyond this a float skips numbers.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let is_whole = number.fract() == 0.0 && (0.0..EXACT).contains(&number);
+    is_whole.then(|| number.to_string().parse().ok()).flatten()
+}
+
+/// Reads whatever is there.
+struct Anything<T>(PhantomData<T>);
+
+impl<'de, T: Lenient<'de>> Visitor<'de> for Anything<T> {
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("anything")
     }
 
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<MaybeText<'a>, E> {
-        TextReader(PhantomData).visit_borrowed_str(text).map(|text| MaybeText(Some(text)))
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<T, E> {
+        Ok(T::of_text(Text(Cow::Borrowed(text))))
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<MaybeText<'a>, E> {
-        TextReader(PhantomData).visit_str(text).map(|text| MaybeText(Some(text)))
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        Ok(T::of_text(Text(Cow::Owned(text.to_owned()))))
     }
 
-    fn visit_unit<E>(self) -> Result<MaybeText<'a>, E> {
-        Ok(MaybeText::default())
+    fn visit_u64<E>(self, number: u64) -> Result<T, E> {
+        Ok(T::of_number(&number.into()))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<MaybeText<'a>, E> {
-        Ok(MaybeText::default())
+    fn visit_i64<E>(self, number: i64) -> Result<T, E> {
+        Ok(T::of_number(&number.into()))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<MaybeText<'a>, E> {
-        Ok(MaybeText::default())
+    fn visit_f64<E>(self, number: f64) -> Result<T, E> {
+        Ok(Number::from_f64(number).map_or_else(T::default, |it| T::of_number(&it)))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<MaybeText<'a>, E> {
-        Ok(MaybeText::default())
+    fn visit_unit<E>(self) -> Result<T, E> {
+        Ok(T::default())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<MaybeText<'a>, E> {
-        Ok(MaybeText::default())
+    fn visit_bool<E>(self, _: bool) -> Result<T, E> {
+        Ok(T::default())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<MaybeText<'a>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<T, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(MaybeText::default())
+        Ok(T::default())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MaybeText<'a>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(MaybeText::default())
+        Ok(T::default())
     }
 }
 
@@ -245,21 +293,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for JsonText<'a> {
 
         deserializer.deserialize_any(Reader(TextReader(PhantomData)))
     }
-}
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Option::<Value>::deserialize(deserializer)?;
-        // Some servers count in floats.
-        Ok(Self(value.and_then(|it| it.as_u64().or_else(|| whole_number(it.as_f64()?)))))
-    }
-}
-
-fn whole_number(number: f64) -> Option<u64> {
-    // Beyond this a float skips numbers.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let is_whole = number.fract() == 0.0 && (0.0..EXACT).contains(&number);
-    is_whole.then(|| number.to_string().parse().ok()).flatten()
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {

@@ -95,7 +95,9 @@ impl<H: Serialize, T: Serialize> Body<'_, H, T> {
         if head.len() > 1 {
             head.push(b',');
         }
-        head.extend_from_slice(format!("\"{}\":[", self.list).as_bytes());
+        for part in ["\"", self.list, "\":["] {
+            head.extend_from_slice(part.as_bytes());
+        }
         transcript.between(head, self.lead, tail)
     }
 }

@@ -251,7 +251,9 @@ impl<R: ReplyReader> Stream for ReplyStream<'_, R> {
             if !this.events.is_empty() && !std::mem::replace(&mut this.has_begun, true) {
                 identify(&mut this.events, this.call.request_id());
             }
-            warn(&mut this.events, std::mem::take(&mut this.warnings));
+            if !this.warnings.is_empty() {
+                warn(&mut this.events, std::mem::take(&mut this.warnings));
+            }
         }
         if let Some(event) = this.events.pop_front() {
             return Poll::Ready(Some(Ok(event)));

@@ -127,6 +127,10 @@ impl Framer {
                 self.at += 1;
             }
         }
+        // Each event ends with an empty line.
+        if self.piece.get(self.at) == Some(&b'\n') {
+            return Some(self.at);
+        }
         memchr2(b'\n', b'\r', &self.piece[self.at..]).map(|length| self.at + length)
     }
 
@@ -245,7 +249,8 @@ fn field(line: &[u8]) -> Field {
     if line.is_empty() {
         return Field::End;
     }
-    let end = memchr(b':', line).unwrap_or(line.len());
+    // Most lines are this one.
+    let end = if line.starts_with(b"data:") { 4 } else { memchr(b':', line).unwrap_or(line.len()) };
     let value = line.len().min(end + 1);
     let at = if line.get(value) == Some(&b' ') { value + 1 } else { value };
     match &line[..end] {

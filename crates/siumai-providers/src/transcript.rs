@@ -17,8 +17,11 @@ use siumai_core::{
 
 use crate::http::Payload;
 
-/// How large a block is before it is frozen, in bytes. What is not frozen is copied for each
-/// request; what is costs a piece of a vectored write, of which a socket takes 64 at once.
+/// How much is copied for each request at most, in bytes: more is frozen as a block.
+const COPIED: usize = 4 * 1024;
+
+/// How large blocks grow when they are put together, in bytes: each costs a piece of a vectored
+/// write, of which a socket takes 64 at once.
 const BLOCK: usize = 32 * 1024;
 
 /// How large most pieces are at most, in bytes.
@@ -87,8 +90,9 @@ pub(crate) struct Piece {
 pub(crate) struct Page {
     frozen: Vec<Frozen>,
     fresh: Items,
-    /// Where in all that is written the messages are that are the same wherever they stand.
-    places: HashMap<usize, Range<usize>>,
+    /// Where in all that is written the messages are that are the same wherever they stand, by
+    /// their addresses.
+    places: Vec<(usize, Range<usize>)>,
     before: Option<Box<Before>>,
 }
 
@@ -96,6 +100,7 @@ pub(crate) struct Page {
 #[derive(Debug)]
 struct Before {
     page: Page,
+    places: HashMap<usize, Range<usize>>,
     _messages: Vec<ChatMessage>,
 }
 
@@ -114,7 +119,7 @@ impl Page {
         write: impl FnOnce(&mut Items) -> Result<(), LlmError>,
     ) -> Result<Piece, LlmError> {
         let whole = Some(message.address());
-        let before = self.before.as_ref().and_then(|it| it.page.written(message.address()));
+        let before = self.before.as_ref().and_then(|it| it.written(message));
         let items = match before {
             Some(list) => Items([b",", list].concat()),
             None => written(write)?,
@@ -129,7 +134,7 @@ impl Page {
         write: impl FnOnce(&mut Items) -> Result<(), LlmError>,
     ) -> Result<(), LlmError> {
         let (start, place) = (self.fresh.0.len(), self.len());
-        let before = self.before.as_ref().and_then(|it| it.page.written(message.address()));
+        let before = self.before.as_ref().and_then(|it| it.written(message));
         match before {
             Some(list) => {
                 self.fresh.0.push(b',');
@@ -138,7 +143,7 @@ impl Page {
             None => write(&mut self.fresh)?,
         }
         if self.fresh.0.len() > start {
-            self.places.insert(message.address(), place + 1..self.len());
+            self.places.push((message.address(), place + 1..self.len()));
         }
         Ok(())
     }
@@ -189,7 +194,7 @@ impl Page {
         let start = self.len();
         self.fresh.0.extend_from_slice(piece.items.list());
         if let Some(message) = piece.whole {
-            self.places.insert(message, start..self.len());
+            self.places.push((message, start..self.len()));
         }
     }
 
@@ -197,20 +202,47 @@ impl Page {
         self.frozen.last().map_or(0, |it| it.end) + self.fresh.0.len()
     }
 
-    fn written(&self, message: usize) -> Option<&[u8]> {
-        let place = self.places.get(&message)?;
+    fn bytes(&self, place: &Range<usize>) -> Option<&[u8]> {
         let at = self.frozen.partition_point(|it| it.end <= place.start);
         let start = if at == 0 { 0 } else { self.frozen[at - 1].end };
         let block = self.frozen.get(at).map_or(self.fresh.0.as_slice(), |it| &it.block);
         block.get(place.start - start..place.end - start)
     }
 
+    /// Makes a block of what is fresh, if it is much, and of the blocks before it that are not much
+    /// larger. So there are few blocks, each at least about twice as large as the next, and what is
+    /// written is copied a few times in all.
     fn freeze(&mut self) {
-        if self.fresh.0.len() >= BLOCK {
-            let end = self.len();
-            let block = Bytes::from(std::mem::take(&mut self.fresh.0).into_boxed_slice());
-            self.frozen.push(Frozen { end, block });
+        if self.fresh.0.len() < COPIED {
+            return;
         }
+        let (end, mut size, mut rest) = (self.len(), self.fresh.0.len(), self.frozen.len());
+        for Frozen { block, .. } in self.frozen.iter().rev() {
+            if block.len() >= 2 * size || block.len() + size > BLOCK {
+                break;
+            }
+            size += block.len();
+            rest -= 1;
+        }
+        let block = if rest == self.frozen.len() {
+            std::mem::take(&mut self.fresh.0)
+        } else {
+            let mut block = Vec::with_capacity(size);
+            self.frozen.drain(rest..).for_each(|it| block.extend_from_slice(&it.block));
+            block.append(&mut self.fresh.0);
+            block
+        };
+        self.frozen.push(Frozen { end, block: block.into_boxed_slice().into() });
+    }
+}
+
+impl Before {
+    fn new(page: Page, messages: Vec<ChatMessage>) -> Self {
+        Self { places: page.places.iter().cloned().collect(), page, _messages: messages }
+    }
+
+    fn written(&self, message: &ChatMessage) -> Option<&[u8]> {
+        self.page.bytes(self.places.get(&message.address())?)
     }
 }
 
@@ -262,12 +294,10 @@ impl<W: Writer> Transcript<W> {
     }
 
     fn go_on(&mut self, messages: &[ChatMessage]) -> Result<(), LlmError> {
-        let goes_on = messages.len() >= self.messages.len()
-            && messages.iter().zip(&self.messages).all(|(it, before)| it.is_same(before));
-        if !goes_on {
+        if !begins_with(messages, &self.messages) {
             let mut page = std::mem::take(&mut self.page);
             self.writer.write_open(&mut page);
-            let before = Before { page, _messages: std::mem::take(&mut self.messages) };
+            let before = Before::new(page, std::mem::take(&mut self.messages));
             self.page.before = Some(Box::new(before));
             self.writer = W::new(self.manner.clone());
         }
@@ -355,6 +385,17 @@ impl<W: Writer> Transcript<W> {
         }
         [head.into()].into_iter().chain(blocks).chain([rest.into()]).collect()
     }
+}
+
+/// Whether `messages` are those `before` and maybe more: asked of all of them for each request, and
+/// nearly always so, which takes no branch a message.
+fn begins_with(messages: &[ChatMessage], before: &[ChatMessage]) -> bool {
+    const AT_ONCE: usize = 64;
+    let Some(messages) = messages.get(..before.len()) else { return false };
+    messages.chunks(AT_ONCE).zip(before.chunks(AT_ONCE)).all(|(messages, before)| {
+        let differ = |(it, other): (&ChatMessage, &ChatMessage)| it.address() ^ other.address();
+        messages.iter().zip(before).map(differ).fold(0, |all, it| all | it) == 0
+    })
 }
 
 /// What is written of `value`.

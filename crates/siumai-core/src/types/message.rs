@@ -287,6 +287,7 @@ impl ChatMessage {
     }
 
     /// Whether both are the same message in memory, not only alike.
+    #[inline]
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -300,6 +301,7 @@ impl ChatMessage {
     /// assert_eq!(message.address(), message.clone().address());
     /// assert_ne!(message.address(), ChatMessage::user("Hello").address());
     /// ```
+    #[inline]
     pub fn address(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }

@@ -3,7 +3,6 @@ mod beside;
 mod calls;
 mod kept;
 
-use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use siumai_core::{
     model::{Delta, ModelEvent},
@@ -22,7 +21,7 @@ use super::{
 };
 use crate::{
     http::{Fault, Reported},
-    json::{Count, Few, Text},
+    json::{Count, Few, Fields, MaybeText, Text, read_into},
     reply::{Events, Progress, ReplyReader},
     sse,
 };
@@ -69,7 +68,9 @@ impl ReplyReader for Reader {
             let said = Self::read_error(event.data);
             return Err(Fault::Reported(said.unwrap_or_default()));
         }
-        if !self.read(parse(event.data)?, Form::Piece, events)? {
+        let mut reply = wire::Reply::default();
+        parse_into(&mut reply, event.data)?;
+        if !self.read(&mut reply, Form::Piece, events)? {
             skip(event.data)?;
         }
         Ok(Progress::More)
@@ -83,11 +84,16 @@ impl ReplyReader for Reader {
     }
 
     fn read_whole(&mut self, body: &[u8], events: &mut Events) -> Result<(), Fault> {
-        let reply = match serde_json::from_slice(body) {
+        let mut reply = wire::Reply::default();
+        let text = match std::str::from_utf8(body) {
+            Err(error) if error.error_len().is_none() => return Err(Fault::Incomplete),
+            text => text.map_err(|error| Fault::malformed(&error, body))?,
+        };
+        match read_into(&mut reply, text) {
             Err(error) if error.is_eof() => return Err(Fault::Incomplete),
             read => read.map_err(|error| Fault::malformed(&error, body))?,
-        };
-        self.read(reply, Form::Whole, events)?;
+        }
+        self.read(&mut reply, Form::Whole, events)?;
         if self.finish_reason.is_none() {
             let said = Self::read_error(body).filter(|it| it.message.is_some());
             let no_choices = || Fault::malformed(&"it has no choices", body);
@@ -115,35 +121,32 @@ impl Reader {
     /// The one path. Whether `reply` was something that is known.
     fn read(
         &mut self,
-        reply: wire::Reply<'_>,
+        reply: &mut wire::Reply<'_>,
         form: Form,
         events: &mut Events,
     ) -> Result<bool, Fault> {
-        if let Some(error) = reply.error.filter(|it| error::says_something(it)) {
-            return Err(reported(&error));
-        }
-        self.learn(reply.id, reply.model, events);
+        check(reply.error.as_deref())?;
+        self.learn(reply.id.take(), reply.model.take(), events);
         for pages in [reply.search_results, reply.citations].into_iter().flatten() {
             self.beside.found(pages);
         }
         let is_known = reply.usage.is_some() || reply.choices.is_present;
-        let aside = reply.x_groq.unwrap_or_default();
-        if let Some(error) = aside.error.filter(|it| error::says_something(it)) {
-            return Err(reported(&error));
+        let choice = reply.choices.first.as_mut();
+        let mut in_aside = None;
+        if let Some(aside) = &reply.x_groq {
+            check(aside.error.as_deref())?;
+            in_aside = aside.usage.as_ref();
         }
-        let mut choice = reply.choices.first;
-        let in_choice = choice.as_mut().and_then(|it| it.usage.take());
-        if let Some(used) = reply.usage.or(aside.usage).or(in_choice) {
-            self.usage = Some(usage(&used));
+        let in_choice = choice.as_ref().and_then(|it| it.usage.as_ref());
+        if let Some(used) = reply.usage.as_ref().or(in_aside).or(in_choice) {
+            self.usage = Some(usage(used));
         }
         let Some(choice) = choice else { return Ok(is_known) };
-        if let Some(error) = choice.error.filter(|it| error::says_something(it)) {
-            return Err(reported(&error));
-        }
-        if let Some(said) = choice.said {
+        check(choice.error.as_deref())?;
+        if let Some(said) = choice.delta.as_mut().or(choice.message.as_mut()) {
             self.say(said, form, events);
         }
-        match choice.finish_reason {
+        match &choice.finish_reason {
             // Some servers say no more than that when they fail.
             Some(reason) if reason.as_str() == "error" => {
                 return Err(Fault::Reported(Reported::default()));
@@ -177,55 +180,52 @@ impl Reader {
         }
     }
 
-    fn say(&mut self, said: Said<'_>, form: Form, events: &mut Events) {
-        let fields = [("reasoning_content", said.reasoning_content), ("reasoning", said.reasoning)];
+    fn say(&mut self, said: &mut Said<'_>, form: Form, events: &mut Events) {
         // Where both are sent they say the same.
+        let fields =
+            [("reasoning_content", &said.reasoning_content), ("reasoning", &said.reasoning)];
         let reasoning = fields.into_iter().find(|(_, text)| !text.is_empty());
         let is_thought = reasoning.is_some();
         if let Some((field, text)) = reasoning {
             self.kept.reasoning(field, text.as_str());
-            self.push_text(text.filled(), Delta::reasoning, events);
+            self.push_text(text.as_str(), Delta::reasoning, events);
         }
         if let Some(details) = said.reasoning_details {
             self.detail(details, is_thought, form, events);
         }
-        match said.content {
+        match &said.content {
             Some(Spoken::Text(text)) if !text.as_str().is_empty() => {
                 self.kept.text(text.as_str());
-                self.push_text(Some(text.into()), Delta::content, events);
+                self.push_text(text.as_str(), Delta::content, events);
             }
-            Some(Spoken::Parts(parts)) => self.say_parts(&parts, form, events),
+            Some(Spoken::Parts(parts)) => self.say_parts(parts, form, events),
             _ => {}
         }
-        self.push_text(said.refusal.filled(), Delta::refusal, events);
-        self.show(said.annotations, said.images, said.audio, events);
-        let calls = match said.function_call {
+        self.push_text(said.refusal.as_str(), Delta::refusal, events);
+        self.show(said, events);
+        let calls = match said.function_call.take() {
             // Some servers tell the same call both ways.
             Some(function) if said.tool_calls.is_empty() && !self.calls.have_ids() => {
                 let (index, function) = (Count(Some(0)), Some(function));
                 Few::one(CallPiece { index, function, ..CallPiece::default() })
             }
-            _ => said.tool_calls,
+            _ => std::mem::take(&mut said.tool_calls),
         };
-        self.call(calls, form, events);
+        if !calls.is_empty() {
+            self.call(calls, form, events);
+        }
     }
 
-    fn show(
-        &mut self,
-        annotations: Option<&RawValue>,
-        images: Option<&RawValue>,
-        audio: Option<wire::Sound<'_>>,
-        events: &mut Events,
-    ) {
-        if let Some(annotations) = annotations {
+    fn show(&mut self, said: &Said<'_>, events: &mut Events) {
+        if let Some(annotations) = said.annotations {
             self.beside.cite(annotations);
             self.kept.annotations(annotations);
         }
-        if let Some(images) = images {
+        if let Some(images) = said.images {
             self.begin(events);
             events.extend(pictures(images));
         }
-        if let Some(audio) = audio {
+        if let Some(audio) = &said.audio {
             self.beside.hear(audio.data.as_str());
             self.kept.audio(audio.id.as_str());
         }
@@ -238,8 +238,7 @@ impl Reader {
             let Ok(detail) = serde_json::from_str::<Detail<'_>>(raw.get()) else { continue };
             if !is_told {
                 let text = [&detail.text, &detail.summary].into_iter().find(|it| !it.is_empty());
-                let text = text.map(|it| it.as_str().to_owned());
-                self.push_text(text, Delta::reasoning, events);
+                self.push_text(text.map_or("", MaybeText::as_str), Delta::reasoning, events);
             }
             match form {
                 Form::Whole => self.kept.whole_detail(raw),
@@ -265,20 +264,20 @@ impl Reader {
             }
             match kind {
                 "thinking" | "reasoning" => {
-                    let thought = thought.filter(|it| !it.is_empty());
-                    let thought = thought.or_else(|| part.text.filled());
+                    let thought = thought.as_deref().filter(|it| !it.is_empty());
+                    let thought = thought.unwrap_or(part.text.as_str());
                     self.push_text(thought, Delta::reasoning, events);
                 }
-                "refusal" => self.push_text(part.refusal.filled(), Delta::refusal, events),
-                _ => self.push_text(part.text.filled(), Delta::content, events),
+                "refusal" => self.push_text(part.refusal.as_str(), Delta::refusal, events),
+                _ => self.push_text(part.text.as_str(), Delta::content, events),
             }
         }
     }
 
-    fn push_text(&mut self, text: Option<String>, delta: fn(String) -> Delta, events: &mut Events) {
-        if let Some(text) = text.filter(|it| !it.is_empty()) {
+    fn push_text(&mut self, text: &str, delta: fn(String) -> Delta, events: &mut Events) {
+        if !text.is_empty() {
             self.begin(events);
-            events.push_back(ModelEvent::Delta(delta(text)));
+            events.push_back(ModelEvent::Delta(delta(text.to_owned())));
         }
     }
 
@@ -295,7 +294,7 @@ impl Reader {
                 index: piece.index.0,
                 id: piece.id.map(String::from).unwrap_or_default(),
                 name: function.name.filled().unwrap_or_default(),
-                arguments: function.arguments.map(String::from).unwrap_or_default(),
+                arguments: function.arguments.into(),
                 position: are_several.then_some(position),
             };
             let (at, delta) = match form {
@@ -333,7 +332,8 @@ impl Default for Start {
 
 /// Something without choices and usage: an error without its usual frame, or nothing we know.
 fn skip(data: &[u8]) -> Result<(), Fault> {
-    let value: Value = parse(data)?;
+    let read = serde_json::from_slice(data);
+    let value: Value = read.map_err(|error| Fault::malformed(&error, data))?;
     if value["object"] == "error" {
         return Err(reported(&value));
     }
@@ -341,10 +341,19 @@ fn skip(data: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-fn parse<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, Fault> {
+fn parse_into<'a, T: Fields<'a>>(place: &mut T, data: &'a [u8]) -> Result<(), Fault> {
     // One check of all bytes is cheaper than one of each string.
     let text = std::str::from_utf8(data).map_err(|error| Fault::malformed(&error, data))?;
-    serde_json::from_str(text).map_err(|error| Fault::malformed(&error, data))
+    read_into(place, text).map_err(|error| Fault::malformed(&error, data))
+}
+
+/// Fails if `error`, the value of such a field, is one.
+#[inline]
+fn check(error: Option<&Value>) -> Result<(), Fault> {
+    match error {
+        Some(error) if error::says_something(error) => Err(reported(error)),
+        _ => Ok(()),
+    }
 }
 
 fn reported(error: &Value) -> Fault {

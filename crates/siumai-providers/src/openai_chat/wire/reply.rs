@@ -6,38 +6,32 @@ use std::{fmt, marker::PhantomData};
 use serde::{
     Deserialize, Deserializer,
     de::{
-        Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+        Error, SeqAccess, Visitor,
         value::{BorrowedStrDeserializer, StrDeserializer},
     },
 };
 use serde_json::{Value, value::RawValue};
 
-use crate::json::{Count, Few, JsonText, MaybeText, Text};
+use crate::json::{Count, Few, Fields, Json, JsonText, MaybeText, Read, Text};
 
 /// A whole reply, or a piece of one: they differ in one field of a choice.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub(in crate::openai_chat) struct Reply<'a> {
-    #[serde(borrow)]
     pub(in crate::openai_chat) id: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(in crate::openai_chat) model: Option<Text<'a>>,
-    #[serde(borrow, default)]
     pub(in crate::openai_chat) choices: Choices<'a>,
-    pub(in crate::openai_chat) usage: Option<Box<Usage>>,
+    pub(in crate::openai_chat) usage: Option<Usage>,
     /// Where Groq tells the usage if it was not asked for, and why it stopped early.
     pub(in crate::openai_chat) x_groq: Option<Aside>,
     pub(in crate::openai_chat) error: Option<Box<Value>>,
     /// The pages that a search found, with titles; the other list has their addresses alone.
-    #[serde(borrow)]
     pub(in crate::openai_chat) search_results: Option<&'a RawValue>,
-    #[serde(borrow)]
     pub(in crate::openai_chat) citations: Option<&'a RawValue>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(in crate::openai_chat) struct Aside {
-    pub(in crate::openai_chat) usage: Option<Box<Usage>>,
+    pub(in crate::openai_chat) usage: Option<Usage>,
     pub(in crate::openai_chat) error: Option<Box<Value>>,
 }
 
@@ -52,55 +46,33 @@ pub(in crate::openai_chat) struct Choices<'a> {
 #[derive(Debug, Default)]
 pub(in crate::openai_chat) struct Choice<'a> {
     pub(in crate::openai_chat) index: Count,
-    /// The `delta` of a piece, the `message` of a whole reply. Some servers send with each
-    /// piece all that was said so far, which says nothing new.
-    pub(in crate::openai_chat) said: Option<Said<'a>>,
+    /// What a piece brings.
+    pub(in crate::openai_chat) delta: Option<Said<'a>>,
+    /// What a whole reply is. Some servers send with each piece all that was said so far, which
+    /// says nothing new.
+    pub(in crate::openai_chat) message: Option<Said<'a>>,
     pub(in crate::openai_chat) finish_reason: Option<Text<'a>>,
     /// Where Moonshot tells it.
-    pub(in crate::openai_chat) usage: Option<Box<Usage>>,
+    pub(in crate::openai_chat) usage: Option<Usage>,
     pub(in crate::openai_chat) error: Option<Box<Value>>,
 }
 
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
-enum ChoiceField {
-    Index,
-    Delta,
-    Message,
-    FinishReason,
-    Usage,
-    Error,
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(in crate::openai_chat) struct Said<'a> {
-    #[serde(borrow)]
     pub(in crate::openai_chat) content: Option<Spoken<'a>>,
-    #[serde(borrow)]
     pub(in crate::openai_chat) refusal: MaybeText<'a>,
     /// The model's thinking, which OpenAI does not show and others name in two ways.
-    #[serde(borrow)]
     pub(in crate::openai_chat) reasoning_content: MaybeText<'a>,
-    #[serde(borrow)]
     pub(in crate::openai_chat) reasoning: MaybeText<'a>,
     /// The same with signatures, and thinking that is encrypted: a list of [`Detail`]s.
-    #[serde(borrow)]
     pub(in crate::openai_chat) reasoning_details: Option<&'a RawValue>,
-    #[serde(borrow)]
     pub(in crate::openai_chat) tool_calls: Few<CallPiece<'a>>,
     /// The only call, as it was told before there could be several.
-    #[serde(borrow)]
     pub(in crate::openai_chat) function_call: Option<FunctionPiece<'a>>,
     /// Where the words are from: a list of [`Annotation`]s.
-    #[serde(borrow)]
     pub(in crate::openai_chat) annotations: Option<&'a RawValue>,
     /// Pictures: a list of [`Picture`]s.
-    #[serde(borrow)]
     pub(in crate::openai_chat) images: Option<&'a RawValue>,
-    #[serde(borrow)]
     pub(in crate::openai_chat) audio: Option<Sound<'a>>,
 }
 
@@ -182,42 +154,30 @@ pub(in crate::openai_chat) struct Picture<'a> {
 }
 
 /// A spoken reply, or a piece of one.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(in crate::openai_chat) struct Sound<'a> {
-    #[serde(borrow)]
     pub(in crate::openai_chat) id: MaybeText<'a>,
     /// Its bytes, in Base64.
-    #[serde(borrow)]
     pub(in crate::openai_chat) data: MaybeText<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(in crate::openai_chat) struct CallPiece<'a> {
     pub(in crate::openai_chat) index: Count,
-    #[serde(borrow, rename = "type")]
     pub(in crate::openai_chat) kind: MaybeText<'a>,
-    #[serde(borrow)]
     pub(in crate::openai_chat) id: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(in crate::openai_chat) function: Option<FunctionPiece<'a>>,
-    #[serde(borrow)]
     pub(in crate::openai_chat) extra_content: Option<&'a RawValue>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(in crate::openai_chat) struct FunctionPiece<'a> {
-    #[serde(borrow)]
     pub(in crate::openai_chat) name: MaybeText<'a>,
     /// JSON as text; some servers send the JSON itself.
-    #[serde(borrow)]
-    pub(in crate::openai_chat) arguments: Option<JsonText<'a>>,
+    pub(in crate::openai_chat) arguments: JsonText<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(in crate::openai_chat) struct Usage {
     pub(in crate::openai_chat) prompt_tokens: Count,
     pub(in crate::openai_chat) completion_tokens: Count,
@@ -230,53 +190,138 @@ pub(in crate::openai_chat) struct Usage {
     pub(in crate::openai_chat) reasoning_tokens: Count,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(in crate::openai_chat) struct PromptDetails {
     pub(in crate::openai_chat) cached_tokens: Count,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(in crate::openai_chat) struct CompletionDetails {
     pub(in crate::openai_chat) reasoning_tokens: Count,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Choice<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader<'a>(PhantomData<&'a ()>);
-
-        impl<'de: 'a, 'a> Visitor<'de> for Reader<'a> {
-            type Value = Choice<'a>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a choice")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut choice = Choice::default();
-                while let Some(field) = map.next_key()? {
-                    match field {
-                        ChoiceField::Index => choice.index = map.next_value()?,
-                        ChoiceField::Delta => {
-                            choice.said = map.next_value::<Option<_>>()?.or(choice.said);
-                        }
-                        ChoiceField::Message if choice.said.is_none() => {
-                            choice.said = map.next_value()?;
-                        }
-                        ChoiceField::FinishReason => choice.finish_reason = map.next_value()?,
-                        ChoiceField::Usage => choice.usage = map.next_value()?,
-                        ChoiceField::Error => choice.error = map.next_value()?,
-                        ChoiceField::Message | ChoiceField::Other => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                Ok(choice)
-            }
+impl<'a> Fields<'a> for Reply<'a> {
+    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
+        match name {
+            "id" => self.id.read(json),
+            "model" => self.model.read(json),
+            "choices" => self.choices.read(json),
+            "usage" => self.usage.read(json),
+            "x_groq" => self.x_groq.read(json),
+            "error" => self.error.read(json),
+            "search_results" => self.search_results.read(json),
+            "citations" => self.citations.read(json),
+            _ => json.skip(),
         }
+    }
+}
 
-        deserializer.deserialize_map(Reader(PhantomData))
+impl<'a> Fields<'a> for Choice<'a> {
+    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
+        match name {
+            "index" => self.index.read(json),
+            "delta" => self.delta.read(json),
+            "message" => self.message.read(json),
+            "finish_reason" => self.finish_reason.read(json),
+            "usage" => self.usage.read(json),
+            "error" => self.error.read(json),
+            _ => json.skip(),
+        }
+    }
+}
+
+impl<'a> Fields<'a> for Said<'a> {
+    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
+        match name {
+            "content" => self.content.read(json),
+            "refusal" => self.refusal.read(json),
+            "reasoning_content" => self.reasoning_content.read(json),
+            "reasoning" => self.reasoning.read(json),
+            "reasoning_details" => self.reasoning_details.read(json),
+            "tool_calls" => self.tool_calls.read(json),
+            "function_call" => self.function_call.read(json),
+            "annotations" => self.annotations.read(json),
+            "images" => self.images.read(json),
+            "audio" => self.audio.read(json),
+            _ => json.skip(),
+        }
+    }
+}
+
+impl<'a> Fields<'a> for CallPiece<'a> {
+    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
+        match name {
+            "index" => self.index.read(json),
+            "type" => self.kind.read(json),
+            "id" => self.id.read(json),
+            "function" => self.function.read(json),
+            "extra_content" => self.extra_content.read(json),
+            _ => json.skip(),
+        }
+    }
+}
+
+impl<'a> Fields<'a> for FunctionPiece<'a> {
+    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
+        match name {
+            "name" => self.name.read(json),
+            "arguments" => self.arguments.read(json),
+            _ => json.skip(),
+        }
+    }
+}
+
+impl<'a> Fields<'a> for Aside {
+    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
+        match name {
+            "usage" => self.usage.read(json),
+            "error" => self.error.read(json),
+            _ => json.skip(),
+        }
+    }
+}
+
+impl<'a> Fields<'a> for Sound<'a> {
+    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
+        match name {
+            "id" => self.id.read(json),
+            "data" => self.data.read(json),
+            _ => json.skip(),
+        }
+    }
+}
+
+impl<'a> Fields<'a> for Usage {
+    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
+        match name {
+            "prompt_tokens" => self.prompt_tokens.read(json),
+            "completion_tokens" => self.completion_tokens.read(json),
+            "total_tokens" => self.total_tokens.read(json),
+            "prompt_tokens_details" => self.prompt_tokens_details.read(json),
+            "completion_tokens_details" => self.completion_tokens_details.read(json),
+            "cached_tokens" => self.cached_tokens.read(json),
+            "prompt_cache_hit_tokens" => self.prompt_cache_hit_tokens.read(json),
+            "reasoning_tokens" => self.reasoning_tokens.read(json),
+            _ => json.skip(),
+        }
+    }
+}
+
+impl<'a> Fields<'a> for PromptDetails {
+    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
+        match name {
+            "cached_tokens" => self.cached_tokens.read(json),
+            _ => json.skip(),
+        }
+    }
+}
+
+impl<'a> Fields<'a> for CompletionDetails {
+    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
+        match name {
+            "reasoning_tokens" => self.reasoning_tokens.read(json),
+            _ => json.skip(),
+        }
     }
 }
 
@@ -312,32 +357,27 @@ impl<'de: 'a, 'a> Deserialize<'de> for Spoken<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader<'a>(PhantomData<&'a ()>);
-
-        impl<'de: 'a, 'a> Visitor<'de> for Reader<'a> {
-            type Value = Choices<'a>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of choices")
+impl<'a> Read<'a> for Choices<'a> {
+    fn read(&mut self, json: &mut Json<'a>) -> serde_json::Result<()> {
+        let Self { first, is_present } = self;
+        *is_present = json.items(|json| {
+            if first.is_some() {
+                return json.skip();
             }
+            first.read(json)?;
+            first.take_if(|it| it.index.0.unwrap_or(0) != 0);
+            Ok(())
+        })?;
+        Ok(())
+    }
+}
 
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Choices::default())
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut first = None;
-                while let Some(choice) = seq.next_element::<Choice<'a>>()? {
-                    if choice.index.0.unwrap_or(0) == 0 && first.is_none() {
-                        first = Some(choice);
-                    }
-                }
-                Ok(Choices { first, is_present: true })
-            }
-        }
-
-        deserializer.deserialize_any(Reader(PhantomData))
+impl<'a> Read<'a> for Option<Spoken<'a>> {
+    fn read(&mut self, json: &mut Json<'a>) -> serde_json::Result<()> {
+        *self = match json.plain_text() {
+            Some(text) => Some(Spoken::Text(text.into())),
+            None => json.value()?,
+        };
+        Ok(())
     }
 }
