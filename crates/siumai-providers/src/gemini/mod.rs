@@ -118,7 +118,7 @@ impl GeminiBuilder {
         let path = if name.contains('/') { name.to_owned() } else { format!("models/{name}") };
         let whole = self.endpoint.build(&format!("{path}:generateContent"))?;
         let last = path.rsplit('/').next().unwrap_or_default();
-        let streamed = whole.beside(&format!("{last}:streamGenerateContent"), ("alt", "sse"));
+        let streamed = whole.beside(&format!("{last}:streamGenerateContent"), ("alt", "sse"))?;
         Ok(Gemini { whole, streamed, model: name.to_owned() })
     }
 }

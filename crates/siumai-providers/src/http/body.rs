@@ -82,18 +82,27 @@ impl Body {
 
     /// All of the body, if it is not larger than `limit`.
     pub(crate) async fn read_whole(mut self, limit: usize) -> Result<Whole, LlmError> {
-        let mut whole = BytesMut::new();
+        let mut whole = Bytes::new();
         while let Some(piece) = self.pieces.next().await {
             let piece = piece?;
             let room = limit - whole.len();
             if piece.len() > room {
-                whole.extend_from_slice(&piece[..room]);
-                return Ok(Whole::TooLarge(whole.freeze()));
+                return Ok(Whole::TooLarge(joined(whole, piece.slice(..room))));
             }
-            whole.extend_from_slice(&piece);
+            whole = joined(whole, piece);
         }
-        Ok(Whole::Complete(whole.freeze()))
+        Ok(Whole::Complete(whole))
     }
+}
+
+/// Both, one after the other; the first grows in its place.
+fn joined(first: Bytes, second: Bytes) -> Bytes {
+    if first.is_empty() {
+        return second;
+    }
+    let mut both = BytesMut::from(first);
+    both.extend_from_slice(&second);
+    both.freeze()
 }
 
 /// What came of reading a body whole.

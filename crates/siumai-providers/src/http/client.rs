@@ -1,39 +1,51 @@
-//! The transport with a socket: a pooled reqwest client.
+//! The transport with a socket: hyper's client and its pool.
 use std::{
-    error::Error,
-    io::{self, ErrorKind::ConnectionRefused},
-    net::IpAddr,
+    fmt,
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
-use reqwest::{Client, redirect::Policy};
+use bytes::Bytes;
+use futures_core::Stream;
+use http::{
+    HeaderMap, Method, Request,
+    header::{
+        ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION,
+    },
+};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper_util::client::proxy::matcher::Matcher;
 use siumai_core::{ErrorKind, LlmError};
 
-use super::{Body, HttpRequest, HttpResponse, Transport, Url, shown};
-
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a server may say nothing, before its answer or in the midst of it. A model that
-/// thinks before it says anything is silent for minutes; a run has timeouts of its own.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+use super::{
+    Body, HeaderValue, HttpRequest, HttpResponse, Transport, Url,
+    connector::Connector,
+    destination::Destination,
+    gzip::Gunzip,
+    lost::{broken_off, no_answer, silent},
+    pool::{Lease, Pool},
+    silence::Silence,
+};
 
 /// How long the end of a body may take to arrive once the reply in it has ended. A server
 /// that leaves its stream open costs this once a reply, and the connection.
 const DRAIN_PATIENCE: Duration = Duration::from_millis(200);
 
 /// A pooled HTTP client: connections are used again, answers may be gzipped, a proxy is
-/// taken from the system's settings. Cloning it shares the pool.
+/// taken from the system's settings, but for a host on this machine. Cloning it shares the pool.
 ///
 /// A connection may take 10 seconds to be made, and a server may be silent for ten minutes.
 ///
 /// It follows no redirect, since a POST may arrive at its end as a GET, and makes no
 /// second attempt.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HttpClient {
-    client: Client,
+    pool: Pool,
 }
 
 impl HttpClient {
@@ -43,128 +55,129 @@ impl HttpClient {
     ///
     /// If TLS can't be set up.
     pub fn new() -> Result<Self, LlmError> {
-        Self::build(Client::builder())
+        let client = Self::over(Connector::new(Matcher::from_system()));
+        client.pool.connector().tls().map_err(|error| no_https(&error))?;
+        Ok(client)
     }
 
-    /// A client for the host of `url`: one on this machine is never asked through a proxy.
+    /// A client for the host of `url`. TLS is set up at once only if `url` wants it.
     ///
     /// # Errors
     ///
     /// If TLS can't be set up.
     pub fn for_host(url: &Url) -> Result<Self, LlmError> {
-        let builder = Client::builder();
-        Self::build(if is_loopback(url) { builder.no_proxy() } else { builder })
+        if url.scheme() == "https" {
+            return Self::new();
+        }
+        Ok(Self::over(Connector::new(Matcher::from_system())))
     }
 
-    fn build(builder: reqwest::ClientBuilder) -> Result<Self, LlmError> {
-        let built = builder
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(IDLE_TIMEOUT)
-            .redirect(Policy::none())
-            .referer(false)
-            .build();
-        let client = built.map_err(|error| {
-            let cause = root_cause(&error).to_string();
-            LlmError::new(ErrorKind::Connection, format!("could not set up HTTPS: {cause}"))
-        })?;
-        Ok(Self { client })
+    pub(super) fn over(connector: Connector) -> Self {
+        Self { pool: Pool::new(connector) }
     }
+
+    fn complete(&self, headers: &mut HeaderMap, destination: &Destination) {
+        headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
+        headers.entry(HOST).or_insert_with(|| destination.host.clone());
+        if let Some(authorization) = &destination.authorization {
+            headers.entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
+        }
+        if let Some(authorization) = self.pool.connector().proxy_authorization(destination) {
+            headers.entry(PROXY_AUTHORIZATION).or_insert(authorization);
+        }
+    }
+}
+
+fn no_https(error: &rustls::Error) -> LlmError {
+    LlmError::new(ErrorKind::Connection, format!("could not set up HTTPS: {error}"))
 }
 
 #[async_trait]
 impl Transport for HttpClient {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, LlmError> {
-        let HttpRequest { url, headers, body } = request;
-        let sending =
-            self.client.post(url.clone()).headers(headers).body(reqwest::Body::wrap(body)).send();
-        let response = sending.await.map_err(|error| no_answer(&error, &url))?;
-        let status = response.status().as_u16();
-        let headers = response.headers().clone();
-        let pieces = response.bytes_stream().map_err(move |error| broken_off(&error, &url));
-        Ok(HttpResponse { status, headers, body: Body::new(pieces).with_patience(DRAIN_PATIENCE) })
+        let HttpRequest { url, mut headers, body, destination } = request;
+        // Who passes a request on may have changed where it goes.
+        let destination =
+            if url == destination.url { destination } else { Arc::new(Destination::new(url)?) };
+        self.complete(&mut headers, &destination);
+        let mut request = Request::new(body);
+        *request.method_mut() = Method::POST;
+        *request.headers_mut() = headers;
+
+        let mut silence = Silence::default();
+        let (answer, lease) = {
+            let mut answer = pin!(self.pool.send(&destination, request));
+            let answered = poll_fn(|cx| {
+                if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+                    return Poll::Ready(
+                        answer.map_err(|failure| no_answer(&failure, &destination)),
+                    );
+                }
+                silence.poll_too_long(cx).map(|()| Err(silent(&destination)))
+            });
+            answered.await?
+        };
+        silence.broken();
+        let (head, body) = answer.into_parts();
+
+        let mut headers = head.headers;
+        let pieces = Pieces { body, lease, silence, destination };
+        let body = if is_gzip(&headers) {
+            headers.remove(CONTENT_ENCODING);
+            headers.remove(CONTENT_LENGTH);
+            Body::new(Gunzip::new(pieces, |pieces, error| broken_off(error, &pieces.destination)))
+        } else {
+            Body::new(pieces)
+        };
+        let status = head.status.as_u16();
+        Ok(HttpResponse { status, headers, body: body.with_patience(DRAIN_PATIENCE) })
     }
 }
 
-fn no_answer(error: &reqwest::Error, url: &Url) -> LlmError {
-    let address = address(url);
-    let cause = root_cause(error);
-    let is_refused =
-        cause.downcast_ref::<io::Error>().map(io::Error::kind) == Some(ConnectionRefused);
-    let (kind, message) = if is_refused {
-        let message = format!(
-            "nothing listens at {address}; start the server, or check the base URL ({})",
-            shown(url)
-        );
-        (ErrorKind::Connection, message)
-    } else if error.is_timeout() && !error.is_connect() {
-        (ErrorKind::Timeout, silent(&address))
-    } else if error.is_timeout() {
-        let seconds = CONNECT_TIMEOUT.as_secs();
-        let message = format!(
-            "no connection to {address} within {seconds} s; check the network and the base URL"
-        );
-        (ErrorKind::Timeout, message)
-    } else if is_unknown_host(error) {
-        let message = format!("no host is named `{address}`; check the base URL and the network");
-        (ErrorKind::Connection, message)
-    } else if error.is_connect() {
-        let message =
-            format!("no connection to {address}: {cause}; check the network and the base URL");
-        (ErrorKind::Connection, message)
-    } else {
-        let message = format!("the connection to {address} was lost before an answer: {cause}");
-        (ErrorKind::Connection, message)
-    };
-    LlmError::new(kind, message)
+fn is_gzip(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_ENCODING).is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"gzip"))
 }
 
-fn broken_off(error: &reqwest::Error, url: &Url) -> LlmError {
-    let (address, cause) = (address(url), root_cause(error));
-    if error.is_timeout() {
-        return LlmError::new(ErrorKind::Timeout, silent(&address));
-    }
-    LlmError::new(
-        ErrorKind::IncompleteReply,
-        format!("the answer of {address} broke off before its end: {cause}"),
-    )
+/// An answer's body as it comes from the connection.
+struct Pieces {
+    body: Incoming,
+    lease: Lease,
+    silence: Silence,
+    destination: Arc<Destination>,
 }
 
-fn silent(address: &str) -> String {
-    let seconds = IDLE_TIMEOUT.as_secs();
-    format!("{address} said nothing for {seconds} s; try again, or ask for less at a time")
-}
+impl Stream for Pieces {
+    type Item = Result<Bytes, LlmError>;
 
-/// The error beneath all others. It is the one that says what happened, and it knows no URL.
-fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause
-}
-
-fn is_unknown_host(error: &reqwest::Error) -> bool {
-    // The resolver's error has no type of its own, only this text.
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.to_string().starts_with("dns error") {
-            return true;
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        loop {
+            let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) else {
+                ready!(this.silence.poll_too_long(cx));
+                return Poll::Ready(Some(Err(silent(&this.destination))));
+            };
+            this.silence.broken();
+            match frame {
+                None => {
+                    this.lease.give_back();
+                    return Poll::Ready(None);
+                }
+                Some(Err(error)) => {
+                    return Poll::Ready(Some(Err(broken_off(&error, &this.destination))));
+                }
+                // What is no data are trailers, which no provider sends.
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(bytes)));
+                    }
+                }
+            }
         }
-        cause = error.source();
-    }
-    false
-}
-
-fn address(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port_or_known_default() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    ip.map_or(host == "localhost", |ip| ip.is_loopback())
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").finish_non_exhaustive()
+    }
 }

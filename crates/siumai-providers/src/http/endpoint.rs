@@ -1,22 +1,25 @@
 //! Where a provider is, how it knows us, and what of that must not be shown.
 use std::{fmt, sync::Arc};
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use secrecy::{ExposeSecret, SecretString};
 use siumai_core::LlmError;
 
 use super::{
     Call, HeaderMap, HeaderName, HeaderValue, HttpClient, HttpRequest, HttpResponse, Payload,
-    Reported, Transport, Url, clock::Clock, secrets::Secrets, shown,
+    Reported, Transport, Url, clock::Clock, destination::Destination, secrets::Secrets, shown,
 };
 
 /// How much of a provider's own words an error repeats, in characters.
 const ERROR_TEXT: usize = 1000;
 
+/// How many headers most requests have at most, those of the client counted.
+const HEADERS: usize = 12;
+
 /// One address of one provider.
 pub(crate) struct Endpoint {
     provider: String,
-    url: Url,
+    destination: Arc<Destination>,
     headers: HeaderMap,
     has_key: bool,
     secrets: Secrets,
@@ -51,7 +54,8 @@ impl EndpointBuilder {
     /// The address of `path` below the base URL.
     pub(crate) fn build(self, path: &str) -> Result<Endpoint, LlmError> {
         let url = join(&self.base_url, path)?;
-        let mut headers = HeaderMap::new();
+        // With room for those of the client: every request copies them, room and all.
+        let mut headers = HeaderMap::with_capacity(HEADERS);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
         let user_agent = concat!("siumai/", env!("CARGO_PKG_VERSION"));
@@ -80,29 +84,34 @@ impl EndpointBuilder {
             None => Arc::new(HttpClient::for_host(&url)?),
         };
         let (provider, clock) = (self.provider, Clock::default());
-        Ok(Endpoint { provider, url, headers, has_key, secrets, transport, clock })
+        let destination = Arc::new(Destination::new(url)?);
+        Ok(Endpoint { provider, destination, headers, has_key, secrets, transport, clock })
     }
 }
 
 impl Endpoint {
     /// The same provider at another address: `last` instead of the last piece of the path,
     /// and `query` added. They share their connections.
-    pub(crate) fn beside(&self, last: &str, query: (&str, &str)) -> Self {
-        let mut url = self.url.clone();
+    ///
+    /// # Errors
+    ///
+    /// If no request can be sent there.
+    pub(crate) fn beside(&self, last: &str, query: (&str, &str)) -> Result<Self, LlmError> {
+        let mut url = self.url().clone();
         // A URL of http or https always has a path.
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop().push(last);
         }
         url.query_pairs_mut().append_pair(query.0, query.1);
-        Self {
+        Ok(Self {
             provider: self.provider.clone(),
-            url,
+            destination: Arc::new(Destination::new(url)?),
             headers: self.headers.clone(),
             has_key: self.has_key,
             secrets: self.secrets.clone(),
             transport: Arc::clone(&self.transport),
             clock: self.clock,
-        }
+        })
     }
 
     pub(crate) fn provider(&self) -> &str {
@@ -111,11 +120,11 @@ impl Endpoint {
 
     /// The URL as it may be shown.
     pub(crate) fn address(&self) -> String {
-        shown(&self.url)
+        shown(self.url())
     }
 
     pub(super) fn url(&self) -> &Url {
-        &self.url
+        &self.destination.url
     }
 
     pub(super) fn has_key(&self) -> bool {
@@ -134,8 +143,9 @@ impl Endpoint {
         body: Payload,
         read_error: fn(&[u8]) -> Option<Reported>,
     ) -> Result<(Call<'a>, HttpResponse), LlmError> {
-        let (url, headers) = (self.url.clone(), self.headers.clone());
-        let sent = self.transport.send(HttpRequest { url, headers, body }).await;
+        let (url, headers) = (self.url().clone(), self.headers.clone());
+        let destination = Arc::clone(&self.destination);
+        let sent = self.transport.send(HttpRequest { url, headers, body, destination }).await;
         let response = sent.map_err(|error| self.scrubbed(error))?;
         let call = Call::answered(self, model, &response);
         if response.is_success() {

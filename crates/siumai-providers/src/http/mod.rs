@@ -7,26 +7,33 @@ mod body;
 mod call;
 mod client;
 mod clock;
+mod connection;
+mod connector;
+mod destination;
 mod endpoint;
 mod failure;
+mod gzip;
+mod lost;
 mod payload;
+mod pool;
 mod secrets;
+mod silence;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use siumai_core::LlmError;
 
+pub use http::{HeaderMap, HeaderName, HeaderValue};
+pub use url::Url;
+
+use self::destination::Destination;
 pub use self::{body::Body, client::HttpClient, payload::Payload};
 pub(crate) use self::{
     body::Whole,
     call::{Call, looks_like_html},
     endpoint::{Endpoint, EndpointBuilder, KeyHeader},
     failure::{Fault, Reported},
-};
-pub use reqwest::{
-    Url,
-    header::{HeaderMap, HeaderName, HeaderValue},
 };
 
 /// Takes a request to a provider and brings its answer.
@@ -86,7 +93,7 @@ macro_rules! forward {
     )+};
 }
 
-forward!(Box<T>, std::sync::Arc<T>);
+forward!(Box<T>, Arc<T>);
 
 /// A POST of JSON to a provider.
 #[non_exhaustive]
@@ -97,6 +104,8 @@ pub struct HttpRequest {
     pub headers: HeaderMap,
     /// The JSON.
     pub body: Payload,
+    /// What `url` came from, ready for the wire.
+    destination: Arc<Destination>,
 }
 
 /// A provider's answer: status and headers, and the body as it arrives.
@@ -152,7 +161,7 @@ impl fmt::Debug for HttpRequest {
             .field("url", &shown(&self.url))
             .field("headers", &self.headers)
             .field("body", &self.body)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -10,6 +10,8 @@ mod compatible;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod heard;
 #[cfg(test)]
 mod laws;

@@ -1,0 +1,131 @@
+//! How many connections there are, and which of them are used again.
+use std::{cell::Cell, pin::pin, time::Duration};
+
+use futures_util::{
+    StreamExt,
+    future::{Either, join_all, select},
+    stream::FuturesUnordered,
+};
+use siumai_core::{
+    model::{LanguageModel, collect},
+    types::ChatRequest,
+    user,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Barrier,
+};
+
+use crate::loopback::{answer, hear, listen, say};
+
+const HELLO: &str = r#"{"choices":[{"message":{"content":"Hello"},"finish_reason":"stop"}]}"#;
+
+async fn ask(model: &impl LanguageModel) {
+    let stream = model.stream(ChatRequest::new(vec![user!("hello")])).await.unwrap();
+    assert_eq!(collect(stream).await.unwrap().content_text(), Some("Hello"));
+}
+
+/// Answers `times` requests.
+async fn serve(socket: &mut TcpStream, times: usize) {
+    for _ in 0..times {
+        hear(socket).await;
+        say(socket, &answer("200 OK", "content-type: application/json", HELLO)).await;
+    }
+}
+
+/// Lets the client's connections see what has happened to them.
+async fn settle(listener: &TcpListener) {
+    let address = listener.local_addr().unwrap();
+    let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
+    drop((ours.unwrap(), theirs.unwrap()));
+}
+
+#[tokio::test]
+async fn many_who_ask_again_and_again_need_a_connection_each() {
+    const RUNS: usize = 100;
+    let (listener, model) = listen().await;
+    let (connections, all_are_here) = (Cell::new(0), Barrier::new(RUNS));
+    let server = async {
+        let mut open = FuturesUnordered::new();
+        let serve = async |mut socket: TcpStream| {
+            hear(&mut socket).await;
+            // Nobody is answered before everybody has asked, or one connection would do for some.
+            all_are_here.wait().await;
+            say(&mut socket, &answer("200 OK", "content-type: application/json", HELLO)).await;
+            serve(&mut socket, usize::MAX).await;
+        };
+        open.push(serve(listener.accept().await.unwrap().0));
+        loop {
+            connections.set(connections.get() + 1);
+            let served = open.by_ref().collect::<Vec<()>>();
+            match select(pin!(listener.accept()), served).await {
+                Either::Left((accepted, _)) => open.push(serve(accepted.unwrap().0)),
+                Either::Right(_) => unreachable!(),
+            }
+        }
+    };
+    let run = async || {
+        for _ in 0..5 {
+            ask(&model).await;
+        }
+    };
+    let runs = join_all((0..RUNS).map(|_| run()));
+    select(pin!(server), pin!(runs)).await;
+    assert_eq!(connections.get(), RUNS);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_has_closed_is_replaced_by_another() {
+    let (listener, model) = listen().await;
+    for _ in 0..3 {
+        let server = async { serve(&mut listener.accept().await.unwrap().0, 1).await };
+        tokio::join!(server, ask(&model));
+        settle(&listener).await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_used_for_90_seconds_is_left() {
+    let (listener, model) = listen().await;
+    let first = async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        serve(&mut socket, 1).await;
+        socket
+    };
+    let (mut first, ()) = tokio::join!(first, ask(&model));
+    let wait = async |seconds| {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        tokio::time::resume();
+    };
+    wait(89).await;
+    tokio::join!(serve(&mut first, 1), ask(&model));
+    wait(90).await;
+    let second = async { serve(&mut listener.accept().await.unwrap().0, 1).await };
+    tokio::join!(second, ask(&model));
+}
+
+#[tokio::test]
+async fn a_connection_whose_answer_is_not_read_to_its_end_is_closed() {
+    let (listener, model) = listen().await;
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 999\r\n\r\n";
+    let first = async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        hear(&mut socket).await;
+        say(
+            &mut socket,
+            &[head, "data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n\n"].concat(),
+        )
+        .await;
+        socket
+    };
+    let client = async {
+        let mut stream = model.stream(ChatRequest::new(vec![user!("hello")])).await.unwrap();
+        stream.next().await.unwrap().unwrap();
+    };
+    let (first, ()) = tokio::join!(first, client);
+    first.readable().await.unwrap();
+    assert_eq!(first.try_read(&mut [0; 1]).unwrap(), 0);
+    let second = async { serve(&mut listener.accept().await.unwrap().0, 1).await };
+    tokio::join!(second, ask(&model));
+}
