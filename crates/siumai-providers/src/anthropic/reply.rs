@@ -1,7 +1,6 @@
 //! Reads the replies of Messages, whole or in pieces, by one path.
 mod block;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use siumai_core::{
     model::{Delta, ModelEvent},
@@ -12,7 +11,7 @@ use self::block::Block;
 use super::{WIRE, wire};
 use crate::{
     http::{Fault, Reported},
-    json::{Text, plain_word},
+    json::{Fields, Text, object, plain_word, read_into},
     reply::{Events, Progress, ReplyReader},
     sse,
 };
@@ -100,10 +99,11 @@ impl ReplyReader for Reader {
     }
 
     fn read_whole(&mut self, body: &[u8], events: &mut Events) -> Result<(), Fault> {
-        let reply: wire::Reply<'_> = match serde_json::from_slice(body) {
+        let mut reply = wire::Reply::default();
+        match read_into(&mut reply, text(body)?) {
             Err(error) if error.is_eof() => return Err(Fault::Incomplete),
             read => read.map_err(|error| Fault::malformed(&error, body))?,
-        };
+        }
         if reply.content.is_none() {
             let said = Self::read_error(body).map(Fault::Reported);
             return Err(said.unwrap_or_else(|| Fault::malformed(&"it has no content", body)));
@@ -177,7 +177,7 @@ impl Reader {
     ) {
         let Some(reason) = stop_reason else { return };
         let reason = finish_reason(reason.as_str());
-        let details = details.and_then(|it| serde_json::from_str(it.get()).ok());
+        let details = details.and_then(|it| parse(it.get().as_bytes()).ok());
         if let Some(wire::StopDetails { explanation: Some(why) }) = details
             && reason == FinishReason::ContentFilter
         {
@@ -187,7 +187,7 @@ impl Reader {
     }
 
     fn contain(&mut self, container: Option<&RawValue>) {
-        let told = container.and_then(|it| serde_json::from_str(it.get()).ok());
+        let told = container.and_then(|it| parse(it.get().as_bytes()).ok());
         let told = told.and_then(|it: wire::Container<'_>| it.id).map(String::from);
         self.container = told.filter(|it| !it.is_empty()).or(self.container.take());
     }
@@ -247,10 +247,16 @@ fn push(delta: Option<Delta>, events: &mut Events) {
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, Fault> {
-    // One check of all bytes is cheaper than one of each string.
-    let text = std::str::from_utf8(data).map_err(|error| Fault::malformed(&error, data))?;
-    serde_json::from_str(text).map_err(|error| Fault::malformed(&error, data))
+fn parse<'a, T: Fields<'a>>(data: &'a [u8]) -> Result<T, Fault> {
+    object(text(data)?).map_err(|error| Fault::malformed(&error, data))
+}
+
+/// One check of all bytes is cheaper than one of each string.
+fn text(data: &[u8]) -> Result<&str, Fault> {
+    std::str::from_utf8(data).map_err(|error| match error.error_len() {
+        Some(_) => Fault::malformed(&error, data),
+        None => Fault::Incomplete,
+    })
 }
 
 fn parse_event(data: &[u8]) -> Result<wire::Event<'_>, Fault> {

@@ -4,12 +4,12 @@
 //! are looked into; what a message is made of stays the JSON that it was.
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
 use crate::{
     http::Reported,
-    json::{Count, Text},
+    json::{Count, Text, fields},
 };
 
 /// Under which name the input of a call holds what the model wrote, where that is no object.
@@ -180,141 +180,117 @@ pub(super) struct ToolChoice<'a> {
 }
 
 /// An event of a stream; which fields it has depends on its kind.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Event<'a> {
-    #[serde(borrow, rename = "type")]
     pub(super) kind: Option<Text<'a>>,
     pub(super) index: Option<u64>,
-    #[serde(borrow)]
     pub(super) message: Option<Reply<'a>>,
-    #[serde(borrow)]
     pub(super) content_block: Option<&'a RawValue>,
-    #[serde(borrow)]
     pub(super) delta: Option<Delta<'a>>,
     pub(super) usage: Option<Usage>,
 }
 
+fields!(Event<'a>: kind as "type", index, message, content_block, delta, usage);
+
 /// As much of an event as one of any kind has.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct AnyEvent<'a> {
-    #[serde(borrow, rename = "type")]
     pub(super) kind: Option<Text<'a>>,
     pub(super) index: Option<u64>,
-    #[serde(borrow)]
     pub(super) delta: Option<AnyBlock<'a>>,
 }
 
+fields!(AnyEvent<'a>: kind as "type", index, delta);
+
 /// A whole message, or how one begins.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Reply<'a> {
-    #[serde(borrow)]
     pub(super) id: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(super) model: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(super) content: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
     pub(super) stop_reason: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(super) stop_details: Option<&'a RawValue>,
-    #[serde(borrow)]
     pub(super) container: Option<&'a RawValue>,
     pub(super) usage: Option<Usage>,
 }
 
+fields!(Reply<'a>: id, model, content, stop_reason, stop_details, container, usage);
+
 /// Where the provider runs code.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Container<'a> {
-    #[serde(borrow)]
     pub(super) id: Option<Text<'a>>,
 }
 
+fields!(Container<'a>: id);
+
 /// More of a block, or of the message itself.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Delta<'a> {
-    #[serde(borrow, rename = "type")]
     pub(super) kind: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(super) text: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(super) thinking: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(super) partial_json: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(super) citation: Option<&'a RawValue>,
-    #[serde(borrow)]
     pub(super) stop_reason: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(super) stop_details: Option<&'a RawValue>,
-    #[serde(borrow)]
     pub(super) container: Option<&'a RawValue>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(Delta<'a>: kind as "type", text, thinking, partial_json, citation, stop_reason, stop_details, container);
+
+#[derive(Debug, Default)]
 pub(super) struct StopDetails<'a> {
-    #[serde(borrow)]
     pub(super) explanation: Option<Text<'a>>,
 }
 
+fields!(StopDetails<'a>: explanation);
+
 /// What every block has, and every piece of one.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct AnyBlock<'a> {
-    #[serde(borrow, rename = "type")]
     pub(super) kind: Option<Text<'a>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(AnyBlock<'a>: kind as "type");
+
+#[derive(Debug, Default)]
 pub(super) struct TextBlock<'a> {
-    #[serde(borrow)]
     pub(super) text: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(super) citations: Option<Vec<&'a RawValue>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(TextBlock<'a>: text, citations);
+
+#[derive(Debug, Default)]
 pub(super) struct ThinkingBlock<'a> {
-    #[serde(borrow)]
     pub(super) thinking: Option<Text<'a>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(ThinkingBlock<'a>: thinking);
+
+#[derive(Debug, Default)]
 pub(super) struct CallBlock<'a> {
-    #[serde(borrow)]
     pub(super) id: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(super) name: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(super) input: Option<&'a RawValue>,
 }
 
+fields!(CallBlock<'a>: id, name, input);
+
 /// Where a text is from: a page, a place in a document, or a search result.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Citation<'a> {
-    #[serde(borrow)]
     pub(super) url: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(super) source: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(super) title: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(super) document_title: Option<Text<'a>>,
-    #[serde(borrow)]
     pub(super) cited_text: Option<Text<'a>>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(Citation<'a>: url, source, title, document_title, cited_text);
+
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Usage {
     /// Without those that a cache was written with or read from.
     pub(super) input_tokens: Count,
@@ -324,11 +300,14 @@ pub(super) struct Usage {
     pub(super) output_tokens_details: Option<OutputDetails>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(Usage: input_tokens, cache_creation_input_tokens, cache_read_input_tokens, output_tokens, output_tokens_details);
+
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct OutputDetails {
     pub(super) thinking_tokens: Count,
 }
+
+fields!(OutputDetails: thinking_tokens);
 
 /// What the body of a refusal, or an event that is an error, says.
 ///

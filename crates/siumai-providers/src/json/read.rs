@@ -2,8 +2,9 @@
 //!
 //! A piece of a stream is some words in many fields, and walking the fields is what reading a stream
 //! costs. Here that is all that is done: names are compared where they lie, text without escapes is
-//! borrowed, nothing large is moved, and null stands for absent. Whatever else a value may be is
-//! serde's to read, and so is all that is told of JSON that is none.
+//! borrowed, nothing large is moved, null stands for absent, and of fields of one name the last
+//! counts. Whatever else a value may be is serde's to read, and so is all that is told of JSON that is
+//! none.
 use serde::{
     Deserialize,
     de::{Error, IgnoredAny},
@@ -18,10 +19,60 @@ pub(crate) trait Fields<'a>: Default {
     fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()>;
 }
 
+/// Makes a struct read the fields of an object that it has, by their names, and pass over others.
+macro_rules! fields {
+    ($object:ty: $($field:ident $(as $name:literal)?),+ $(,)?) => {
+        impl<'a> $crate::json::Fields<'a> for $object {
+            fn read(
+                &mut self,
+                name: &str,
+                json: &mut $crate::json::Json<'a>,
+            ) -> serde_json::Result<()> {
+                match name {
+                    $($crate::json::field_name!($field $($name)?) => {
+                        $crate::json::Read::read(&mut self.$field, json)
+                    })+
+                    _ => json.skip(),
+                }
+            }
+        }
+    };
+}
+
+macro_rules! field_name {
+    ($field:ident) => {
+        stringify!($field)
+    };
+    ($field:ident $name:literal) => {
+        $name
+    };
+}
+pub(crate) use {field_name, fields};
+
 /// What has the value of a field.
 pub(crate) trait Read<'a> {
     /// Reads the value that comes next.
     fn read(&mut self, json: &mut Json<'a>) -> serde_json::Result<()>;
+}
+
+/// The object that `text` is.
+///
+/// # Errors
+///
+/// As [`read_into`].
+pub(crate) fn object<'a, T: Fields<'a>>(text: &'a str) -> serde_json::Result<T> {
+    let mut object = T::default();
+    read_into(&mut object, text).map(|()| object)
+}
+
+/// The objects of the list that `text` is.
+///
+/// # Errors
+///
+/// As [`read_into`].
+pub(crate) fn objects<'a, T: Fields<'a>>(text: &'a str) -> serde_json::Result<Few<T>> {
+    let mut list = Few::default();
+    read_all(text, |json| list.read(json)).map(|()| list)
 }
 
 /// Reads the object that `text` is into `object`.
@@ -30,8 +81,15 @@ pub(crate) trait Read<'a> {
 ///
 /// If it is none, or a field has another sort of value than it may.
 pub(crate) fn read_into<'a>(object: &mut impl Fields<'a>, text: &'a str) -> serde_json::Result<()> {
+    read_all(text, |json| json.fields(object))
+}
+
+fn read_all<'a>(
+    text: &'a str,
+    read: impl FnOnce(&mut Json<'a>) -> serde_json::Result<()>,
+) -> serde_json::Result<()> {
     let mut json = Json { text, at: 0 };
-    json.fields(object).and_then(|()| json.end()).map_err(|error| {
+    read(&mut json).and_then(|()| json.end()).map_err(|error| {
         // Where it is no JSON is told best by who reads nothing else.
         serde_json::from_str::<IgnoredAny>(text).err().unwrap_or(error)
     })
@@ -245,19 +303,29 @@ impl Read<'_> for Count {
     }
 }
 
-impl<'a> Read<'a> for Option<&'a RawValue> {
-    fn read(&mut self, json: &mut Json<'a>) -> serde_json::Result<()> {
-        *self = json.value()?;
+impl Read<'_> for Option<u64> {
+    fn read(&mut self, json: &mut Json<'_>) -> serde_json::Result<()> {
+        *self = match json.whole_number() {
+            Some(number) => Some(number),
+            None => json.value()?,
+        };
         Ok(())
     }
 }
 
-impl Read<'_> for Option<Box<Value>> {
-    fn read(&mut self, json: &mut Json<'_>) -> serde_json::Result<()> {
-        *self = json.value()?;
-        Ok(())
-    }
+/// Leaves values of these sorts to serde.
+macro_rules! by_serde {
+    ($($value:ty),+) => {$(
+        impl<'a> Read<'a> for $value {
+            fn read(&mut self, json: &mut Json<'a>) -> serde_json::Result<()> {
+                *self = json.value()?;
+                Ok(())
+            }
+        }
+    )+};
 }
+
+by_serde!(Option<bool>, Option<Box<Value>>, Option<&'a RawValue>, Option<Vec<&'a RawValue>>);
 
 impl<'a, T: Fields<'a>> Read<'a> for Option<T> {
     fn read(&mut self, json: &mut Json<'a>) -> serde_json::Result<()> {
@@ -271,6 +339,7 @@ impl<'a, T: Fields<'a>> Read<'a> for Option<T> {
 
 impl<'a, T: Fields<'a>> Read<'a> for Few<T> {
     fn read(&mut self, json: &mut Json<'a>) -> serde_json::Result<()> {
+        *self = Self::default();
         let read = |json: &mut Json<'a>| {
             if self.first.is_none() {
                 return json.fields(self.first.insert(T::default()));

@@ -2,7 +2,6 @@
 //! pieces is not told again by the items that follow them.
 mod items;
 
-use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use siumai_core::{
     model::{Delta, ModelEvent, ToolCallDelta},
@@ -13,7 +12,7 @@ use self::items::{CallState, Channel, Item, Items, Nature, Whole};
 use super::{WIRE, wire};
 use crate::{
     http::{Fault, Reported},
-    json::{JsonText, MaybeText, plain_word},
+    json::{Fields, JsonText, MaybeText, object, plain_word, read_into},
     reply::{Events, Progress, ReplyReader},
     sse,
 };
@@ -63,8 +62,10 @@ impl ReplyReader for Reader {
             return Err(Fault::Reported(Self::read_error(event.data).unwrap_or_default()));
         }
         let data = text(event.data)?;
-        let read: wire::Event<'_> = parse(data)?;
-        let name = String::from_utf8_lossy(event.name);
+        let mut read = wire::Event::default();
+        read_into(&mut read, data).map_err(|error| Fault::malformed(&error, event.data))?;
+        let name = if read.kind.is_empty() { event.name } else { b"" };
+        let name = String::from_utf8_lossy(name);
         let kind = if read.kind.is_empty() { &*name } else { read.kind.as_str() };
         match kind {
             "response.output_text.delta" => self.tell(Channel::Text, read, events),
@@ -106,10 +107,11 @@ impl ReplyReader for Reader {
 
     fn read_whole(&mut self, body: &[u8], events: &mut Events) -> Result<(), Fault> {
         let json = text(body)?;
-        let response: wire::Response<'_> = match serde_json::from_str(json) {
+        let mut response = wire::Response::default();
+        match read_into(&mut response, json) {
             Err(error) if error.is_eof() => return Err(Fault::Incomplete),
             read => read.map_err(|error| Fault::malformed(&error, body))?,
-        };
+        }
         if response.output.is_none() && response.status.is_empty() {
             skip(json)?;
             return Err(Fault::malformed(&"it has no output", body));
@@ -260,16 +262,11 @@ impl Reader {
         self.push_arguments(place, call.arguments, events);
     }
 
-    fn push_arguments(
-        &mut self,
-        place: usize,
-        arguments: Option<JsonText<'_>>,
-        events: &mut Events,
-    ) {
+    fn push_arguments(&mut self, place: usize, arguments: JsonText<'_>, events: &mut Events) {
         let item = self.items.at(place);
         let is_wanted = item.call == Some(CallState::Begun) && item.lacks(Channel::Arguments);
-        let arguments = arguments.map(String::from).filter(|it| is_wanted && !it.is_empty());
-        if let Some(arguments) = arguments {
+        let arguments = String::from(arguments);
+        if is_wanted && !arguments.is_empty() {
             item.has_told(Channel::Arguments);
             events.push_back(Channel::Arguments.delta(place, arguments));
         }
@@ -304,7 +301,7 @@ impl Reader {
         let status = response.status.as_str();
         let has_failed = status.is_empty() && response.error.is_some();
         if has_failed || status == "failed" || implied == "failed" {
-            let said = response.error.as_ref().and_then(wire::error);
+            let said = response.error.as_deref().and_then(wire::error);
             return Err(Fault::Reported(said.unwrap_or_default()));
         }
         let is_incomplete = match (status, implied) {
@@ -370,7 +367,8 @@ fn picture(picture: &wire::Picture<'_>) -> Option<ModelEvent> {
 
 /// Something without a type: an error without its usual frame, or nothing we know.
 fn skip(data: &str) -> Result<(), Fault> {
-    let value: Value = parse(data)?;
+    let read = serde_json::from_str(data);
+    let value: Value = read.map_err(|error| Fault::malformed(&error, data.as_bytes()))?;
     if !value["error"].is_null() || value["object"] == "error" {
         return Err(Fault::Reported(wire::error(&value).unwrap_or_default()));
     }
@@ -387,8 +385,8 @@ fn text(data: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(data).map_err(|error| Fault::malformed(&error, data))
 }
 
-fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Fault> {
-    serde_json::from_str(json).map_err(|error| Fault::malformed(&error, json.as_bytes()))
+fn parse<'a, T: Fields<'a>>(json: &'a str) -> Result<T, Fault> {
+    object(json).map_err(|error| Fault::malformed(&error, json.as_bytes()))
 }
 
 fn incomplete_reason(word: &str) -> FinishReason {

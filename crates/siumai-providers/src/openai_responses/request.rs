@@ -15,6 +15,7 @@ use siumai_core::{
 
 use super::wire;
 use crate::{
+    json::{Few, object, objects},
     question::{Body, Question, replace},
     schema::openai::offer,
     transcript::{Items, Page, Transcript, Writer, json},
@@ -242,7 +243,7 @@ impl Input {
         else {
             return;
         };
-        let items: Vec<wire::OutputItem<'_>> = serde_json::from_str(origin).unwrap_or_default();
+        let items: Few<wire::OutputItem<'_>> = objects(origin).unwrap_or_default();
         let callers =
             items.into_iter().filter_map(|it| Some((it.call_id.filled()?, it.caller?.to_owned())));
         self.callers.extend(callers);
@@ -365,7 +366,7 @@ fn function_call(call: &ToolCall) -> wire::Item<'_> {
 /// What the model said over this wire, item by item, with the ids that its calls have here.
 fn as_it_came<'a>(message: &'a ChatMessage, items: Vec<&'a RawValue>) -> Vec<wire::Input<'a>> {
     let known: Vec<wire::OutputItem<'_>> =
-        items.iter().map(|it| serde_json::from_str(it.get()).unwrap_or_default()).collect();
+        items.iter().map(|it| object(it.get()).unwrap_or_default()).collect();
     let ids = ids(message, &known);
     let mut input = Vec::with_capacity(items.len());
     let mut kept = Vec::with_capacity(items.len());

@@ -4,12 +4,12 @@
 //! what can be understood: an item is read as what its type says only once that is known.
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
 use crate::{
     http::Reported,
-    json::{Count, JsonText, MaybeText, Text},
+    json::{Count, Fields, JsonText, MaybeText, Text, fields, object},
     openai_chat,
 };
 
@@ -160,151 +160,126 @@ pub(super) enum NamedTool<'a> {
 }
 
 /// One event of a stream. Which of the fields it has depends on its type.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Event<'a> {
-    #[serde(borrow, rename = "type")]
     pub(super) kind: MaybeText<'a>,
     /// The place of its item in the reply.
     pub(super) output_index: Count,
-    #[serde(borrow)]
     pub(super) item_id: MaybeText<'a>,
-    #[serde(borrow)]
     pub(super) delta: MaybeText<'a>,
     /// All of what came in deltas.
-    #[serde(borrow)]
-    pub(super) arguments: Option<JsonText<'a>>,
-    #[serde(borrow)]
+    pub(super) arguments: JsonText<'a>,
     pub(super) annotation: Option<&'a RawValue>,
-    #[serde(borrow)]
     pub(super) item: Option<&'a RawValue>,
-    #[serde(borrow)]
     pub(super) response: Option<&'a RawValue>,
 }
 
+fields!(Event<'a>: kind as "type", output_index, item_id, delta, arguments, annotation, item, response);
+
 /// A whole reply, or what is known of it so far.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Response<'a> {
-    #[serde(borrow)]
     pub(super) id: MaybeText<'a>,
-    #[serde(borrow)]
     pub(super) model: MaybeText<'a>,
-    #[serde(borrow)]
     pub(super) status: MaybeText<'a>,
     pub(super) store: Option<bool>,
-    pub(super) error: Option<Value>,
-    #[serde(borrow)]
+    pub(super) error: Option<Box<Value>>,
     pub(super) incomplete_details: Option<IncompleteDetails<'a>>,
-    #[serde(borrow)]
     pub(super) output: Option<Vec<&'a RawValue>>,
     pub(super) usage: Option<Usage>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(Response<'a>: id, model, status, store, error, incomplete_details, output, usage);
+
+#[derive(Debug, Default)]
 pub(super) struct IncompleteDetails<'a> {
-    #[serde(borrow)]
     pub(super) reason: MaybeText<'a>,
 }
 
+fields!(IncompleteDetails<'a>: reason);
+
 /// What is the same in items of every type.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct OutputItem<'a> {
-    #[serde(borrow, rename = "type")]
     pub(super) kind: MaybeText<'a>,
-    #[serde(borrow)]
     pub(super) id: MaybeText<'a>,
-    #[serde(borrow)]
     pub(super) call_id: MaybeText<'a>,
     /// Who executes the call: `server`, or `client`.
-    #[serde(borrow)]
     pub(super) execution: MaybeText<'a>,
     /// Who made the call: the model, or a program of its own.
-    #[serde(borrow)]
     pub(super) caller: Option<&'a RawValue>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(OutputItem<'a>: kind as "type", id, call_id, execution, caller);
+
+#[derive(Debug, Default)]
 pub(super) struct Message<'a> {
     /// A list of [`MessagePart`]s; some servers send bare text.
-    #[serde(borrow)]
     pub(super) content: Option<&'a RawValue>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(Message<'a>: content);
+
+#[derive(Debug, Default)]
 pub(super) struct MessagePart<'a> {
-    #[serde(borrow, rename = "type")]
     pub(super) kind: MaybeText<'a>,
-    #[serde(borrow)]
     pub(super) text: MaybeText<'a>,
-    #[serde(borrow)]
     pub(super) refusal: MaybeText<'a>,
     /// A list of [`Annotation`]s.
-    #[serde(borrow)]
     pub(super) annotations: Option<&'a RawValue>,
 }
 
+fields!(MessagePart<'a>: kind as "type", text, refusal, annotations);
+
 /// Where a stretch of text is from: a page, or a file.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Annotation<'a> {
-    #[serde(borrow)]
     pub(super) url: MaybeText<'a>,
-    #[serde(borrow)]
     pub(super) title: MaybeText<'a>,
-    #[serde(borrow)]
     pub(super) filename: MaybeText<'a>,
-    #[serde(borrow)]
     pub(super) file_id: MaybeText<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(Annotation<'a>: url, title, filename, file_id);
+
+#[derive(Debug, Default)]
 pub(super) struct Thinking<'a> {
     /// What may be shown of it: a list of [`TextPart`]s, as is the next.
-    #[serde(borrow)]
     pub(super) summary: Option<&'a RawValue>,
     /// The thinking itself, which OpenAI keeps to itself.
-    #[serde(borrow)]
     pub(super) content: Option<&'a RawValue>,
-    #[serde(borrow)]
     pub(super) encrypted_content: MaybeText<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(Thinking<'a>: summary, content, encrypted_content);
+
+#[derive(Debug, Default)]
 pub(super) struct TextPart<'a> {
-    #[serde(borrow)]
     pub(super) text: MaybeText<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(TextPart<'a>: text);
+
+#[derive(Debug, Default)]
 pub(super) struct Call<'a> {
-    #[serde(borrow)]
     pub(super) name: MaybeText<'a>,
     /// JSON as text; some servers send the JSON itself.
-    #[serde(borrow)]
-    pub(super) arguments: Option<JsonText<'a>>,
+    pub(super) arguments: JsonText<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(Call<'a>: name, arguments);
+
+#[derive(Debug, Default)]
 pub(super) struct Picture<'a> {
     /// The bytes, in Base64.
-    #[serde(borrow)]
     pub(super) result: MaybeText<'a>,
     /// Such as `png`, which it is where nothing is said.
-    #[serde(borrow)]
     pub(super) output_format: MaybeText<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(Picture<'a>: result, output_format);
+
+#[derive(Debug, Default)]
 pub(super) struct Usage {
     pub(super) input_tokens: Count,
     pub(super) output_tokens: Count,
@@ -313,23 +288,27 @@ pub(super) struct Usage {
     pub(super) output_tokens_details: Option<OutputDetails>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(Usage: input_tokens, output_tokens, total_tokens, input_tokens_details, output_tokens_details);
+
+#[derive(Debug, Default)]
 pub(super) struct InputDetails {
     pub(super) cached_tokens: Count,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(InputDetails: cached_tokens);
+
+#[derive(Debug, Default)]
 pub(super) struct OutputDetails {
     pub(super) reasoning_tokens: Count,
 }
 
+fields!(OutputDetails: reasoning_tokens);
+
 /// The items of a list that can be read; none of what is no list.
-pub(super) fn items<'a, T: Deserialize<'a>>(list: Option<&'a RawValue>) -> Vec<T> {
+pub(super) fn items<'a, T: Fields<'a>>(list: Option<&'a RawValue>) -> Vec<T> {
     let list: Vec<&RawValue> =
         list.and_then(|it| serde_json::from_str(it.get()).ok()).unwrap_or_default();
-    list.into_iter().filter_map(|it| serde_json::from_str(it.get()).ok()).collect()
+    list.into_iter().filter_map(|it| object(it.get()).ok()).collect()
 }
 
 impl<'a> Message<'a> {

@@ -11,7 +11,7 @@ use siumai_core::{
 use super::wire;
 use crate::{
     http::Fault,
-    json::{Text, plain_word},
+    json::{self, Text, plain_word},
     reply::Events,
 };
 
@@ -54,21 +54,21 @@ impl Block {
         raw: &RawValue,
     ) -> Result<(Self, Option<Delta>), Fault> {
         let mut citations = Vec::new();
-        let kind = parse::<wire::AnyBlock<'_>>(raw)?.kind;
+        let kind = read::<wire::AnyBlock<'_>>(raw)?.kind;
         let (kind, delta) = match kind.as_ref().map(Text::as_str) {
             Some("text") => {
-                let block: wire::TextBlock<'_> = parse(raw)?;
+                let block: wire::TextBlock<'_> = read(raw)?;
                 let cited = block.citations.unwrap_or_default().into_iter();
                 citations.extend(cited.map(ToOwned::to_owned));
                 (Kind::Text, block.text.map(|it| Delta::content(String::from(it))))
             }
             Some("thinking") => {
-                let block: wire::ThinkingBlock<'_> = parse(raw)?;
+                let block: wire::ThinkingBlock<'_> = read(raw)?;
                 let delta = block.thinking.map(|it| Delta::reasoning(String::from(it)));
                 (Kind::Thinking, delta)
             }
             Some("tool_use") => {
-                let block: wire::CallBlock<'_> = parse(raw)?;
+                let block: wire::CallBlock<'_> = read(raw)?;
                 let (kind, delta) = begin_call(at, block, raw)?;
                 (kind, Some(Delta::tool_call(delta)))
             }
@@ -206,7 +206,9 @@ impl Block {
             serde_json::from_slice(data).map_err(|error| Fault::malformed(&error, data))?;
         let start: Fields = parse(&self.start)?;
         for (name, value) in event.delta {
-            if name == "type" {
+            // What a call is called is known by its beginning.
+            let is_settled = self.call_id().is_some() && matches!(name.as_str(), "id" | "name");
+            if name == "type" || is_settled {
                 continue;
             }
             let known = self.fields.get(&name).or_else(|| start.get(&name));
@@ -225,7 +227,7 @@ impl Block {
         if self.call_id().is_none() || !self.added.is_empty() {
             return None;
         }
-        let input = parse::<wire::CallBlock<'_>>(&self.start).ok()?.input?.get();
+        let input = read::<wire::CallBlock<'_>>(&self.start).ok()?.input?.get();
         // In a stream every input begins empty. Where it stays so, the reply may have been cut
         // off before it, which is told apart by whoever puts the call together.
         let is_empty = parse_text::<Fields>(input).is_ok_and(|fields| fields.is_empty());
@@ -263,7 +265,7 @@ fn input(added: &str, given: Option<&RawValue>) -> Option<Box<RawValue>> {
 }
 
 fn source(citation: &RawValue) -> Option<Source> {
-    let citation: wire::Citation<'_> = parse(citation).ok()?;
+    let citation: wire::Citation<'_> = read(citation).ok()?;
     let given = |text: Option<Text<'_>>| text.map(String::from).filter(|it| !it.is_empty());
     // A search result names its source in any way that whoever sent it chose.
     let page = citation.source.filter(|it| it.as_str().starts_with("http"));
@@ -274,6 +276,10 @@ fn source(citation: &RawValue) -> Option<Source> {
     (source != Source::default()).then_some(source)
 }
 
+fn read<'a, T: json::Fields<'a>>(raw: &'a RawValue) -> Result<T, Fault> {
+    json::object(raw.get()).map_err(|error| Fault::malformed(&error, raw.get().as_bytes()))
+}
+
 fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Fault> {
     parse_text(raw.get())
 }
@@ -281,3 +287,6 @@ fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Fault> {
 fn parse_text<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
     serde_json::from_str(text).map_err(|error| Fault::malformed(&error, text.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ use super::{
     claude::Version,
 };
 use crate::{
-    json::Text,
+    json::{Few, Text, objects},
     transcript::{Items, Page, Piece, Writer},
 };
 
@@ -239,9 +239,9 @@ fn each(blocks: &[Block<'_>], items: &mut Items) -> Result<(), LlmError> {
 /// Whether a message, as it goes back to the provider, begins with the model's thinking.
 pub(super) fn begins_with_thinking(message: &ChatMessage, wire: &str) -> bool {
     let Some(content) = origin(message, wire) else { return false };
-    let blocks: Vec<AnyBlock<'_>> = serde_json::from_str(content.get()).unwrap_or_default();
-    let first = blocks.first().and_then(|it| it.kind.as_ref()).map(Text::as_str);
-    matches!(first, Some("thinking" | "redacted_thinking"))
+    let blocks: Few<AnyBlock<'_>> = objects(content.get()).unwrap_or_default();
+    let first = blocks.into_iter().next().and_then(|it| it.kind);
+    matches!(first.as_ref().map(Text::as_str), Some("thinking" | "redacted_thinking"))
 }
 
 /// The blocks that the message was on this wire. What is no list of blocks, whoever made it,

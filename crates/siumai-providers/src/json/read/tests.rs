@@ -85,6 +85,19 @@ fn null_stands_for_absent() {
 }
 
 #[test]
+fn of_fields_of_one_name_the_last_counts() {
+    let json = r#"{"text": "a", "text": "b", "list": [{"count": 1}], "list": [{"count": 2}],
+        "inner": {"count": 1}, "inner": {}, "count": 1, "count": null}"#;
+    let expected = Sample {
+        text: Some("b".into()),
+        inner: Some(Inner::default()),
+        list: vec![2],
+        ..Sample::default()
+    };
+    assert_eq!(read(json), Ok(expected));
+}
+
+#[test]
 fn text_is_borrowed_unless_it_has_escapes() {
     let text = |json| {
         let mut sample = Sample::default();

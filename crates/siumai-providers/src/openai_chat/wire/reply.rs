@@ -12,7 +12,7 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
-use crate::json::{Count, Few, Fields, Json, JsonText, MaybeText, Read, Text};
+use crate::json::{Count, Few, Json, JsonText, MaybeText, Read, Text, fields};
 
 /// A whole reply, or a piece of one: they differ in one field of a choice.
 #[derive(Debug, Default)]
@@ -200,130 +200,25 @@ pub(in crate::openai_chat) struct CompletionDetails {
     pub(in crate::openai_chat) reasoning_tokens: Count,
 }
 
-impl<'a> Fields<'a> for Reply<'a> {
-    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
-        match name {
-            "id" => self.id.read(json),
-            "model" => self.model.read(json),
-            "choices" => self.choices.read(json),
-            "usage" => self.usage.read(json),
-            "x_groq" => self.x_groq.read(json),
-            "error" => self.error.read(json),
-            "search_results" => self.search_results.read(json),
-            "citations" => self.citations.read(json),
-            _ => json.skip(),
-        }
-    }
-}
+fields!(Reply<'a>: id, model, choices, usage, x_groq, error, search_results, citations);
 
-impl<'a> Fields<'a> for Choice<'a> {
-    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
-        match name {
-            "index" => self.index.read(json),
-            "delta" => self.delta.read(json),
-            "message" => self.message.read(json),
-            "finish_reason" => self.finish_reason.read(json),
-            "usage" => self.usage.read(json),
-            "error" => self.error.read(json),
-            _ => json.skip(),
-        }
-    }
-}
+fields!(Choice<'a>: index, delta, message, finish_reason, usage, error);
 
-impl<'a> Fields<'a> for Said<'a> {
-    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
-        match name {
-            "content" => self.content.read(json),
-            "refusal" => self.refusal.read(json),
-            "reasoning_content" => self.reasoning_content.read(json),
-            "reasoning" => self.reasoning.read(json),
-            "reasoning_details" => self.reasoning_details.read(json),
-            "tool_calls" => self.tool_calls.read(json),
-            "function_call" => self.function_call.read(json),
-            "annotations" => self.annotations.read(json),
-            "images" => self.images.read(json),
-            "audio" => self.audio.read(json),
-            _ => json.skip(),
-        }
-    }
-}
+fields!(Said<'a>: content, refusal, reasoning_content, reasoning, reasoning_details, tool_calls, function_call, annotations, images, audio);
 
-impl<'a> Fields<'a> for CallPiece<'a> {
-    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
-        match name {
-            "index" => self.index.read(json),
-            "type" => self.kind.read(json),
-            "id" => self.id.read(json),
-            "function" => self.function.read(json),
-            "extra_content" => self.extra_content.read(json),
-            _ => json.skip(),
-        }
-    }
-}
+fields!(CallPiece<'a>: index, kind as "type", id, function, extra_content);
 
-impl<'a> Fields<'a> for FunctionPiece<'a> {
-    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
-        match name {
-            "name" => self.name.read(json),
-            "arguments" => self.arguments.read(json),
-            _ => json.skip(),
-        }
-    }
-}
+fields!(FunctionPiece<'a>: name, arguments);
 
-impl<'a> Fields<'a> for Aside {
-    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
-        match name {
-            "usage" => self.usage.read(json),
-            "error" => self.error.read(json),
-            _ => json.skip(),
-        }
-    }
-}
+fields!(Aside: usage, error);
 
-impl<'a> Fields<'a> for Sound<'a> {
-    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
-        match name {
-            "id" => self.id.read(json),
-            "data" => self.data.read(json),
-            _ => json.skip(),
-        }
-    }
-}
+fields!(Sound<'a>: id, data);
 
-impl<'a> Fields<'a> for Usage {
-    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
-        match name {
-            "prompt_tokens" => self.prompt_tokens.read(json),
-            "completion_tokens" => self.completion_tokens.read(json),
-            "total_tokens" => self.total_tokens.read(json),
-            "prompt_tokens_details" => self.prompt_tokens_details.read(json),
-            "completion_tokens_details" => self.completion_tokens_details.read(json),
-            "cached_tokens" => self.cached_tokens.read(json),
-            "prompt_cache_hit_tokens" => self.prompt_cache_hit_tokens.read(json),
-            "reasoning_tokens" => self.reasoning_tokens.read(json),
-            _ => json.skip(),
-        }
-    }
-}
+fields!(Usage: prompt_tokens, completion_tokens, total_tokens, prompt_tokens_details, completion_tokens_details, cached_tokens, prompt_cache_hit_tokens, reasoning_tokens);
 
-impl<'a> Fields<'a> for PromptDetails {
-    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
-        match name {
-            "cached_tokens" => self.cached_tokens.read(json),
-            _ => json.skip(),
-        }
-    }
-}
+fields!(PromptDetails: cached_tokens);
 
-impl<'a> Fields<'a> for CompletionDetails {
-    fn read(&mut self, name: &str, json: &mut Json<'a>) -> serde_json::Result<()> {
-        match name {
-            "reasoning_tokens" => self.reasoning_tokens.read(json),
-            _ => json.skip(),
-        }
-    }
-}
+fields!(CompletionDetails: reasoning_tokens);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Spoken<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -360,6 +255,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Spoken<'a> {
 impl<'a> Read<'a> for Choices<'a> {
     fn read(&mut self, json: &mut Json<'a>) -> serde_json::Result<()> {
         let Self { first, is_present } = self;
+        *first = None;
         *is_present = json.items(|json| {
             if first.is_some() {
                 return json.skip();

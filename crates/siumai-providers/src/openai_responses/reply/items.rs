@@ -5,7 +5,7 @@ use siumai_core::{
     types::Origin,
 };
 
-use super::{super::wire, parse};
+use super::super::wire;
 use crate::http::Fault;
 
 /// The items of a reply, in the order in which they began.
@@ -171,7 +171,9 @@ impl Item {
 
 impl Whole {
     pub(super) fn read(json: &str) -> Result<Self, Fault> {
-        let mut item: Map<String, Value> = parse(json)?;
+        let read = serde_json::from_str(json);
+        let mut item: Map<String, Value> =
+            read.map_err(|error| Fault::malformed(&error, json.as_bytes()))?;
         let nature = if wire::is_hollow(&item) { Nature::Hollow } else { Nature::Any };
         wire::complete(&mut item);
         Ok(Self { json: Value::Object(item).to_string(), nature })
