@@ -7,7 +7,7 @@ use siumai_core::{
     model::{LanguageModel, layers::Retry},
 };
 use siumai_providers::{
-    Anthropic, Gemini, OfflineModel, OpenAiChat, OpenAiChatBuilder, OpenAiResponses,
+    Anthropic, Gemini, OfflineModel, OpenAiChat, OpenAiResponses,
     compatible::{SERVERS, Server},
     http::Url,
 };
@@ -47,12 +47,22 @@ pub fn provider_names() -> impl Iterator<Item = &'static str> {
 #[derive(Clone, Default)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct SiumaiBuilder {
-    provider: Option<String>,
+    provider: Option<Provider>,
     api_key: Option<String>,
     model: Option<String>,
     base_url: Option<String>,
     max_retries: Option<usize>,
 }
+
+/// A provider, and what makes a client of it: a program that names its provider has no code of the
+/// others in it.
+#[derive(Clone)]
+struct Provider {
+    name: String,
+    make: Make,
+}
+
+type Make = fn(&SiumaiBuilder, &str) -> Result<Siumai, LlmError>;
 
 /// Gives a provider's own builder what was said, and builds it. The builders are types of their
 /// own, with the same setters.
@@ -76,22 +86,22 @@ macro_rules! configured {
 impl SiumaiBuilder {
     /// OpenAI's Chat Completions, or any server that speaks them, at its own [`base_url`](Self::base_url).
     pub fn openai(self) -> Self {
-        self.provider("openai")
+        self.made_by("openai", |said, _| configured!(said, OpenAiChat::openai()))
     }
 
     /// OpenAI's Responses, or any server that speaks them, at its own [`base_url`](Self::base_url).
     pub fn openai_responses(self) -> Self {
-        self.provider("openai-responses")
+        self.made_by("openai-responses", |said, _| configured!(said, OpenAiResponses::openai()))
     }
 
     /// Anthropic's Messages.
     pub fn anthropic(self) -> Self {
-        self.provider("anthropic")
+        self.made_by("anthropic", |said, _| configured!(said, Anthropic::builder()))
     }
 
     /// Google's Gemini.
     pub fn gemini(self) -> Self {
-        self.provider("gemini")
+        self.made_by("gemini", |said, _| configured!(said, Gemini::builder()))
     }
 
     /// A known server that speaks Chat Completions, such as `groq` or `vllm`: one of
@@ -102,18 +112,25 @@ impl SiumaiBuilder {
 
     /// An Ollama server, by default on this machine. It needs no key.
     pub fn ollama(self) -> Self {
-        self.provider("ollama")
+        self.made_by("ollama", known)
     }
 
     /// A model of rules that needs no key, no network and no download. It is no language model, and says so.
     pub fn offline(self) -> Self {
-        self.provider("offline")
+        self.made_by("offline", |_, _| Ok(Siumai::new(OfflineModel::new())))
     }
 
     /// A provider by its name, for programs that read it from somewhere: one of [`provider_names`].
-    pub fn provider(mut self, name: impl Into<String>) -> Self {
-        self.provider = Some(name.into());
-        self
+    pub fn provider(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        match &*name {
+            "openai" => self.openai(),
+            "openai-responses" => self.openai_responses(),
+            "anthropic" => self.anthropic(),
+            "gemini" => self.gemini(),
+            "offline" => self.offline(),
+            _ => self.made_by(name, known),
+        }
     }
 
     /// The provider's key. It never appears in an error, a log or a `Debug`.
@@ -146,20 +163,20 @@ impl SiumaiBuilder {
     ///
     /// If the provider is missing or unknown, its model or its key is missing, or the base URL is none.
     pub fn build(self) -> Result<Siumai, LlmError> {
-        match self.provider.as_deref() {
-            Some("openai") => configured!(self, OpenAiChat::openai()),
-            Some("openai-responses") => configured!(self, OpenAiResponses::openai()),
-            Some("anthropic") => configured!(self, Anthropic::builder()),
-            Some("gemini") => configured!(self, Gemini::builder()),
-            Some("offline") => Ok(Siumai::new(OfflineModel::new())),
-            Some(name) => configured!(self, known(name)?),
+        match &self.provider {
+            Some(provider) => (provider.make)(&self, &provider.name),
             None => Err(LlmError::invalid_input(
                 "no provider was chosen; call one of `.openai()`, `.anthropic()`, `.offline()` … before `.build()`",
             )),
         }
     }
 
-    fn with_retries(self, model: impl LanguageModel + 'static) -> Siumai {
+    fn made_by(mut self, name: impl Into<String>, make: Make) -> Self {
+        self.provider = Some(Provider { name: name.into(), make });
+        self
+    }
+
+    fn with_retries(&self, model: impl LanguageModel + 'static) -> Siumai {
         let retry = Retry::new(model);
         let client = Siumai::new(match self.max_retries {
             Some(retries) => retry.max_retries(retries),
@@ -188,19 +205,21 @@ fn is_secret(name: &str) -> bool {
     ["key", "pass", "secret", "sig", "token"].iter().any(|it| name.contains(it))
 }
 
-fn known(name: &str) -> Result<OpenAiChatBuilder, LlmError> {
-    OpenAiChat::server(name).map_err(|unknown| {
+/// A client of one of the known servers, by its name.
+fn known(said: &SiumaiBuilder, name: &str) -> Result<Siumai, LlmError> {
+    let server = OpenAiChat::server(name).map_err(|unknown| {
         let own = OWN.map(|it| format!("`{it}`")).join(", ");
         LlmError::invalid_input(format!(
             "no provider named `{name}`; there are {own}, and {unknown}"
         ))
-    })
+    });
+    configured!(said, server?)
 }
 
 impl fmt::Debug for SiumaiBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SiumaiBuilder")
-            .field("provider", &self.provider)
+            .field("provider", &self.provider.as_ref().map(|it| &it.name))
             .field("model", &self.model)
             .field("has_key", &self.api_key.is_some())
             .finish_non_exhaustive()

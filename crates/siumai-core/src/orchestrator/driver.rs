@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use futures_core::future::BoxFuture;
 use futures_util::{FutureExt, stream::FuturesUnordered};
 use tracing::Instrument;
 
@@ -62,20 +63,24 @@ pub(super) struct Driver<'a> {
 }
 
 /// Drives the run to its end and leaves behind what came of it, even if this future is dropped.
-pub(super) async fn drive(driver: &mut Driver<'_>, guard: &mut Guard) {
-    let Some(run) = &mut guard.run else { return };
-    let invocation = guard.invocation.insert(driver.invocation(run));
-    let span = invocation.span().clone();
-    // Tools, approval and observers see to their own panics. What is left to panic is the caller's too,
-    // and must not take the finished steps along, or leave one who waits for them waiting.
-    let ended = AssertUnwindSafe(driver.perform(run)).catch_unwind().instrument(span).await;
-    let ended = ended.unwrap_or_else(|panic| Err(panicked(&*panic).into()));
-    if ended.is_ok() {
-        driver.observers.tell("on_finish", driver.options.on_finish.as_deref(), |it| {
-            it(run.steps());
-        });
-    }
-    guard.end(ended);
+///
+/// It is boxed here, or each program would compile a loop of its own into its future.
+pub(super) fn drive<'a>(driver: &'a mut Driver<'_>, guard: &'a mut Guard) -> BoxFuture<'a, ()> {
+    Box::pin(async move {
+        let Some(run) = &mut guard.run else { return };
+        let invocation = guard.invocation.insert(driver.invocation(run));
+        let span = invocation.span().clone();
+        // Tools, approval and observers see to their own panics. What is left to panic is the caller's too,
+        // and must not take the finished steps along, or leave one who waits for them waiting.
+        let ended = AssertUnwindSafe(driver.perform(run)).catch_unwind().instrument(span).await;
+        let ended = ended.unwrap_or_else(|panic| Err(panicked(&*panic).into()));
+        if ended.is_ok() {
+            driver.observers.tell("on_finish", driver.options.on_finish.as_deref(), |it| {
+                it(run.steps());
+            });
+        }
+        guard.end(ended);
+    })
 }
 
 impl Driver<'_> {

@@ -1,5 +1,10 @@
 //! The tools of a run with their compiled schemas: whether a call may be executed.
-use std::{borrow::Cow, error::Error, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    error::Error,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use boon::{Compiler, SchemaIndex, Schemas, UrlLoader};
 use serde_json::Value;
@@ -10,18 +15,15 @@ use self::plain::is_plain;
 use super::nulls::without_nulls;
 use crate::{LlmError, types::Tool};
 
-/// The tools of a run. Every schema is compiled once, when the first run with it begins.
+/// The tools of a run. Every schema is compiled once, for all runs with it.
 pub(crate) struct Toolbox {
     tools: Arc<[Tool]>,
-    /// What checks the arguments of the tool at the same place.
-    validators: Vec<Arc<Compiled>>,
+    /// What checks the arguments of the tool at the same place, or why nothing can.
+    validators: Vec<Arc<Result<Validator, String>>>,
 }
 
-/// A compiled schema, or why it is none.
-type Compiled = Result<Validator, String>;
-
 impl Toolbox {
-    /// Checks and compiles `tools`.
+    /// Checks `tools`.
     ///
     /// # Errors
     ///
@@ -34,9 +36,9 @@ impl Toolbox {
             let is_named = |it: &&Tool| it.name() == tool.name();
             match tools[..place].iter().filter(is_named).count() {
                 0 => {
-                    let compiled = tool.made(compile);
-                    mistakes.extend(compiled.as_ref().as_ref().err().cloned());
-                    validators.push(compiled);
+                    let validator = tool.made(validator);
+                    mistakes.extend(validator.as_ref().as_ref().err().cloned());
+                    validators.push(validator);
                 }
                 1 => mistakes.push(format!("two tools are named `{}`; rename one", tool.name())),
                 // It was told of the second.
@@ -94,9 +96,7 @@ impl Toolbox {
             ));
         }
         match &*self.validators[place] {
-            Ok(Validator { schemas, index }) => {
-                schemas.validate(arguments, *index).map_err(|error| misfit(name, &error))
-            }
+            Ok(validator) => validator.check(arguments).map_err(|misfits| misfit(name, &misfits)),
             Err(mistake) => Err(mistake.clone()),
         }
     }
@@ -107,8 +107,13 @@ impl Toolbox {
     }
 }
 
-/// A schema, compiled.
+/// What checks values by a schema.
 pub(crate) struct Validator {
+    schema: Value,
+    compiled: OnceLock<Result<Compiled, String>>,
+}
+
+struct Compiled {
     schemas: Schemas,
     index: SchemaIndex,
 }
@@ -119,36 +124,40 @@ pub(crate) struct Validator {
 const TRUSTED: &str = "schema://json-schema.org/";
 
 impl Validator {
-    /// Compiles `schema`, or says what is wrong with it.
+    /// What checks by `schema`; or what is wrong with that.
     pub(crate) fn new(schema: &Value) -> Result<Self, String> {
         Self::named("answer:///", schema)
     }
 
-    /// Compiles `schema`, or says what is wrong with it, by that location.
+    /// The same, by the location that is told when something is wrong.
+    ///
+    /// What is certainly a schema is compiled when the first value is checked: most tools of a run
+    /// are never called.
     fn named(location: &str, schema: &Value) -> Result<Self, String> {
-        if is_plain(schema)
-            && let Ok(validator) = Self::at(TRUSTED, schema)
-        {
-            return Ok(validator);
-        }
-        Self::at(location, schema)
+        let compiled = if is_plain(schema) {
+            OnceLock::new()
+        } else {
+            OnceLock::from(Ok(compile(location, schema)?))
+        };
+        Ok(Self { schema: schema.clone(), compiled })
     }
 
     /// Whether `value` fits; if not, where not.
     pub(crate) fn check(&self, value: &Value) -> Result<(), String> {
-        self.schemas.validate(value, self.index).map_err(|error| told(&error))
+        let compiled = self.compiled.get_or_init(|| compile(TRUSTED, &self.schema));
+        let Compiled { schemas, index } = compiled.as_ref().map_err(Clone::clone)?;
+        schemas.validate(value, *index).map_err(|error| told(&error))
     }
+}
 
-    fn at(location: &str, schema: &Value) -> Result<Self, String> {
-        let mut compiler = Compiler::new();
-        // A schema may name only itself: it never reads a file.
-        compiler.use_loader(Box::new(NoLoader));
-        compiler.add_resource(location, schema.clone()).map_err(|error| format!("{error:#}"))?;
-        let mut schemas = Schemas::new();
-        let index =
-            compiler.compile(location, &mut schemas).map_err(|error| format!("{error:#}"))?;
-        Ok(Self { schemas, index })
-    }
+fn compile(location: &str, schema: &Value) -> Result<Compiled, String> {
+    let mut compiler = Compiler::new();
+    // A schema may name only itself: it never reads a file.
+    compiler.use_loader(Box::new(NoLoader));
+    compiler.add_resource(location, schema.clone()).map_err(|error| format!("{error:#}"))?;
+    let mut schemas = Schemas::new();
+    let index = compiler.compile(location, &mut schemas).map_err(|error| format!("{error:#}"))?;
+    Ok(Compiled { schemas, index })
 }
 
 /// The arguments as a tool gets them: some models write `null` where there is nothing to tell it.
@@ -184,7 +193,7 @@ fn check_name(name: &str) -> Result<(), String> {
     Err(format!("`{name}` can't be a tool's name; use 1 to 64 of a-z, A-Z, 0-9, `_` and `-`"))
 }
 
-fn compile(tool: &Tool) -> Compiled {
+fn validator(tool: &Tool) -> Result<Validator, String> {
     let name = tool.name();
     let validator = Validator::named(&format!("tool:///{name}"), tool.parameters())
         .map_err(|error| format!("the parameters of tool `{name}` are no JSON Schema: {error}"))?;
@@ -234,10 +243,9 @@ fn not_json(name: &str, raw: &str) -> String {
 /// What is wrong with the first few is enough to mend the rest, and what a model is told costs tokens.
 const MISFITS_TOLD: usize = 8;
 
-fn misfit(name: &str, error: &boon::ValidationError<'_, '_>) -> String {
-    let found = told(error);
+fn misfit(name: &str, misfits: &str) -> String {
     format!(
-        "The arguments of `{name}` do not fit its schema: {found}. Call it again with arguments that do."
+        "The arguments of `{name}` do not fit its schema: {misfits}. Call it again with arguments that do."
     )
 }
 

@@ -84,7 +84,7 @@ impl Tool {
 
     /// A tool whose parameters are a whole JSON Schema of an object.
     ///
-    /// The schema is compiled when a run begins; one that is no schema is an error then.
+    /// The schema is looked at when a run begins; one that is no schema is an error then.
     pub fn function_with_schema(
         name: impl Into<String>,
         description: impl Into<String>,

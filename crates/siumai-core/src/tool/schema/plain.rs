@@ -1,5 +1,5 @@
-//! Which schemas are certainly well-formed, so that nobody has to read the rules of all drafts to
-//! tell: most of what the start of a short run would cost.
+//! Which schemas are certainly well-formed, so that nobody has to compile them, and to read the rules
+//! of all drafts, to tell: most of what the start of a short run would cost.
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -19,22 +19,22 @@ const LEVELS: usize = 64;
 /// Whether `schema` is made of common keywords alone, each as its draft wants it. Of any other,
 /// which may be as good, it says `false`.
 pub(super) fn is_plain(schema: &Value) -> bool {
-    is_plain_at(schema, LEVELS)
+    is_plain_in(schema, schema, LEVELS)
 }
 
-fn is_plain_at(schema: &Value, levels: usize) -> bool {
+fn is_plain_in(root: &Value, schema: &Value, levels: usize) -> bool {
     let Some(levels) = levels.checked_sub(1) else { return false };
     match schema {
         Value::Bool(_) => true,
         Value::Object(keywords) => {
-            keywords.iter().all(|(keyword, value)| is_known(keyword, value, levels))
+            keywords.iter().all(|(keyword, value)| is_known(root, keyword, value, levels))
         }
         _ => false,
     }
 }
 
-fn is_known(keyword: &str, value: &Value, levels: usize) -> bool {
-    let is_schema = |it: &Value| is_plain_at(it, levels);
+fn is_known(root: &Value, keyword: &str, value: &Value, levels: usize) -> bool {
+    let is_schema = |it: &Value| is_plain_in(root, it, levels);
     match keyword {
         "const" | "default" => true,
         "title" | "description" | "$comment" | "format" => value.is_string(),
@@ -52,7 +52,7 @@ fn is_known(keyword: &str, value: &Value, levels: usize) -> bool {
         "properties" | "$defs" | "definitions" => {
             value.as_object().is_some_and(|it| it.values().all(is_schema))
         }
-        "$ref" => value.as_str().is_some_and(is_within),
+        "$ref" => value.as_str().is_some_and(|it| is_defined(root, it)),
         "$schema" => {
             value.as_str().is_some_and(|it| DRAFTS.contains(&it.strip_suffix('#').unwrap_or(it)))
         }
@@ -83,12 +83,14 @@ fn is_distinct(list: &Value) -> bool {
     list.as_array().is_some_and(|members| members.iter().all(|it| seen.insert(it.to_string())))
 }
 
-/// Whether it points into the schema that it stands in, without anything to decode.
-fn is_within(reference: &str) -> bool {
-    let is_plain = |it: char| it.is_ascii_alphanumeric() || "$_-./".contains(it);
-    reference
-        .strip_prefix('#')
-        .is_some_and(|it| (it.is_empty() || it.starts_with('/')) && it.chars().all(is_plain))
+/// Whether `reference` is to the whole schema or to one of its definitions, which are schemas too,
+/// with nothing to decode in its name.
+fn is_defined(root: &Value, reference: &str) -> bool {
+    let Some(pointer) = reference.strip_prefix('#') else { return false };
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "_-.".contains(it);
+    let name = pointer.strip_prefix("/$defs/").or_else(|| pointer.strip_prefix("/definitions/"));
+    pointer.is_empty()
+        || name.is_some_and(|it| it.chars().all(is_plain)) && root.pointer(pointer).is_some()
 }
 
 #[cfg(test)]

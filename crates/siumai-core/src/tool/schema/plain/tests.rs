@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{
-    super::{TRUSTED, Validator},
+    super::{TRUSTED, Validator, compile},
     *,
 };
 
@@ -11,9 +11,9 @@ const ELSEWHERE: &str = "tool:///look";
 
 /// What boon says of `value`, by a schema that stands at `place`.
 fn verdict(place: &str, schema: &Value, value: &Value) -> Result<(), String> {
-    Validator::at(place, schema)
-        .and_then(|it| it.check(value))
-        .map_err(|told| told.replace(place, ""))
+    let compiled = compile(place, schema).expect("what is plain is a schema");
+    let validator = Validator { schema: json!(true), compiled: Ok(compiled).into() };
+    validator.check(value).map_err(|told| told.replace(place, ""))
 }
 
 fn any_of(values: &[Value]) -> impl Strategy<Value = Value> + use<> {
@@ -154,6 +154,8 @@ fn a_schema_that_is_malformed_or_not_known_whole_is_not_plain() {
         json!({ "$ref": "#/a b" }),
         json!({ "$ref": "#/%zz" }),
         json!({ "$ref": 1 }),
+        json!({ "$ref": "#/$defs/gone" }),
+        json!({ "$ref": "#/properties/a", "properties": { "a": true } }),
     ];
     for schema in odd {
         assert!(!is_plain(&schema), "{schema}");
@@ -180,7 +182,7 @@ fn the_schemas_of_common_tools_are_plain() {
     ];
     for schema in common {
         assert!(is_plain(&schema), "{schema}");
-        assert!(Validator::at(ELSEWHERE, &schema).is_ok(), "{schema}");
+        assert!(compile(ELSEWHERE, &schema).is_ok(), "{schema}");
     }
 }
 
@@ -194,14 +196,23 @@ fn a_schema_too_deep_to_be_sure_of_is_not_plain() {
 #[test]
 fn what_stands_at_the_trusted_place_is_not_checked_by_the_schemas_of_the_drafts() {
     let malformed = json!({ "type": "strong" });
-    let is_taken = |place| Validator::at(place, &malformed).is_ok();
+    let is_taken = |place| compile(place, &malformed).is_ok();
     assert_eq!([TRUSTED, ELSEWHERE].map(is_taken), [true, false]);
 }
 
 #[test]
-fn a_reference_to_nowhere_is_told_by_the_tools_own_place() {
+fn a_reference_to_nowhere_is_told_before_anything_is_checked() {
     let dangling = json!({ "properties": { "a": { "$ref": "#/$defs/gone" } } });
-    assert!(is_plain(&dangling));
     let told = Validator::named(ELSEWHERE, &dangling).err();
     assert_eq!(told.as_deref(), Some("json-pointer in tool:///look#/$defs/gone not found"));
+}
+
+#[test]
+fn only_a_plain_schema_waits_for_a_value_to_be_compiled() {
+    let is_compiled = |it: &Validator| it.compiled.get().is_some();
+    let of = |schema| Validator::named(ELSEWHERE, &schema).unwrap();
+    let validators = [of(json!({ "type": "object" })), of(json!({ "pattern": "a" }))];
+    assert_eq!(validators.each_ref().map(is_compiled), [false, true]);
+    assert_eq!(validators.each_ref().map(|it| it.check(&json!({})).is_ok()), [true, true]);
+    assert_eq!(validators.each_ref().map(is_compiled), [true, true]);
 }
