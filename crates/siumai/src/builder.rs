@@ -177,11 +177,11 @@ impl SiumaiBuilder {
     }
 
     fn with_retries(&self, model: impl LanguageModel + 'static) -> Siumai {
-        let retry = Retry::new(model);
-        let client = Siumai::new(match self.max_retries {
-            Some(retries) => retry.max_retries(retries),
-            None => retry,
-        });
+        let client = match self.max_retries {
+            Some(0) => Siumai::new(model),
+            Some(retries) => Siumai::new(Retry::new(model).max_retries(retries)),
+            None => Siumai::new(Retry::new(model)),
+        };
         client.keeping(self.secrets())
     }
 
