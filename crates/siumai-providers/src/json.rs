@@ -13,7 +13,9 @@ use serde::{
 };
 use serde_json::{Number, Value};
 
-pub(crate) use self::read::{Fields, Json, Read, field_name, fields, object, objects, read_into};
+pub(crate) use self::read::{
+    Fields, Json, Passed, Read, field_name, fields, object, objects, read_into,
+};
 
 /// Text, borrowed where it has no escapes; a number is the text it is written as.
 ///

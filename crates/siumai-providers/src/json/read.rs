@@ -95,6 +95,10 @@ fn read_all<'a>(
     })
 }
 
+/// Whatever is there.
+#[derive(Debug)]
+pub(crate) struct Passed;
+
 /// JSON, read up to somewhere.
 #[derive(Debug)]
 pub(crate) struct Json<'a> {
@@ -309,6 +313,13 @@ impl Read<'_> for Option<u64> {
             Some(number) => Some(number),
             None => json.value()?,
         };
+        Ok(())
+    }
+}
+
+impl Read<'_> for Option<Passed> {
+    fn read(&mut self, json: &mut Json<'_>) -> serde_json::Result<()> {
+        *self = if json.is_null() { None } else { json.skip().map(|()| Some(Passed))? };
         Ok(())
     }
 }

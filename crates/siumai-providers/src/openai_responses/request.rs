@@ -83,11 +83,6 @@ pub(super) fn question(
     if system.is_empty() && messages.is_empty() {
         return Err(LlmError::invalid_input("the request has no messages; add one to answer"));
     }
-    if messages.iter().any(is_unanswerable) {
-        return Err(LlmError::invalid_input(
-            "a message with the role `tool` has no tool result; make it with `ChatMessage::tool`",
-        ));
-    }
     let settings = request.settings();
     let mut warnings = Vec::new();
     let wire_settings = wire_settings(settings, manner, &mut warnings);
@@ -217,6 +212,11 @@ impl Writer for Input {
     }
 
     fn write(&mut self, message: &ChatMessage, page: &mut Page) -> Result<(), LlmError> {
+        if is_unanswerable(message) {
+            return Err(LlmError::invalid_input(
+                "a message with the role `tool` has no tool result; make it with `ChatMessage::tool`",
+            ));
+        }
         self.warnings.extend(unsupported(message));
         self.learn_callers(message);
         let write = |items: &mut Items| {

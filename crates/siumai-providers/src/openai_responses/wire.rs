@@ -9,7 +9,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     http::Reported,
-    json::{Count, Fields, JsonText, MaybeText, Text, fields, object},
+    json::{Count, Fields, JsonText, MaybeText, Passed, Text, fields, object, objects},
     openai_chat,
 };
 
@@ -325,6 +325,48 @@ impl<'a> Message<'a> {
     }
 }
 
+/// What [`complete`] looks for in an item.
+#[derive(Debug, Default)]
+struct Outline<'a> {
+    kind: MaybeText<'a>,
+    status: Option<Passed>,
+    role: Option<Passed>,
+    content: Option<&'a RawValue>,
+    summary: Option<Passed>,
+    arguments: Option<Passed>,
+}
+
+fields!(Outline<'a>: kind as "type", status, role, content, summary, arguments);
+
+#[derive(Debug, Default)]
+struct PartOutline<'a> {
+    kind: MaybeText<'a>,
+    annotations: Option<Passed>,
+    logprobs: Option<Passed>,
+}
+
+fields!(PartOutline<'a>: kind as "type", annotations, logprobs);
+
+/// Whether the item `json` can be sent back as it came: [`complete`] would change nothing of it.
+pub(super) fn is_complete(json: &str) -> bool {
+    let Ok(item) = object::<Outline<'_>>(json) else { return false };
+    let has_null = || json.contains("null");
+    match item.kind.as_str() {
+        "message" => {
+            let content = item.content.and_then(|it| objects::<PartOutline<'_>>(it.get()).ok());
+            let is_whole = |part: PartOutline<'_>| {
+                let is_text = part.kind.as_str() == "output_text";
+                !is_text || (part.annotations.is_some() && part.logprobs.is_some())
+            };
+            let is_whole = content.is_some_and(|it| it.into_iter().all(is_whole));
+            is_whole && item.status.is_some() && item.role.is_some() && !has_null()
+        }
+        "reasoning" => item.summary.is_some() && !has_null(),
+        "function_call" => item.arguments.is_some() && !has_null(),
+        _ => true,
+    }
+}
+
 /// Whether `item` lacks what it is there for.
 pub(super) fn is_hollow(item: &serde_json::Map<String, Value>) -> bool {
     let has = |name: &str| item.get(name).is_some_and(|it| !it.is_null());
@@ -394,3 +436,6 @@ fn status_of(code: &str) -> Option<u16> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

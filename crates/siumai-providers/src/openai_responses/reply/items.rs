@@ -171,6 +171,9 @@ impl Item {
 
 impl Whole {
     pub(super) fn read(json: &str) -> Result<Self, Fault> {
+        if wire::is_complete(json) {
+            return Ok(Self { json: json.to_owned(), nature: Nature::Any });
+        }
         let read = serde_json::from_str(json);
         let mut item: Map<String, Value> =
             read.map_err(|error| Fault::malformed(&error, json.as_bytes()))?;
