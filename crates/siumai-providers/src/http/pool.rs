@@ -22,7 +22,7 @@ use hyper::{
 use hyper_util::rt::TokioExecutor;
 use tokio::time::Instant;
 
-use super::{Payload, connector::Connector, destination::Destination};
+use super::{Payload, connection::Connection, connector::Connector, destination::Destination};
 
 /// How long a connection is kept that nobody uses.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
@@ -82,7 +82,8 @@ impl Pool {
             let is_used = idle.is_some();
             let mut open = match idle {
                 Some(open) => open,
-                None => self.open(destination).await?,
+                // Boxed, or every request has room for what only the first one does.
+                None => Box::pin(self.open(destination)).await?,
             };
             let uri = if open.is_to_proxy { &destination.uri } else { &destination.path };
             request.uri_mut().clone_from(uri);
@@ -101,10 +102,9 @@ impl Pool {
     }
 
     async fn open(&self, destination: &Destination) -> Result<Open, Failure> {
-        let connection =
+        let Connection { stream, is_to_proxy } =
             self.connector.connect(&destination.uri).await.map_err(Failure::Connect)?;
-        let is_to_proxy = connection.is_to_proxy();
-        let (mut sender, work) = handshake(connection).await.map_err(Failure::Lost)?;
+        let (mut sender, work) = handshake(stream).await.map_err(Failure::Lost)?;
         // Its errors reach whoever waits for an answer.
         TokioExecutor::new().execute(work.map(drop));
         sender.ready().await.map_err(Failure::Lost)?;
