@@ -5,7 +5,6 @@
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,7 +12,11 @@ use std::{
 };
 
 use futures_core::future::BoxFuture;
-use futures_util::{FutureExt, stream::FuturesUnordered};
+use futures_util::{
+    FutureExt,
+    future::{self, Either},
+    stream::FuturesUnordered,
+};
 use tracing::Instrument;
 
 use super::{
@@ -388,23 +391,27 @@ impl Driver<'_> {
     }
 
     /// Executes a call that has been let through, here or wherever the journal has it done.
-    async fn execute(
+    fn execute(
         &self,
         effect: Option<Effect>,
         ready: ReadyCall,
         context: ToolContext,
         reports: &Reports,
-    ) -> Result<Outcome, LlmError> {
+    ) -> impl Future<Output = Result<Outcome, LlmError>> + use<'_> {
         // Calls that nobody here executes are left to the caller, and never get here.
-        let Some(resolver) = self.resolver else { return Err(out_of_order("a tool")) };
+        let Some(resolver) = self.resolver else {
+            return Either::Left(
+                Box::pin(future::ready(Err(out_of_order("a tool")))) as BoxFuture<_>
+            );
+        };
         let context = reports.of(&ready.call, context);
         let limits = self.limits(&ready.call);
         let definition = self.rules.tools.find(&ready.call.name);
         let telemetry = ToolTelemetry { definition, content: self.options.telemetry.content };
-        let here = pin!(execute(resolver, ready, context, limits, telemetry));
+        let here = execute(resolver, ready, context, limits, telemetry);
         match (&self.journal, effect) {
-            (Some(journal), Some(effect)) => journal.perform(effect, Box::pin(here)).await,
-            _ => Ok(here.await),
+            (Some(journal), Some(effect)) => Either::Left(journal.perform(effect, Box::pin(here))),
+            _ => Either::Right(here.map(Ok)),
         }
     }
 
