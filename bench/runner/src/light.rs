@@ -39,26 +39,38 @@ struct Weight {
 pub fn measure(root: &Path, only_counts: bool) -> Result<(), Error> {
     let mut weights = Vec::new();
     for (package, title) in PROGRAMS {
-        say(&format!("{title} …"))?;
         let crates = crates(root, package)?;
-        let (debug_cpu_s, release_bytes) = if only_counts {
-            (None, None)
-        } else {
-            (Some(debug_build(root, package)?), Some(release_size(root, package)?))
-        };
-        weights.push(Weight { package, title, crates, debug_cpu_s, release_bytes });
+        weights.push(Weight { package, title, crates, debug_cpu_s: None, release_bytes: None });
     }
-    let text = table(&weights);
-    say(&text)?;
     if only_counts {
-        return Ok(());
+        return say(&table(&weights));
     }
+    for at in 0..weights.len() {
+        let Weight { package, title, .. } = weights[at];
+        say(&format!("{title} …"))?;
+        weights[at].debug_cpu_s = told(debug_build(root, package))?;
+        weights[at].release_bytes = told(release_size(root, package))?;
+        // It takes long: what is known so far is there if the rest never comes.
+        write(root, &weights)?;
+    }
+    say(&table(&weights))?;
+    say("written to bench/results")
+}
+
+fn write(root: &Path, weights: &[Weight]) -> Result<(), Error> {
     let folder = root.join("results");
     fs::create_dir_all(&folder)?;
-    fs::write(folder.join("build.json"), serde_json::to_string_pretty(&weights)? + "\n")?;
+    fs::write(folder.join("build.json"), serde_json::to_string_pretty(weights)? + "\n")?;
     let heading = Results::new(root).heading("What building costs", "cargo xtask bench --build");
-    fs::write(folder.join("build.md"), format!("{heading}\n{text}"))?;
-    say("written to bench/results")
+    Ok(fs::write(folder.join("build.md"), format!("{heading}\n{}", table(weights)))?)
+}
+
+/// What was measured, if it could be: a program that does not build holds up no other.
+fn told<T>(measured: Result<T, Error>) -> Result<Option<T>, Error> {
+    match measured {
+        Ok(measured) => Ok(Some(measured)),
+        Err(error) => say(&error.to_string()).map(|()| None),
+    }
 }
 
 /// How many crates a program is made of, those that run in the compiler included, itself not.
