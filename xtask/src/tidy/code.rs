@@ -38,7 +38,7 @@ impl Code {
 
     /// The lines on which `pattern` begins: code as one would write it, in any layout.
     ///
-    /// It may be cut off anywhere, as in `#[ignore`.
+    /// It may be cut off anywhere: `#[expect` is found with a reason behind it and without.
     pub(super) fn find(&self, pattern: &str) -> Vec<usize> {
         let pattern = split(pattern);
         let starts = self.tokens.windows(pattern.len().max(1)).filter(|window| {

