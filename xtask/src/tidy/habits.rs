@@ -106,9 +106,7 @@ fn exits(file: &SourceFile, code: &Code, findings: &mut Vec<Finding>) {
 
 /// `Siumai::from_env` is made to read it, and tests read where recorded traffic lies.
 fn environment(file: &SourceFile, code: &Code, findings: &mut Vec<Finding>) {
-    let reads_folder = code.strings().any(|(_, string)| {
-        string.starts_with("SIUMAI_WIRE_DIR") || string.starts_with("SIUMAI_SCHEMA_DIR")
-    });
+    let reads_folder = code.strings().any(|(_, string)| string.starts_with("SIUMAI_WIRE_DIR"));
     if code.contains("fn from_env(") || file.is_test() && reads_folder {
         return;
     }

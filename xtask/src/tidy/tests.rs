@@ -91,7 +91,9 @@ fn nothing_outside_the_repository_is_used_but_by_a_variable() {
     assert_found(LIB, &format!("// {wire}"), &[":2: `../sha"]);
     assert_found(LIB, &format!("// SIUMAI_WIRE_DIR or {wire}"), &[]);
     assert_found(LIB, &format!("// SIUMAI_WIRE_DIR or {wire}/../../{wire}"), &[]);
-    assert_found(LIB, &format!("// SIUMAI_SCHEMA_DIR or {wire}"), &[":2: `../sha"]);
+    assert_found(LIB, &format!("// SIUMAI_OTHER_DIR or {wire}"), &[":2: `../sha"]);
+    let others = ["../sha", "red/schemas"].concat();
+    assert_found(LIB, &format!("// SIUMAI_WIRE_DIR beside {others}"), &[":2: `../sha"]);
 }
 
 #[test]

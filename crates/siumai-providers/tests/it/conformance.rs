@@ -27,7 +27,7 @@ use self::{
     differences::{Difference, Explained},
     wires::Wire,
 };
-use crate::support::folder;
+use crate::support::recordings;
 
 /// The APIs that there are recordings of, and the wire that each speaks.
 pub(crate) const APIS: [(&str, &dyn Wire); 6] = [
@@ -44,7 +44,7 @@ const CONVERSATIONS: &str = "conversations";
 
 #[tokio::test]
 async fn every_recording_is_read_and_every_conversation_goes_on_as_it_did() {
-    let Some(recordings) = folder("SIUMAI_WIRE_DIR", "../shared/wire") else { return };
+    let Some(recordings) = recordings() else { return };
     let mut suite = Suite::new(&recordings);
     for (api, wire) in APIS {
         let row = Row {

@@ -11,7 +11,7 @@ use siumai_core::{
 use siumai_providers::{Anthropic, Gemini, OpenAiChat, OpenAiResponses};
 
 use self::requests::requests;
-use crate::support::{Answer, Canned, folder, json};
+use crate::support::{Answer, Canned, beside_recordings, json};
 
 /// The schema of a request.
 pub(crate) struct RequestSchema {
@@ -26,8 +26,8 @@ impl RequestSchema {
             "anthropic" => serde_json::from_str(include_str!("schemas/anthropic.json")).unwrap(),
             "gemini" => serde_json::from_str(include_str!("schemas/gemini.json")).unwrap(),
             published => {
-                // Whoever published them keeps their rights: they lie beside the project, as the recordings do.
-                let folder = folder("SIUMAI_SCHEMA_DIR", "../shared/schemas")?;
+                // Whoever published them keeps their rights: they lie where the recordings do.
+                let folder = beside_recordings("schemas")?;
                 without_old_words(json(&folder.join(format!("{published}.openapi.json"))))
             }
         };

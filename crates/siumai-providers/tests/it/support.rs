@@ -18,26 +18,35 @@ use siumai_providers::{
     http::{Body, HeaderName, HeaderValue, HttpRequest, HttpResponse, Transport},
 };
 
-/// A folder beside the workspace, or where `variable` says. If it isn't there that is said, and
-/// whoever needs it has nothing to test.
-pub(crate) fn folder(variable: &str, default: &str) -> Option<PathBuf> {
+/// Where the recordings lie: where a variable says, or beside the workspace.
+pub(crate) fn recordings() -> Option<PathBuf> {
+    let (variable, default) = ("SIUMAI_WIRE_DIR", "../shared/wire");
     #[expect(clippy::disallowed_methods, reason = "the recordings may lie anywhere")]
     let given = std::env::var_os(variable);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let folder = root.join(given.as_deref().unwrap_or(default.as_ref()));
+    if_there(root.join(given.as_deref().unwrap_or(default.as_ref())))
+}
+
+/// A folder that lies beside the recordings.
+pub(crate) fn beside_recordings(name: &str) -> Option<PathBuf> {
+    if_there(recordings()?.with_file_name(name))
+}
+
+pub(crate) fn wire_folder(api: &str) -> Option<PathBuf> {
+    let folder = recordings()?.join(api);
+    folder.is_dir().then_some(folder)
+}
+
+/// `folder`; if it isn't there that is said, and whoever needs it has nothing to test.
+fn if_there(folder: PathBuf) -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
     // Not by a macro, whose output is shown of tests that fail alone.
     let missing = folder.display();
-    writeln!(io::stdout(), "skipped: there is no folder {missing}; set {variable} to where it is")
-        .unwrap();
+    let told = "set SIUMAI_WIRE_DIR to where the recordings are";
+    writeln!(io::stdout(), "skipped: there is no folder {missing}; {told}").unwrap();
     None
-}
-
-pub(crate) fn wire_folder(api: &str) -> Option<PathBuf> {
-    let folder = folder("SIUMAI_WIRE_DIR", "../shared/wire")?.join(api);
-    folder.is_dir().then_some(folder)
 }
 
 /// The folders in `folder`, in the order of their names.
