@@ -400,9 +400,7 @@ impl Driver<'_> {
     ) -> impl Future<Output = Result<Outcome, LlmError>> + use<'_> {
         // Calls that nobody here executes are left to the caller, and never get here.
         let Some(resolver) = self.resolver else {
-            return Either::Left(
-                Box::pin(future::ready(Err(out_of_order("a tool")))) as BoxFuture<_>
-            );
+            return Either::Left(future::ready(Err(out_of_order("a tool"))).boxed());
         };
         let context = reports.of(&ready.call, context);
         let limits = self.limits(&ready.call);
