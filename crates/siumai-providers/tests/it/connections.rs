@@ -12,6 +12,7 @@ use siumai_core::{
     user,
 };
 use tokio::{
+    io::AsyncReadExt,
     net::{TcpListener, TcpStream},
     sync::Barrier,
 };
@@ -21,7 +22,11 @@ use crate::loopback::{answer, hear, listen, say};
 const HELLO: &str = r#"{"choices":[{"message":{"content":"Hello"},"finish_reason":"stop"}]}"#;
 
 async fn ask(model: &impl LanguageModel) {
-    let stream = model.stream(ChatRequest::new(vec![user!("hello")])).await.unwrap();
+    asked(model, ChatRequest::new(vec![user!("hello")])).await;
+}
+
+async fn asked(model: &impl LanguageModel, request: ChatRequest) {
+    let stream = model.stream(request).await.unwrap();
     assert_eq!(collect(stream).await.unwrap().content_text(), Some("Hello"));
 }
 
@@ -123,9 +128,29 @@ async fn a_connection_whose_answer_is_not_read_to_its_end_is_closed() {
         let mut stream = model.stream(ChatRequest::new(vec![user!("hello")])).await.unwrap();
         stream.next().await.unwrap().unwrap();
     };
-    let (first, ()) = tokio::join!(first, client);
-    first.readable().await.unwrap();
-    assert_eq!(first.try_read(&mut [0; 1]).unwrap(), 0);
+    let (mut first, ()) = tokio::join!(first, client);
+    assert_eq!(first.read(&mut [0; 1]).await.unwrap(), 0);
     let second = async { serve(&mut listener.accept().await.unwrap().0, 1).await };
     tokio::join!(second, ask(&model));
+}
+
+#[tokio::test]
+async fn an_answer_before_all_of_the_request_was_read_is_one_and_its_connection_serves_again() {
+    let (listener, model) = listen().await;
+    let long = ChatRequest::new(vec![user!("x".repeat(16 << 20))]);
+    let (mut first, ()) = {
+        let server = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            // Its first byte is here; the rest does not fit in what lies between.
+            socket.peek(&mut [0]).await.unwrap();
+            say(&mut socket, &answer("200 OK", "content-type: application/json", HELLO)).await;
+            socket
+        };
+        tokio::join!(server, asked(&model, long))
+    };
+    let second = async { serve(&mut listener.accept().await.unwrap().0, 1).await };
+    tokio::join!(second, ask(&model));
+    hear(&mut first).await;
+    settle(&listener).await;
+    tokio::join!(serve(&mut first, 1), ask(&model));
 }

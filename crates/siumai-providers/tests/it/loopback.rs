@@ -37,17 +37,15 @@ fn request() -> ChatRequest {
 /// Reads one request, head and body.
 pub(crate) async fn hear(socket: &mut TcpStream) -> String {
     let mut heard = Vec::new();
-    loop {
-        let mut piece = [0; 4096];
-        let read = socket.read(&mut piece).await.unwrap();
-        heard.extend_from_slice(&piece[..read]);
-        let text = String::from_utf8_lossy(&heard);
-        let Some((top, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = top.lines().find_map(|line| line.strip_prefix("content-length: "));
-        if body.len() >= length.unwrap().parse().unwrap() {
-            return text.into_owned();
-        }
+    while !heard.ends_with(b"\r\n\r\n") {
+        heard.push(socket.read_u8().await.unwrap());
     }
+    let mut lines = str::from_utf8(&heard).unwrap().lines();
+    let length = lines.find_map(|line| line.strip_prefix("content-length: "));
+    let start = heard.len();
+    heard.resize(start + length.unwrap().parse::<usize>().unwrap(), 0);
+    socket.read_exact(&mut heard[start..]).await.unwrap();
+    String::from_utf8(heard).unwrap()
 }
 
 pub(crate) async fn say(socket: &mut TcpStream, bytes: &str) {

@@ -46,6 +46,14 @@ async fn say(socket: &mut (impl AsyncWrite + Unpin), text: &str) {
     socket.flush().await.unwrap();
 }
 
+/// Reads a request without TLS and answers it.
+async fn answer_one(listener: &TcpListener) -> String {
+    let (mut socket, _) = listener.accept().await.unwrap();
+    let heard = hear(&mut socket, "\r\n\r\n{}").await;
+    say(&mut socket, ANSWER).await;
+    heard
+}
+
 fn acceptor() -> TlsAcceptor {
     let key = PrivateKeyDer::try_from(KEY).unwrap().clone_key();
     let server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
@@ -145,15 +153,9 @@ async fn https_goes_through_a_proxy_in_a_tunnel_that_it_cannot_see_into() {
 #[tokio::test]
 async fn http_goes_through_a_proxy_that_is_told_the_whole_url_but_no_password_in_it() {
     let (listener, proxies) = proxy().await;
-    let server = async {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        let heard = hear(&mut socket, "\r\n\r\n{}").await;
-        say(&mut socket, ANSWER).await;
-        heard
-    };
     let client = HttpClient::over(Connector::new(proxies));
     let answer = send(&client, "http://you:secret@api.example.test:8080/v1?a=b");
-    let (heard, answer) = tokio::join!(server, answer);
+    let (heard, answer) = tokio::join!(answer_one(&listener), answer);
     assert_eq!(
         heard,
         "POST http://api.example.test:8080/v1?a=b HTTP/1.1\r\naccept-encoding: gzip\r\n\
@@ -186,15 +188,9 @@ async fn a_host_on_this_machine_is_asked_without_a_proxy() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (_proxy, proxies) = proxy().await;
-    let server = async {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        let heard = hear(&mut socket, "\r\n\r\n{}").await;
-        say(&mut socket, ANSWER).await;
-        heard
-    };
     let client = HttpClient::over(Connector::new(proxies));
     let url = format!("http://{address}/v1");
-    let (heard, answer) = tokio::join!(server, send(&client, &url));
+    let (heard, answer) = tokio::join!(answer_one(&listener), send(&client, &url));
     assert_eq!(
         heard,
         format!(
