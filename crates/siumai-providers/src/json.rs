@@ -49,6 +49,11 @@ pub(crate) fn plain_word(name: &str) -> &str {
     if is_plain { name } else { "no plain word" }
 }
 
+/// `value` as JSON. Its `Display` says the same, and takes longer.
+pub(crate) fn written(value: &Value) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
 impl Text<'_> {
     pub(crate) fn as_str(&self) -> &str {
         &self.0

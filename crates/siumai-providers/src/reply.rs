@@ -30,6 +30,9 @@ const WHOLE_LIMIT: usize = 64 << 20;
 /// together holds it whole.
 const STREAM_LIMIT: usize = 256 << 20;
 
+/// More events than most replies in one piece have.
+const MANY: usize = 8;
+
 /// Reads the replies of one wire. One reader reads one reply.
 pub(crate) trait ReplyReader: Default + Send + Unpin {
     /// What the body of a refusal says, if it is the wire's JSON.
@@ -107,7 +110,7 @@ async fn read_whole<'a, R: ReplyReader + 'a>(
     if looks_like_events(&body) {
         return Ok(ReplyStream::new(call, Body::whole(body), reader, warnings).boxed());
     }
-    let mut events = Events::new();
+    let mut events = Events::with_capacity(MANY);
     reader.read_whole(&body, &mut events).map_err(|fault| call.error(fault))?;
     identify(&mut events, call.request_id());
     warn(&mut events, warnings);
@@ -116,8 +119,10 @@ async fn read_whole<'a, R: ReplyReader + 'a>(
 
 /// Tells the id of the request with the start, if the reply has one.
 fn identify(events: &mut Events, request_id: Option<&str>) {
-    let (Some(start), Some(id)) = (events.front_mut(), request_id) else { return };
-    *start = start.clone().with_request_id(id);
+    let Some(id) = request_id else { return };
+    if let Some(start) = events.pop_front() {
+        events.push_front(start.with_request_id(id));
+    }
 }
 
 /// Puts `warnings` before anything but a start.

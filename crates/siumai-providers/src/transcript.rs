@@ -24,8 +24,8 @@ const COPIED: usize = 4 * 1024;
 /// write, of which a socket takes 64 at once.
 const BLOCK: usize = 32 * 1024;
 
-/// How large most pieces are at most, in bytes.
-const PIECE: usize = 512;
+/// How much room written items have at first, in bytes.
+const PAGE: usize = 512;
 
 /// Writes messages as a wire has them, one after the other.
 ///
@@ -63,6 +63,9 @@ impl Items {
     ///
     /// If it is nothing that JSON can say.
     pub(crate) fn push(&mut self, item: &impl Serialize) -> Result<(), LlmError> {
+        if self.0.capacity() == 0 {
+            self.0.reserve(PAGE);
+        }
         self.0.push(b',');
         serde_json::to_writer(&mut self.0, item).map_err(|error| unwritable(&error))
     }
@@ -247,7 +250,7 @@ impl Before {
 }
 
 fn written(write: impl FnOnce(&mut Items) -> Result<(), LlmError>) -> Result<Items, LlmError> {
-    let mut items = Items(Vec::with_capacity(PIECE));
+    let mut items = Items::default();
     write(&mut items)?;
     Ok(items)
 }
@@ -367,11 +370,16 @@ impl<W: Writer> Transcript<W> {
         head.reserve_exact(lead.len() + if is_one { rest_len } else { 0 });
         head.extend_from_slice(lead.as_bytes());
         let mut blocks = Vec::with_capacity(self.page.frozen.len() + 2);
+        let mut rest = Vec::new();
+        if is_one {
+            rest = head;
+        } else {
+            blocks.push(head.into());
+            rest.reserve_exact(rest_len);
+        }
         for Frozen { block, .. } in &self.page.frozen {
             blocks.push(block.slice(std::mem::take(&mut skipped)..));
         }
-        let mut rest =
-            if is_one { std::mem::take(&mut head) } else { Vec::with_capacity(rest_len) };
         for items in [&self.page.fresh.0, &open.fresh.0] {
             let skipped = if items.is_empty() { 0 } else { std::mem::take(&mut skipped) };
             rest.extend_from_slice(&items[skipped..]);
@@ -383,7 +391,8 @@ impl<W: Writer> Transcript<W> {
             rest.push(b',');
             rest.extend_from_slice(&tail[1..]);
         }
-        [head.into()].into_iter().chain(blocks).chain([rest.into()]).collect()
+        blocks.push(rest.into());
+        Payload::of(blocks)
     }
 }
 

@@ -161,7 +161,8 @@ impl Endpoint {
             text.truncate(end);
             text.push('…');
         }
-        text.trim_end_matches('.').to_owned()
+        text.truncate(text.trim_end_matches('.').len());
+        text
     }
 
     /// `error` as it is, unless whoever made it put a secret of ours into it.

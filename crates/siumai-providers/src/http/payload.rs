@@ -27,6 +27,12 @@ pub struct Payload {
 }
 
 impl Payload {
+    /// The body of `blocks`, none of which is empty.
+    pub(crate) fn of(blocks: Vec<Bytes>) -> Self {
+        let len = blocks.iter().map(Bytes::len).sum();
+        Self { blocks: blocks.into(), len }
+    }
+
     /// How many bytes it has.
     pub fn len(&self) -> usize {
         self.len
@@ -57,9 +63,7 @@ impl Payload {
 
 impl FromIterator<Bytes> for Payload {
     fn from_iter<I: IntoIterator<Item = Bytes>>(blocks: I) -> Self {
-        let blocks: VecDeque<_> = blocks.into_iter().filter(|it| !it.is_empty()).collect();
-        let len = blocks.iter().map(Bytes::len).sum();
-        Self { blocks, len }
+        Self::of(blocks.into_iter().filter(|it| !it.is_empty()).collect())
     }
 }
 

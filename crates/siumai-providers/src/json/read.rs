@@ -5,6 +5,8 @@
 //! borrowed, nothing large is moved, null stands for absent, and of fields of one name the last
 //! counts. Whatever else a value may be is serde's to read, and so is all that is told of JSON that is
 //! none.
+use std::borrow::Cow;
+
 use serde::{
     Deserialize,
     de::{Error, IgnoredAny},
@@ -127,6 +129,50 @@ impl<'a> Json<'a> {
         }
         self.at = end + 1;
         self.text.get(start..end)
+    }
+
+    /// The next value, if it is text without escapes of numbers.
+    pub(crate) fn text(&mut self) -> Option<Text<'a>> {
+        match self.plain_text() {
+            Some(text) => Some(text.into()),
+            None => self.escaped_text().map(|text| Text(Cow::Owned(text))),
+        }
+    }
+
+    fn escaped_text(&mut self) -> Option<String> {
+        if self.peek()? != b'"' {
+            return None;
+        }
+        let bytes = self.text.as_bytes();
+        let next = |from: usize| Some(from + plain_length(bytes.get(from..)?));
+        let start = self.at + 1;
+        let mut end = next(start)?;
+        while bytes.get(end) == Some(&b'\\') {
+            end = next(end + 2)?;
+        }
+        let mut text = String::with_capacity(end - start);
+        let mut rest = self.text.get(start..end)?;
+        while let Some((plain, escaped)) = rest.split_once('\\') {
+            text.push_str(plain);
+            text.push(match escaped.as_bytes().first()? {
+                b'"' => '"',
+                b'\\' => '\\',
+                b'/' => '/',
+                b'n' => '\n',
+                b't' => '\t',
+                b'r' => '\r',
+                b'b' => '\x08',
+                b'f' => '\x0c',
+                _ => return None,
+            });
+            rest = escaped.get(1..)?;
+        }
+        text.push_str(rest);
+        if bytes.get(end) != Some(&b'"') {
+            return None;
+        }
+        self.at = end + 1;
+        Some(text)
     }
 
     /// The next value of whatever sort.
@@ -269,8 +315,8 @@ fn plain_length(bytes: &[u8]) -> usize {
 
 impl<'a> Read<'a> for Option<Text<'a>> {
     fn read(&mut self, json: &mut Json<'a>) -> serde_json::Result<()> {
-        *self = match json.plain_text() {
-            Some(text) => Some(text.into()),
+        *self = match json.text() {
+            Some(text) => Some(text),
             None => json.value()?,
         };
         Ok(())
@@ -279,7 +325,7 @@ impl<'a> Read<'a> for Option<Text<'a>> {
 
 impl<'a> Read<'a> for MaybeText<'a> {
     fn read(&mut self, json: &mut Json<'a>) -> serde_json::Result<()> {
-        *self = match json.plain_text() {
+        *self = match json.text() {
             Some(text) => text.into(),
             None => json.value()?,
         };
@@ -289,8 +335,8 @@ impl<'a> Read<'a> for MaybeText<'a> {
 
 impl<'a> Read<'a> for JsonText<'a> {
     fn read(&mut self, json: &mut Json<'a>) -> serde_json::Result<()> {
-        *self = match json.plain_text() {
-            Some(text) => Self(text.into()),
+        *self = match json.text() {
+            Some(text) => Self(text),
             None => json.value()?,
         };
         Ok(())

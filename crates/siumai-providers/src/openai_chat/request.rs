@@ -16,6 +16,7 @@ use super::{
     wire,
 };
 use crate::{
+    json::written,
     question::{Body, Question, replace},
     schema::openai::offer,
     transcript::{Page, Transcript, Writer},
@@ -343,7 +344,7 @@ fn tool_call<'a>(
             Cow::Borrowed(raw.as_str())
         }
         Value::String(raw) => Cow::Owned(json!({ "not_json": raw }).to_string()),
-        other => Cow::Owned(other.to_string()),
+        other => Cow::Owned(written(other)),
     };
     wire::Call::Function {
         id: &call.id,

@@ -15,7 +15,7 @@ use siumai_core::{
 
 use super::wire;
 use crate::{
-    json::{Few, object, objects},
+    json::{Few, object, objects, written},
     question::{Body, Question, replace},
     schema::openai::offer,
     transcript::{Items, Page, Transcript, Writer, json},
@@ -358,7 +358,7 @@ fn function_call(call: &ToolCall) -> wire::Item<'_> {
     let arguments = match &call.arguments {
         // Text that was no JSON goes back as the model wrote it.
         Value::String(raw) => Cow::Borrowed(raw.as_str()),
-        other => Cow::Owned(other.to_string()),
+        other => Cow::Owned(written(other)),
     };
     wire::Item::FunctionCall { call_id: call_id(&call.id), name: &call.name, arguments }
 }

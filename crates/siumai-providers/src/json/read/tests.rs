@@ -129,6 +129,23 @@ proptest! {
         prop_assert_eq!(plain_length(text.as_bytes()), expected);
     }
 
+    #[test]
+    fn escapes_mean_what_serde_holds_them_for(
+        pieces in prop::collection::vec(
+            prop::sample::select(vec![
+                "a", "plain words ", "é", "😀", "\\n", "\\t", "\\r", "\\b", "\\f", "\\/", "\\\"",
+                "\\\\", "\\u00e9", "\\ud83d", "\\ude00", "\\x", "\\", "\"", "\n",
+            ]),
+            0..8,
+        ),
+    ) {
+        let json = format!("\"{}\"", pieces.concat());
+        let expected = serde_json::from_str::<String>(&json).map_err(drop);
+        let object = format!("{{\"text\":{json}}}");
+        let ours = read(&object).map(|it| it.text.map(String::from)).map_err(drop);
+        prop_assert_eq!(ours, expected.map(Some));
+    }
+
     /// What is in no field that is known is read as serde reads it, wherever it is cut or spoiled.
     #[test]
     fn json_is_what_serde_holds_for_json(

@@ -108,7 +108,11 @@ impl OpenCall {
         if !id.is_empty() {
             self.id = id;
         }
-        self.held.push_str(&arguments);
+        if self.held.is_empty() {
+            self.held = arguments;
+        } else {
+            self.held.push_str(&arguments);
+        }
         if name.is_empty() {
             return None;
         }

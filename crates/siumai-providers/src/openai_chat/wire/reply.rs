@@ -270,8 +270,8 @@ impl<'a> Read<'a> for Choices<'a> {
 
 impl<'a> Read<'a> for Option<Spoken<'a>> {
     fn read(&mut self, json: &mut Json<'a>) -> serde_json::Result<()> {
-        *self = match json.plain_text() {
-            Some(text) => Some(Spoken::Text(text.into())),
+        *self = match json.text() {
+            Some(text) => Some(Spoken::Text(text)),
             None => json.value()?,
         };
         Ok(())
