@@ -9,9 +9,10 @@ use std::{
 use boon::{Compiler, SchemaIndex, Schemas, UrlLoader};
 use serde_json::Value;
 
+mod fits;
 mod plain;
 
-use self::plain::is_plain;
+use self::{fits::fits, plain::is_plain};
 use super::nulls::without_nulls;
 use crate::{LlmError, types::Tool};
 
@@ -131,8 +132,8 @@ impl Validator {
 
     /// The same, by the location that is told when something is wrong.
     ///
-    /// What is certainly a schema is compiled when the first value is checked: most tools of a run
-    /// are never called.
+    /// What is certainly a schema is compiled when the first value comes that may not fit: of most
+    /// tools none does.
     fn named(location: &str, schema: &Value) -> Result<Self, String> {
         let compiled = if is_plain(schema) {
             OnceLock::new()
@@ -144,6 +145,10 @@ impl Validator {
 
     /// Whether `value` fits; if not, where not.
     pub(crate) fn check(&self, value: &Value) -> Result<(), String> {
+        if fits(&self.schema, value) { Ok(()) } else { self.judge(value) }
+    }
+
+    fn judge(&self, value: &Value) -> Result<(), String> {
         let compiled = self.compiled.get_or_init(|| compile(TRUSTED, &self.schema));
         let Compiled { schemas, index } = compiled.as_ref().map_err(Clone::clone)?;
         schemas.validate(value, *index).map_err(|error| told(&error))

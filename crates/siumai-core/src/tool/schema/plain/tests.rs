@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{
-    super::{TRUSTED, Validator, compile},
+    super::{TRUSTED, Validator, compile, fits},
     *,
 };
 
@@ -13,7 +13,7 @@ const ELSEWHERE: &str = "tool:///look";
 fn verdict(place: &str, schema: &Value, value: &Value) -> Result<(), String> {
     let compiled = compile(place, schema).expect("what is plain is a schema");
     let validator = Validator { schema: json!(true), compiled: Ok(compiled).into() };
-    validator.check(value).map_err(|told| told.replace(place, ""))
+    validator.judge(value).map_err(|told| told.replace(place, ""))
 }
 
 fn any_of(values: &[Value]) -> impl Strategy<Value = Value> + use<> {
@@ -108,6 +108,19 @@ proptest! {
                 verdict(ELSEWHERE, &schema, &value),
                 "{} by {}", value, schema
             );
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_certainly_fits_does(
+        schema in a_schema(),
+        values in prop::collection::vec(a_value(), 8),
+    ) {
+        prop_assume!(compile(ELSEWHERE, &schema).is_ok());
+        for value in values.iter().filter(|it| fits(&schema, it)) {
+            prop_assert_eq!(verdict(ELSEWHERE, &schema, value), Ok(()), "{} by {}", value, schema);
         }
     }
 }
@@ -208,11 +221,48 @@ fn a_reference_to_nowhere_is_told_before_anything_is_checked() {
 }
 
 #[test]
-fn only_a_plain_schema_waits_for_a_value_to_be_compiled() {
-    let is_compiled = |it: &Validator| it.compiled.get().is_some();
+fn a_plain_schema_is_compiled_for_the_first_value_that_may_not_fit() {
     let of = |schema| Validator::named(ELSEWHERE, &schema).unwrap();
     let validators = [of(json!({ "type": "object" })), of(json!({ "pattern": "a" }))];
-    assert_eq!(validators.each_ref().map(is_compiled), [false, true]);
+    let are_compiled = || validators.each_ref().map(|it| it.compiled.get().is_some());
+    assert_eq!(are_compiled(), [false, true]);
     assert_eq!(validators.each_ref().map(|it| it.check(&json!({})).is_ok()), [true, true]);
-    assert_eq!(validators.each_ref().map(is_compiled), [true, true]);
+    assert_eq!(are_compiled(), [false, true]);
+    assert_eq!(validators.each_ref().map(|it| it.check(&json!("b")).is_ok()), [false, false]);
+    assert_eq!(are_compiled(), [true, true]);
+}
+
+#[test]
+fn the_arguments_of_common_calls_certainly_fit() {
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {
+            "path": { "type": "string", "description": "Where it lies" },
+            "limit": { "type": ["integer", "null"], "minimum": 1, "maximum": 9 },
+            "unit": { "enum": ["celsius", "fahrenheit"] },
+            "tree": { "anyOf": [{ "$ref": "#/$defs/Tree" }, { "type": "null" }] },
+        },
+        "required": ["path"],
+        "additionalProperties": false,
+        "$defs": { "Tree": { "type": "array", "items": { "$ref": "#/$defs/Tree" } } },
+    });
+    let whole = json!({ "path": "a", "limit": 9, "unit": "celsius", "tree": [[], [[]]] });
+    for fitting in [whole, json!({ "path": "a", "limit": null, "tree": null })] {
+        assert!(fits(&schema, &fitting), "{fitting}");
+    }
+    let odd = [
+        json!({}),
+        json!("a"),
+        json!({ "path": 1 }),
+        json!({ "path": "a", "limit": 10 }),
+        json!({ "path": "a", "limit": 0 }),
+        json!({ "path": "a", "unit": "kelvin" }),
+        json!({ "path": "a", "tree": [1] }),
+        json!({ "path": "a", "more": 1 }),
+    ];
+    for misfit in odd {
+        assert!(!fits(&schema, &misfit), "{misfit}");
+        assert!(verdict(ELSEWHERE, &schema, &misfit).is_err(), "{misfit}");
+    }
 }
