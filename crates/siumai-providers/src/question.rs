@@ -31,7 +31,7 @@ pub(crate) struct Body<'a, H, T> {
     pub(crate) tail: T,
 }
 
-/// How many bytes the fields beside the messages have, most often, without the tools.
+/// How many bytes the fields before the messages have at most, most often.
 const FIELDS: usize = 512;
 
 /// Puts fields of the caller over those of a body.
@@ -58,10 +58,9 @@ impl<H: Serialize, T: Serialize> Body<'_, H, T> {
     }
 
     fn plain<W: Writer>(&self, transcript: &Transcript<W>) -> serde_json::Result<Payload> {
-        let (mut head, mut tail) = (Vec::with_capacity(FIELDS), Vec::with_capacity(FIELDS));
+        let mut head = Vec::with_capacity(FIELDS);
         serde_json::to_writer(&mut head, &self.head)?;
-        serde_json::to_writer(&mut tail, &self.tail)?;
-        Ok(self.join(transcript, head, &tail))
+        self.join(transcript, head, &self.tail)
     }
 
     fn overridden<W: Writer>(
@@ -81,7 +80,7 @@ impl<H: Serialize, T: Serialize> Body<'_, H, T> {
         let mut fields = body.into_iter();
         let head: Map<_, _> = fields.by_ref().take(list_at).collect();
         let tail: Map<_, _> = fields.skip(1).collect();
-        Ok(self.join(transcript, serde_json::to_vec(&head)?, &serde_json::to_vec(&tail)?))
+        self.join(transcript, serde_json::to_vec(&head)?, &tail)
     }
 
     /// The body of its two halves, each an object.
@@ -89,8 +88,8 @@ impl<H: Serialize, T: Serialize> Body<'_, H, T> {
         &self,
         transcript: &Transcript<W>,
         mut head: Vec<u8>,
-        tail: &[u8],
-    ) -> Payload {
+        tail: &impl Serialize,
+    ) -> serde_json::Result<Payload> {
         head.pop();
         if head.len() > 1 {
             head.push(b',');

@@ -18,7 +18,7 @@ use siumai_core::{
 };
 
 use crate::{
-    http::{Body, Call, Endpoint, Fault, HttpResponse, Reported, Whole, looks_like_html},
+    http::{Body, Call, Endpoint, Fault, Reported, Whole, looks_like_html},
     question::Question,
     sse::{self, Framer, TooLarge},
 };
@@ -63,46 +63,48 @@ pub(crate) enum Progress {
 }
 
 /// Posts `question` and reads what comes as a reply of the wire `R`.
-pub(crate) async fn ask<'a, R: ReplyReader + 'a>(
+pub(crate) fn ask<'a, R: ReplyReader + 'a>(
     endpoint: &'a Endpoint,
     model: &'a str,
     question: Question,
-) -> Result<ModelStream<'a>, LlmError> {
-    ask_with(endpoint, model, question, R::default()).await
+) -> impl Future<Output = Result<ModelStream<'a>, LlmError>> + Send + use<'a, R> {
+    ask_with(endpoint, model, question, R::default())
 }
 
 /// Posts `question` and lets `reader` read what comes.
-pub(crate) async fn ask_with<'a, R: ReplyReader + 'a>(
+pub(crate) fn ask_with<'a, R: ReplyReader + 'a>(
     endpoint: &'a Endpoint,
     model: &'a str,
     question: Question,
     reader: R,
-) -> Result<ModelStream<'a>, LlmError> {
+) -> impl Future<Output = Result<ModelStream<'a>, LlmError>> + Send + use<'a, R> {
     let Question { body, warnings } = question;
-    let (call, response) = endpoint.post(model, body, R::read_error).await?;
-    if response.is_html() {
-        return Err(call.web_page(response.status));
+    // A block holds each of these once, where an `async fn` would hold them twice.
+    async move {
+        let (call, response) = endpoint.post(model, body, R::read_error).await?;
+        if response.is_html() {
+            return Err(call.web_page(response.status));
+        }
+        if response.is_event_stream() {
+            return Ok(ReplyStream::new(call, response.body, reader, warnings).boxed());
+        }
+        let read = response.body.read_whole(WHOLE_LIMIT).await;
+        match read.map_err(|error| call.lost(error))? {
+            Whole::Complete(body) => read_whole(call, response.status, body, reader, warnings),
+            Whole::TooLarge(_) => {
+                Err(call.error(Fault::TooLarge { what: "the reply", limit: WHOLE_LIMIT }))
+            }
+        }
     }
-    if response.is_event_stream() {
-        return Ok(ReplyStream::new(call, response.body, reader, warnings).boxed());
-    }
-    read_whole(call, response, reader, warnings).await
 }
 
-async fn read_whole<'a, R: ReplyReader + 'a>(
+fn read_whole<'a, R: ReplyReader + 'a>(
     call: Call<'a>,
-    response: HttpResponse,
+    status: u16,
+    body: Bytes,
     mut reader: R,
     warnings: Vec<Warning>,
 ) -> Result<ModelStream<'a>, LlmError> {
-    let status = response.status;
-    let read = response.body.read_whole(WHOLE_LIMIT).await;
-    let body = match read.map_err(|error| call.lost(error))? {
-        Whole::Complete(body) => body,
-        Whole::TooLarge(_) => {
-            return Err(call.error(Fault::TooLarge { what: "the reply", limit: WHOLE_LIMIT }));
-        }
-    };
     if looks_like_html(&body) {
         return Err(call.web_page(status));
     }

@@ -24,6 +24,9 @@ const COPIED: usize = 4 * 1024;
 /// write, of which a socket takes 64 at once.
 const BLOCK: usize = 32 * 1024;
 
+/// How many bytes the fields behind the messages have at most, most often, without the tools.
+const TAIL: usize = 256;
+
 /// How much room written items have at first, in bytes.
 const PAGE: usize = 512;
 
@@ -353,21 +356,26 @@ impl<W: Writer> Transcript<W> {
 
     /// An object with the messages in a list: `head` is all of it up to the list's items, `lead` a
     /// list of items before the messages, and `tail` an object of the fields behind the list.
+    ///
+    /// # Errors
+    ///
+    /// If `tail` is nothing that JSON can say.
     pub(crate) fn between(
         &self,
         mut head: Vec<u8>,
         lead: Option<&RawValue>,
-        tail: &[u8],
-    ) -> Payload {
+        tail: &impl Serialize,
+    ) -> serde_json::Result<Payload> {
         let mut open = Page::default();
         self.writer.write_open(&mut open);
         let lead = lead.and_then(|it| it.get().strip_prefix('[')?.strip_suffix(']'));
         let lead = lead.unwrap_or_default();
         // The first item has no comma before it.
         let mut skipped = usize::from(lead.is_empty());
-        let rest_len = self.page.fresh.0.len() + open.fresh.0.len() + tail.len() + 2;
+        let tools = self.tools.as_ref().map_or(0, |(_, json)| json.get().len());
+        let room = self.page.fresh.0.len() + open.fresh.0.len() + tools + TAIL;
         let is_one = self.page.frozen.is_empty();
-        head.reserve_exact(lead.len() + if is_one { rest_len } else { 0 });
+        head.reserve(lead.len() + if is_one { room } else { 0 });
         head.extend_from_slice(lead.as_bytes());
         let mut blocks = Vec::with_capacity(self.page.frozen.len() + 2);
         let mut rest = Vec::new();
@@ -375,7 +383,7 @@ impl<W: Writer> Transcript<W> {
             rest = head;
         } else {
             blocks.push(head.into());
-            rest.reserve_exact(rest_len);
+            rest.reserve(room);
         }
         for Frozen { block, .. } in &self.page.frozen {
             blocks.push(block.slice(std::mem::take(&mut skipped)..));
@@ -385,14 +393,15 @@ impl<W: Writer> Transcript<W> {
             rest.extend_from_slice(&items[skipped..]);
         }
         rest.push(b']');
-        if tail == b"{}" {
-            rest.push(b'}');
+        let end = rest.len();
+        serde_json::to_writer(&mut rest, tail)?;
+        if rest[end..] == *b"{}" {
+            rest.remove(end);
         } else {
-            rest.push(b',');
-            rest.extend_from_slice(&tail[1..]);
+            rest[end] = b',';
         }
         blocks.push(rest.into());
-        Payload::of(blocks)
+        Ok(Payload::of(blocks))
     }
 }
 

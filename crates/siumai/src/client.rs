@@ -96,7 +96,8 @@ impl LanguageModel for Siumai {
     }
 
     async fn stream(&self, request: ChatRequest) -> Result<ModelStream<'_>, LlmError> {
-        self.model.stream(request).await
+        // Not by the pointer, which would box a future of its own.
+        (*self.model).stream(request).await
     }
 
     fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {

@@ -212,7 +212,11 @@ impl LanguageModel for Anthropic {
     }
 
     async fn stream(&self, request: ChatRequest) -> Result<ModelStream<'_>, LlmError> {
-        let question = request::question(&self.model, &self.manner, &request)?;
+        // Held no longer than it takes to write it down.
+        let question = {
+            let request = request;
+            request::question(&self.model, &self.manner, &request)?
+        };
         let reader = reply::Reader::new(&self.manner.wire);
         ask_with(&self.endpoint, &self.model, question, reader).await
     }

@@ -134,8 +134,12 @@ impl LanguageModel for Gemini {
     }
 
     async fn stream(&self, request: ChatRequest) -> Result<ModelStream<'_>, LlmError> {
-        let question = request::question(&self.model, &request)?;
-        let endpoint = if request.is_whole() { &self.whole } else { &self.streamed };
+        // Held no longer than it takes to write it down.
+        let (question, is_whole) = {
+            let request = request;
+            (request::question(&self.model, &request)?, request.is_whole())
+        };
+        let endpoint = if is_whole { &self.whole } else { &self.streamed };
         ask::<reply::Reader>(endpoint, &self.model, question).await
     }
 

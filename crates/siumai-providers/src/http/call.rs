@@ -96,6 +96,7 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// The error that `response` is.
     pub(super) async fn refused(
         &self,
         response: HttpResponse,

@@ -23,7 +23,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use siumai_core::{ErrorKind, LlmError};
 
 use super::{
-    Body, HeaderValue, HttpRequest, HttpResponse, Transport, Url,
+    Body, HeaderValue, HttpRequest, HttpResponse, Payload, Transport, Url,
     connector::Connector,
     destination::Destination,
     gzip::Gunzip,
@@ -76,6 +76,22 @@ impl HttpClient {
         Self { pool: Pool::new(connector) }
     }
 
+    /// The request as it is sent, and where.
+    fn prepare(
+        &self,
+        request: HttpRequest,
+    ) -> Result<(Request<Payload>, Arc<Destination>), LlmError> {
+        let HttpRequest { url, mut headers, body, destination } = request;
+        // Who passes a request on may have changed where it goes.
+        let destination =
+            if url == destination.url { destination } else { Arc::new(Destination::new(url)?) };
+        self.complete(&mut headers, &destination);
+        let mut request = Request::new(body);
+        *request.method_mut() = Method::POST;
+        *request.headers_mut() = headers;
+        Ok((request, destination))
+    }
+
     fn complete(&self, headers: &mut HeaderMap, destination: &Destination) {
         headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
         headers.entry(HOST).or_insert_with(|| destination.host.clone());
@@ -95,15 +111,7 @@ fn no_https(error: &rustls::Error) -> LlmError {
 #[async_trait]
 impl Transport for HttpClient {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, LlmError> {
-        let HttpRequest { url, mut headers, body, destination } = request;
-        // Who passes a request on may have changed where it goes.
-        let destination =
-            if url == destination.url { destination } else { Arc::new(Destination::new(url)?) };
-        self.complete(&mut headers, &destination);
-        let mut request = Request::new(body);
-        *request.method_mut() = Method::POST;
-        *request.headers_mut() = headers;
-
+        let (request, destination) = self.prepare(request)?;
         let mut silence = Silence::default();
         let (answer, lease) = {
             let mut answer = pin!(self.pool.send(&destination, request));

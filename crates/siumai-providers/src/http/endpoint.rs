@@ -145,13 +145,16 @@ impl Endpoint {
     ) -> Result<(Call<'a>, HttpResponse), LlmError> {
         let (url, headers) = (self.url().clone(), self.headers.clone());
         let destination = Arc::clone(&self.destination);
-        let sent = self.transport.send(HttpRequest { url, headers, body, destination }).await;
+        let request = HttpRequest { url, headers, body, destination };
+        // Not by the pointer, which would box a future of its own.
+        let sent = (*self.transport).send(request).await;
         let response = sent.map_err(|error| self.scrubbed(error))?;
         let call = Call::answered(self, model, &response);
         if response.is_success() {
             return Ok((call, response));
         }
-        Err(call.refused(response, read_error).await)
+        // Boxed, or every request has room for what only a refused one needs.
+        Err(Box::pin(call.refused(response, read_error)).await)
     }
 
     /// `text` of somebody else without any secret of ours, and not too long.

@@ -72,31 +72,37 @@ impl Pool {
     }
 
     /// Sends `request` to `destination`; what says where it goes is added to it.
-    pub(super) async fn send(
-        &self,
-        destination: &Destination,
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "a block holds the request once, an `async fn` twice"
+    )]
+    pub(super) fn send<'a>(
+        &'a self,
+        destination: &'a Destination,
         mut request: Request<Payload>,
-    ) -> Result<(Response<Incoming>, Lease), Failure> {
-        loop {
-            let idle = self.take(&destination.origin);
-            let is_used = idle.is_some();
-            let mut open = match idle {
-                Some(open) => open,
-                // Boxed, or every request has room for what only the first one does.
-                None => Box::pin(self.open(destination)).await?,
-            };
-            let uri = if open.is_to_proxy { &destination.uri } else { &destination.path };
-            request.uri_mut().clone_from(uri);
-            match open.sender.try_send_request(request).await {
-                Ok(response) => {
-                    let (origin, pool) = (Arc::clone(&destination.origin), self.clone());
-                    return Ok((response, Lease { open: Some(open), origin, pool }));
+    ) -> impl Future<Output = Result<(Response<Incoming>, Lease), Failure>> + use<'a> {
+        async move {
+            loop {
+                let idle = self.take(&destination.origin);
+                let is_used = idle.is_some();
+                let mut open = match idle {
+                    Some(open) => open,
+                    // Boxed, or every request has room for what only the first one does.
+                    None => Box::pin(self.open(destination)).await?,
+                };
+                let uri = if open.is_to_proxy { &destination.uri } else { &destination.path };
+                request.uri_mut().clone_from(uri);
+                match open.sender.try_send_request(request).await {
+                    Ok(response) => {
+                        let (origin, pool) = (Arc::clone(&destination.origin), self.clone());
+                        return Ok((response, Lease { open: Some(open), origin, pool }));
+                    }
+                    Err(mut error) => match error.take_message() {
+                        // Closed by the server just now: nothing of it was sent.
+                        Some(unsent) if is_used => request = unsent,
+                        _ => return Err(Failure::Lost(error.into_error())),
+                    },
                 }
-                Err(mut error) => match error.take_message() {
-                    // Closed by the server just now: nothing of it was sent.
-                    Some(unsent) if is_used => request = unsent,
-                    _ => return Err(Failure::Lost(error.into_error())),
-                },
             }
         }
     }

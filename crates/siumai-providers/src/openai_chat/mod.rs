@@ -220,7 +220,11 @@ impl LanguageModel for OpenAiChat {
     }
 
     async fn stream(&self, request: ChatRequest) -> Result<ModelStream<'_>, LlmError> {
-        let question = request::question(&self.model, &self.wire, self.dialect, &request)?;
+        // Held no longer than it takes to write it down.
+        let question = {
+            let request = request;
+            request::question(&self.model, &self.wire, self.dialect, &request)?
+        };
         let reader = reply::Reader::new(&self.wire, self.dialect.end);
         ask_with(&self.endpoint, &self.model, question, reader).await
     }

@@ -8,7 +8,7 @@ use siumai_core::{
 use super::*;
 use crate::{
     OpenAiChat,
-    http::{HeaderName, HeaderValue, HttpRequest, Transport},
+    http::{HeaderName, HeaderValue, HttpRequest, HttpResponse, Transport},
 };
 
 /// Answers with this body, and an id for the request.

@@ -57,7 +57,7 @@ impl Writer for Plain {
 fn send(memo: &Memo, messages: &[ChatMessage]) -> Payload {
     let request = ChatRequest::new(messages.to_vec()).with_memo(memo.clone());
     let transcript: Transcript<Plain> = Transcript::of(&request, &"plain").unwrap();
-    let payload = transcript.between(b"{\"list\":[".to_vec(), None, b"{}");
+    let payload = transcript.between(b"{\"list\":[".to_vec(), None, &json!({})).unwrap();
     request.memo().put(transcript);
     payload
 }
@@ -152,7 +152,11 @@ fn the_list_is_behind_what_leads_it() {
         Transcript::<Plain>::of(&request, &"plain").unwrap()
     };
     let sent = |messages: &[ChatMessage], json: &str| {
-        read(&request(messages).between(b"{\"list\":[".to_vec(), Some(&lead(json)), b"{}"))
+        read(
+            &request(messages)
+                .between(b"{\"list\":[".to_vec(), Some(&lead(json)), &json!({}))
+                .unwrap(),
+        )
     };
     assert_eq!(sent(&[user!("a")], "[1,[2]]"), json!([1, [2], "a"]));
     assert_eq!(sent(&[user!("a")], "[]"), json!(["a"]));
