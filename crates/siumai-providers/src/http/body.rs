@@ -34,6 +34,8 @@ pub struct Body {
 #[derive(Default)]
 struct Drain {
     bytes: usize,
+    /// Whether the connection has had a turn to read what has arrived.
+    has_waited: bool,
     until: Option<Pin<Box<Sleep>>>,
 }
 
@@ -75,6 +77,11 @@ impl Body {
             }
         }
         let Some(patience) = self.patience else { return Poll::Ready(()) };
+        if !std::mem::replace(&mut self.drain.has_waited, true) {
+            // The end has mostly arrived, and a timer would wake the runtime for nothing.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let until = self.drain.until.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         ready!(until.as_mut().poll(cx));
         Poll::Ready(())
