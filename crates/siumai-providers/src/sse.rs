@@ -109,6 +109,7 @@ impl Framer {
             return Ok(Some(self.event()));
         }
         self.keep_rest()?;
+        self.let_go();
         Ok(None)
     }
 
@@ -197,6 +198,12 @@ impl Framer {
         self.line.extend_from_slice(rest);
         self.at = self.piece.len();
         Ok(())
+    }
+
+    /// Holds the piece no longer, so that whoever reads the next one may read it into the same place.
+    fn let_go(&mut self) {
+        self.join_data();
+        (self.piece, self.at) = (Bytes::new(), 0);
     }
 
     /// How long the byte order mark is that `line` begins with: only the first line may.
