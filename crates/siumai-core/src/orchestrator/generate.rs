@@ -58,7 +58,9 @@ pub async fn generate(
     stop_conditions: &[&dyn StopCondition],
     options: OrchestratorOptions,
 ) -> Result<(ChatResponse, Vec<StepResult>), RunError> {
-    let output = run(model, messages, tools, resolver, stop_conditions, options).await?;
+    // Not by `run`, whose future would hold all of these a second time.
+    let run = start(model, messages, tools, resolver, stop_conditions, options, Delivery::Whole)?;
+    let output = run.finish().await?;
     Ok((output.response, output.steps))
 }
 

@@ -62,11 +62,11 @@ impl<'a> Part<'a> {
     }
 
     fn allows_fields(self, keyword: &str, wanted: &'a Value, fields: &Map<String, Value>) -> bool {
-        let properties = self.schema.get("properties");
-        let property = |name: &str| properties.and_then(|it| it.get(name));
+        let properties = self.schema.get("properties").and_then(Value::as_object);
+        let property = |name: &str| properties.and_then(|it| field(it, name));
         match keyword {
             "required" => wanted.as_array().is_some_and(|names| {
-                names.iter().all(|it| it.as_str().is_some_and(|it| fields.contains_key(it)))
+                names.iter().all(|it| it.as_str().and_then(|it| field(fields, it)).is_some())
             }),
             "properties" => fields
                 .iter()
@@ -84,6 +84,15 @@ impl<'a> Part<'a> {
     fn definition(self, reference: &Value) -> Option<Self> {
         self.root.pointer(reference.as_str()?.strip_prefix('#')?).map(|it| self.part(it))
     }
+}
+
+/// The field of that name. Looking at each of a few is faster than hashing the name.
+fn field<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    const FEW: usize = 8;
+    if fields.len() > FEW {
+        return fields.get(name);
+    }
+    fields.iter().find(|(it, _)| *it == name).map(|(_, value)| value)
 }
 
 fn is_a(value: &Value, kind: &Value) -> bool {
