@@ -7,13 +7,13 @@ use std::{
 use super::{RunError, RunOutput};
 use crate::sync::{Mutex, MutexGuard};
 
-/// What came of a run, once it has ended.
+/// What came of a run, once it has ended. Until then it has no room for it.
 #[derive(Debug, Default)]
-pub(super) struct Outcome(Mutex<Option<Result<RunOutput, RunError>>>);
+pub(super) struct Outcome(Mutex<Option<Box<Result<RunOutput, RunError>>>>);
 
 impl Outcome {
     pub(super) fn set(&self, ended: Result<RunOutput, RunError>) {
-        *lock(&self.0) = Some(ended);
+        *lock(&self.0) = Some(Box::new(ended));
     }
 
     /// What `read` makes of the outcome, if there is one.
@@ -21,11 +21,11 @@ impl Outcome {
         &self,
         read: impl FnOnce(&Result<RunOutput, RunError>) -> T,
     ) -> Option<T> {
-        lock(&self.0).as_ref().map(read)
+        lock(&self.0).as_deref().map(read)
     }
 
     pub(super) fn take(&self) -> Option<Result<RunOutput, RunError>> {
-        lock(&self.0).take()
+        lock(&self.0).take().map(|ended| *ended)
     }
 }
 
