@@ -31,7 +31,7 @@ const WHOLE_LIMIT: usize = 64 << 20;
 const STREAM_LIMIT: usize = 256 << 20;
 
 /// More events than most replies in one piece have.
-const MANY: usize = 8;
+const MANY: usize = 6;
 
 /// Reads the replies of one wire. One reader reads one reply.
 pub(crate) trait ReplyReader: Default + Send + Unpin {

@@ -44,7 +44,7 @@ pub struct OpenAiChat {
     model: String,
     dialect: Dialect,
     /// What the origins of its messages are called: what one server sent no other may get.
-    wire: String,
+    wire: Arc<str>,
 }
 
 /// Makes an [`OpenAiChat`]. What is wrong with what it was given is told by [`build`](Self::build).
@@ -205,7 +205,7 @@ impl OpenAiChatBuilder {
                 compatible::azure_address(&self.endpoint.base_url, &self.model, version)?;
         }
         let endpoint = self.endpoint.build("chat/completions")?;
-        Ok(OpenAiChat { endpoint, model: self.model, dialect: self.dialect, wire })
+        Ok(OpenAiChat { endpoint, model: self.model, dialect: self.dialect, wire: wire.into() })
     }
 }
 
@@ -225,7 +225,7 @@ impl LanguageModel for OpenAiChat {
             let request = request;
             request::question(&self.model, &self.wire, self.dialect, &request)?
         };
-        let reader = reply::Reader::new(&self.wire, self.dialect.end);
+        let reader = reply::Reader::new(Arc::clone(&self.wire), self.dialect.end);
         ask_with(&self.endpoint, &self.model, question, reader).await
     }
 

@@ -3,6 +3,8 @@ mod beside;
 mod calls;
 mod kept;
 
+use std::sync::Arc;
+
 use serde_json::{Value, value::RawValue};
 use siumai_core::{
     model::{Delta, ModelEvent},
@@ -30,11 +32,12 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     /// What the origin of the message is called.
-    wire: String,
+    wire: Arc<str>,
     end: End,
     start: Start,
     kept: Kept,
-    beside: Beside,
+    /// Most replies have nothing of it, and no room for it.
+    beside: Option<Box<Beside>>,
     calls: Calls,
     finish_reason: Option<FinishReason>,
     usage: Option<Usage>,
@@ -114,8 +117,8 @@ enum Form {
 
 impl Reader {
     /// Reads a reply whose message is to have an origin of this name.
-    pub(super) fn new(wire: &str, end: End) -> Self {
-        Self { wire: wire.to_owned(), end, ..Self::default() }
+    pub(super) fn new(wire: impl Into<Arc<str>>, end: End) -> Self {
+        Self { wire: wire.into(), end, ..Self::default() }
     }
 
     /// The one path. Whether `reply` was something that is known.
@@ -128,7 +131,7 @@ impl Reader {
         check(reply.error.as_deref())?;
         self.learn(reply.id.take(), reply.model.take(), events);
         for pages in [reply.search_results, reply.citations].into_iter().flatten() {
-            self.beside.found(pages);
+            self.beside.get_or_insert_default().found(pages);
         }
         let is_known = reply.usage.is_some() || reply.choices.is_present;
         let choice = reply.choices.first.as_mut();
@@ -218,7 +221,7 @@ impl Reader {
 
     fn show(&mut self, said: &Said<'_>, events: &mut Events) {
         if let Some(annotations) = said.annotations {
-            self.beside.cite(annotations);
+            self.beside.get_or_insert_default().cite(annotations);
             self.kept.annotations(annotations);
         }
         if let Some(images) = said.images {
@@ -226,7 +229,7 @@ impl Reader {
             events.extend(pictures(images));
         }
         if let Some(audio) = &said.audio {
-            self.beside.hear(audio.data.as_str());
+            self.beside.get_or_insert_default().hear(audio.data.as_str());
             self.kept.audio(audio.id.as_str());
         }
     }
@@ -317,7 +320,7 @@ impl Reader {
             return Err(Fault::malformed(&"a tool call has no name", b""));
         }
         self.begin(events);
-        events.extend(std::mem::take(&mut self.beside).into_events());
+        events.extend(self.beside.take().into_iter().flat_map(|it| it.into_events()));
         let origin = std::mem::take(&mut self.kept).into_origin(&self.wire);
         events.extend(origin.map(ModelEvent::Origin));
         Ok(ModelEvent::finish(reason, self.usage.take()))
