@@ -34,7 +34,7 @@ const STREAM_LIMIT: usize = 256 << 20;
 const MANY: usize = 6;
 
 /// Reads the replies of one wire. One reader reads one reply.
-pub(crate) trait ReplyReader: Default + Send + Unpin {
+pub(crate) trait ReplyReader: Send + Unpin {
     /// What the body of a refusal says, if it is the wire's JSON.
     fn read_error(body: &[u8]) -> Option<Reported>;
 
@@ -62,17 +62,8 @@ pub(crate) enum Progress {
     Done(ModelEvent),
 }
 
-/// Posts `question` and reads what comes as a reply of the wire `R`.
-pub(crate) fn ask<'a, R: ReplyReader + 'a>(
-    endpoint: &'a Endpoint,
-    model: &'a str,
-    question: Question,
-) -> impl Future<Output = Result<ModelStream<'a>, LlmError>> + Send + use<'a, R> {
-    ask_with(endpoint, model, question, R::default())
-}
-
 /// Posts `question` and lets `reader` read what comes.
-pub(crate) fn ask_with<'a, R: ReplyReader + 'a>(
+pub(crate) fn ask<'a, R: ReplyReader + 'a>(
     endpoint: &'a Endpoint,
     model: &'a str,
     question: Question,

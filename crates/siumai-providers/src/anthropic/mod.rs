@@ -16,7 +16,7 @@ use siumai_core::{
 use self::request::Manner;
 use crate::{
     http::{Endpoint, EndpointBuilder, KeyHeader, Transport},
-    reply::ask_with,
+    reply::ask,
     schema,
 };
 
@@ -218,7 +218,7 @@ impl LanguageModel for Anthropic {
             request::question(&self.model, &self.manner, &request)?
         };
         let reader = reply::Reader::new(&self.manner.wire);
-        ask_with(&self.endpoint, &self.model, question, reader).await
+        ask(&self.endpoint, &self.model, question, reader).await
     }
 
     fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {

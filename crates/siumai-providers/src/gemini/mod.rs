@@ -140,7 +140,7 @@ impl LanguageModel for Gemini {
             (request::question(&self.model, &request)?, request.is_whole())
         };
         let endpoint = if is_whole { &self.whole } else { &self.streamed };
-        ask::<reply::Reader>(endpoint, &self.model, question).await
+        ask(endpoint, &self.model, question, reply::Reader::default()).await
     }
 
     fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {

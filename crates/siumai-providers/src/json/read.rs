@@ -148,6 +148,9 @@ impl<'a> Json<'a> {
         let start = self.at + 1;
         let mut end = next(start)?;
         while bytes.get(end) == Some(&b'\\') {
+            if bytes.get(end + 1) == Some(&b'u') {
+                return None;
+            }
             end = next(end + 2)?;
         }
         let mut text = String::with_capacity(end - start);

@@ -19,7 +19,7 @@ use self::dialect::{Address, Dialect, End, Schemas, is_before_schemas};
 use crate::{
     compatible::{self, Server},
     http::{Endpoint, EndpointBuilder, KeyHeader, Transport},
-    reply::ask_with,
+    reply::ask,
     schema,
 };
 
@@ -226,7 +226,7 @@ impl LanguageModel for OpenAiChat {
             request::question(&self.model, &self.wire, self.dialect, &request)?
         };
         let reader = reply::Reader::new(Arc::clone(&self.wire), self.dialect.end);
-        ask_with(&self.endpoint, &self.model, question, reader).await
+        ask(&self.endpoint, &self.model, question, reader).await
     }
 
     fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {

@@ -17,7 +17,7 @@ use self::request::{Manner, SystemPlace};
 use crate::{
     http::{Endpoint, EndpointBuilder, Transport},
     openai_chat::dialect::is_before_schemas,
-    reply::ask_with,
+    reply::ask,
     schema,
 };
 
@@ -206,7 +206,7 @@ impl LanguageModel for OpenAiResponses {
             request::question(&self.model, &self.manner, &request)?
         };
         let reader = reply::Reader::new(&self.manner.wire);
-        ask_with(&self.endpoint, &self.model, question, reader).await
+        ask(&self.endpoint, &self.model, question, reader).await
     }
 
     fn check_tools(&self, tools: &[Tool]) -> Result<Vec<Warning>, LlmError> {

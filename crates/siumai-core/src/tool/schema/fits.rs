@@ -1,14 +1,19 @@
 //! Which values certainly fit a schema, by the keywords that those of most tools are made of: nearly
 //! all calls are well-formed, and of them nobody has to be told anything.
+use std::{cell::Cell, ptr};
+
 use serde_json::{Map, Value};
 
-/// Deeper ones are left to whoever knows all keywords.
+/// Deeper schemas are left to whoever knows all keywords.
 const LEVELS: usize = 64;
+
+/// So are values that take longer: a schema may come from anywhere, and have two ways at each level.
+const PARTS: usize = 10_000;
 
 /// Whether `value` certainly fits `schema`, which is well-formed. Of any other, which may fit as well,
 /// it says `false`.
 pub(super) fn fits(schema: &Value, value: &Value) -> bool {
-    Part { root: schema, schema, levels: LEVELS }.takes(value)
+    Part { root: schema, schema, levels: LEVELS, left: &Cell::new(PARTS) }.takes(value)
 }
 
 /// A part of the schema `root`.
@@ -17,10 +22,14 @@ struct Part<'a> {
     root: &'a Value,
     schema: &'a Value,
     levels: usize,
+    /// How many parts may still be looked at.
+    left: &'a Cell<usize>,
 }
 
 impl<'a> Part<'a> {
     fn takes(self, value: &Value) -> bool {
+        let Some(left) = self.left.get().checked_sub(1) else { return false };
+        self.left.set(left);
         match self.schema {
             Value::Bool(takes_all) => *takes_all,
             Value::Object(keywords) if self.levels > 0 => {
@@ -36,7 +45,7 @@ impl<'a> Part<'a> {
             | "writeOnly" | "$comment" | "$defs" | "definitions" => true,
             // No more than a note, unless the schema is of an older draft than it is taken for.
             "format" => self.root.get("$schema").is_none(),
-            "$schema" => self.levels == LEVELS,
+            "$schema" => ptr::eq(self.schema, self.root),
             "$ref" => self.definition(wanted).is_some_and(|it| it.takes(value)),
             "type" => match wanted {
                 Value::Array(kinds) => kinds.iter().any(|kind| is_a(value, kind)),

@@ -266,3 +266,11 @@ fn the_arguments_of_common_calls_certainly_fit() {
         assert!(verdict(ELSEWHERE, &schema, &misfit).is_err(), "{misfit}");
     }
 }
+
+/// Else it would be looked at in more ways than there is time for.
+#[test]
+fn a_schema_that_is_twice_itself_is_given_up_before_long() {
+    let itself = json!({ "$ref": "#/$defs/Itself" });
+    let schema = json!({ "anyOf": [itself], "$defs": { "Itself": { "anyOf": [itself, itself] } } });
+    assert!(!fits(&schema, &json!(1)));
+}
