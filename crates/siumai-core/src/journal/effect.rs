@@ -171,11 +171,16 @@ impl Effect {
     pub(crate) fn call_key(&self) -> String {
         match &self.work {
             Work::ExecuteTool { step_number, call, suspended: Some(_), .. } => {
-                format!("{}/{}", self.run_id, tool_effect(*step_number, &call.id, 1))
+                call_key(&self.run_id, *step_number, &call.id)
             }
             _ => self.idempotency_key(),
         }
     }
+}
+
+/// What tells a call of step `step_number` of the run `run_id` from every other.
+pub(crate) fn call_key(run_id: &str, step_number: usize, call_id: &str) -> String {
+    [run_id, "/", &tool_effect(step_number, call_id, 1)].concat()
 }
 
 /// The name of the `nth` execution of a call, from 1: an agent that was suspended goes on in another.

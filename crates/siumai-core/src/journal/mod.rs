@@ -49,7 +49,7 @@ mod record;
 use async_trait::async_trait;
 use futures_core::future::BoxFuture;
 
-pub(crate) use self::effect::{model_effect, summary_effect, tool_effect};
+pub(crate) use self::effect::{call_key, model_effect, summary_effect, tool_effect};
 pub use self::{
     effect::{Effect, ModelFailure, Outcome, Work},
     memory::MemoryJournal,

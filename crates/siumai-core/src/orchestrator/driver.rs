@@ -314,7 +314,6 @@ impl Driver<'_> {
         let circle = run.circle(&self.rules);
         let mut refused = None;
         let above = self.above(run, &batch);
-        let keys = run.call_keys();
         let mut waiting = VecDeque::from(batch);
         loop {
             let starting = self.next_to_start(&mut waiting, run.running());
@@ -329,7 +328,7 @@ impl Driver<'_> {
                     .is_some()
                     .then(|| run.tool_effect(ready.clone(), self.limits(&ready.call)));
                 let context = run
-                    .tool_context(&ready.call.id, &keys, self.options.cancellation.as_ref())
+                    .tool_context(&ready.call.id, self.options.cancellation.as_ref())
                     .with_user(self.options.context.clone())
                     .below(Arc::clone(&above) as _);
                 running.push(self.execute(effect, ready, context, &reports));

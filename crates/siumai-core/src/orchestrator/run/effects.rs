@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     CancellationToken,
-    journal::{Effect, Work, model_effect, tool_effect},
+    journal::{Effect, Work, call_key, model_effect, tool_effect},
     tool::{ToolContext, Toolbox},
     types::{ChatRequest, Tool, ToolResult, ToolStatus},
 };
@@ -54,20 +54,15 @@ impl Run {
         Effect { run_id: self.id.clone(), name, work }
     }
 
-    /// What the keys of this step's calls begin with; their ids follow.
-    pub(in super::super) fn call_keys(&self) -> String {
-        [&self.id, "/", &tool_effect(self.steps.len(), "", 1)].concat()
-    }
-
     /// What the tool of a call of this step is given: of the history, all but the leading system
     /// messages. An agent that was suspended goes on with the key it began with.
     pub(in super::super) fn tool_context(
         &self,
         call_id: &str,
-        keys: &str,
         cancellation: Option<&CancellationToken>,
     ) -> ToolContext {
-        let (step_number, key) = (self.steps.len(), [keys, call_id].concat());
+        let step_number = self.steps.len();
+        let key = call_key(&self.id, step_number, call_id);
         let token =
             cancellation.map_or_else(CancellationToken::new, CancellationToken::child_token);
         ToolContext::keyed(call_id.to_owned(), step_number, key, token)
