@@ -75,14 +75,8 @@ impl Framer {
 
     /// Takes in what arrived. To be called once [`next_event`](Self::next_event) has no more.
     pub(crate) fn push(&mut self, piece: Bytes) {
-        self.forget_spent();
-        self.join_data();
-        if self.at < self.piece.len() {
-            self.piece = [&self.piece[self.at..], &piece].concat().into();
-        } else {
-            self.piece = piece;
-        }
-        self.at = 0;
+        debug_assert!(self.piece.is_empty(), "all of the last piece has been read");
+        self.piece = piece;
     }
 
     /// The next event that is whole.

@@ -71,6 +71,24 @@ fn a_character_may_be_cut_in_two() {
 }
 
 #[test]
+fn a_piece_is_held_no_longer_than_it_has_events() {
+    let mut framer = Framer::default();
+    for (piece, expected) in [
+        ("data: one\n\ndata: tw", Some("one")),
+        ("o\nda", None),
+        ("ta: three\n\n", Some("two\nthree")),
+    ] {
+        let piece = Bytes::copy_from_slice(piece.as_bytes());
+        framer.push(piece.clone());
+        if let Some(expected) = expected {
+            assert_eq!(framer.next_event().unwrap().unwrap().data, expected.as_bytes());
+        }
+        assert_eq!(framer.next_event(), Ok(None));
+        assert!(piece.is_unique());
+    }
+}
+
+#[test]
 fn an_endless_line_is_an_error_and_is_not_kept() {
     let piece = Bytes::from(vec![b'x'; 1 << 20]);
     let mut framer = Framer::default();
