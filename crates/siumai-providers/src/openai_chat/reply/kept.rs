@@ -168,13 +168,6 @@ impl Kept {
     pub(super) fn into_origin(self, wire: &str) -> Option<Origin> {
         let is_text = |part: &Part| matches!(part, Part::Text(_));
         let has_parts = !self.content.iter().all(is_text);
-        let is_kept = has_parts
-            || self.reasoning.is_some()
-            || self.audio.is_some()
-            || !(self.details.is_empty() && self.annotations.is_empty() && self.calls.is_empty());
-        if !is_kept {
-            return None;
-        }
         let content = if has_parts { self.content } else { Vec::new() };
         let of = |name| self.reasoning.as_ref().filter(|(field, _)| *field == name);
         let fields = Fields {
