@@ -378,12 +378,9 @@ impl<W: Writer> Transcript<W> {
         head.reserve(lead.len() + if is_one { room } else { 0 });
         head.extend_from_slice(lead.as_bytes());
         let mut blocks = Vec::with_capacity(self.page.frozen.len() + 2);
-        let mut rest = Vec::new();
-        if is_one {
-            rest = head;
-        } else {
-            blocks.push(head.into());
-            rest.reserve(room);
+        let mut rest = head;
+        if !is_one {
+            blocks.push(std::mem::replace(&mut rest, Vec::with_capacity(room)).into());
         }
         for Frozen { block, .. } in &self.page.frozen {
             blocks.push(block.slice(std::mem::take(&mut skipped)..));
