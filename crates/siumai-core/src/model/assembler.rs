@@ -56,9 +56,9 @@ enum Block {
 #[derive(Debug)]
 struct CallBlock {
     index: usize,
-    /// The id as the provider gave it, which may be taken or empty.
-    given_id: String,
     id: String,
+    /// The id as the provider gave it, if the call can't have that: it is taken, or empty.
+    given_id: Option<String>,
     name: String,
     arguments: String,
 }
@@ -86,32 +86,45 @@ impl Assembler {
     ///
     /// If the event can't come here: anything after the end, or a call that begins without a name.
     pub fn push(&mut self, event: ModelEvent) -> Result<Option<Delta>, LlmError> {
-        self.has_begun = true;
-        if self.finish.is_some() {
-            return Err(malformed("the reply went on after its end"));
+        match event {
+            ModelEvent::Delta(mut delta) => {
+                let brings = self.push_delta(&mut delta, true)?;
+                Ok(brings.then_some(delta))
+            }
+            event => self.push_frame(event).map(|()| None),
         }
+    }
+
+    /// Takes in an event that nobody else hears of; whether it brought something.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub(crate) fn push_unheard(&mut self, event: ModelEvent) -> Result<bool, LlmError> {
+        match event {
+            ModelEvent::Delta(mut delta) => self.push_delta(&mut delta, false),
+            event => self.push_frame(event).map(|()| false),
+        }
+    }
+
+    /// Takes in what comes around the deltas.
+    fn push_frame(&mut self, event: ModelEvent) -> Result<(), LlmError> {
+        self.go_on()?;
         match event {
             ModelEvent::Start { id, model, provider, request_id } => {
                 self.id = id.or(self.id.take());
                 self.model = model.or(self.model.take());
                 self.provider = provider.or(self.provider.take());
                 self.request_id = request_id.or(self.request_id.take());
-                Ok(None)
             }
-            ModelEvent::Warning(warning) => {
-                self.warnings.push(warning);
-                Ok(None)
-            }
-            ModelEvent::Origin(origin) => {
-                self.origin = Some(origin);
-                Ok(None)
-            }
+            ModelEvent::Warning(warning) => self.warnings.push(warning),
+            ModelEvent::Origin(origin) => self.origin = Some(origin),
             ModelEvent::Finish { finish_reason, usage } => {
                 self.finish = Some((finish_reason, usage));
-                Ok(None)
             }
-            ModelEvent::Delta(delta) => self.push_delta(delta),
+            ModelEvent::Delta(_) => {}
         }
+        Ok(())
     }
 
     /// What has come so far, without calls, which may not be whole.
@@ -188,38 +201,57 @@ impl Assembler {
         Ok(response)
     }
 
-    fn push_delta(&mut self, mut delta: Delta) -> Result<Option<Delta>, LlmError> {
-        delta.drop_blanks();
-        if let Some(text) = &delta.reasoning {
-            match self.blocks.last_mut() {
-                Some(Block::Reasoning(so_far)) => so_far.push_str(text),
-                _ => self.blocks.push(Block::Reasoning(text.clone())),
-            }
+    fn go_on(&mut self) -> Result<(), LlmError> {
+        self.has_begun = true;
+        match self.finish {
+            Some(_) => Err(malformed("the reply went on after its end")),
+            None => Ok(()),
         }
-        if let Some(text) = &delta.content {
-            match self.blocks.last_mut() {
-                Some(Block::Text(so_far)) => so_far.push_str(text),
-                _ => self.blocks.push(Block::Text(text.clone())),
-            }
-        }
-        if let Some(text) = &delta.refusal {
-            match self.blocks.last_mut() {
-                Some(Block::Refusal(so_far)) => so_far.push_str(text),
-                _ => self.blocks.push(Block::Refusal(text.clone())),
-            }
-        }
-        if let Some(part) = &delta.part {
-            self.blocks.push(Block::Whole((**part).clone()));
-        }
-        if let Some(call) = &mut delta.tool_call {
-            self.push_call(call)?;
-            // A piece may have brought nothing but the id and the name once more.
-            delta.drop_blanks();
-        }
-        Ok((!delta.is_empty()).then_some(delta))
     }
 
-    fn push_call(&mut self, delta: &mut ToolCallDelta) -> Result<(), LlmError> {
+    /// Takes in `delta`; whether that brought something. One that is heard is whole after it.
+    fn push_delta(&mut self, delta: &mut Delta, is_heard: bool) -> Result<bool, LlmError> {
+        self.go_on()?;
+        delta.drop_blanks();
+        let Delta { content, reasoning, refusal, tool_call, part } = delta;
+        let mut brings = false;
+        if let Some(text) = reasoning {
+            brings = true;
+            match self.blocks.last_mut() {
+                Some(Block::Reasoning(so_far)) => so_far.push_str(text),
+                _ => self.blocks.push(Block::Reasoning(taken(text, is_heard))),
+            }
+        }
+        if let Some(text) = content {
+            brings = true;
+            match self.blocks.last_mut() {
+                Some(Block::Text(so_far)) => so_far.push_str(text),
+                _ => self.blocks.push(Block::Text(taken(text, is_heard))),
+            }
+        }
+        if let Some(text) = refusal {
+            brings = true;
+            match self.blocks.last_mut() {
+                Some(Block::Refusal(so_far)) => so_far.push_str(text),
+                _ => self.blocks.push(Block::Refusal(taken(text, is_heard))),
+            }
+        }
+        if let Some(part) = part {
+            brings = true;
+            self.blocks.push(Block::Whole((**part).clone()));
+        }
+        if let Some(call) = tool_call {
+            if self.push_call(call, is_heard)? {
+                brings = true;
+            } else {
+                // It brought nothing but the id and the name once more.
+                *tool_call = None;
+            }
+        }
+        Ok(brings)
+    }
+
+    fn push_call(&mut self, delta: &mut ToolCallDelta, is_heard: bool) -> Result<bool, LlmError> {
         let open = self.blocks.iter_mut().rev().find_map(|block| match block {
             Block::Call(call) if call.index == delta.index => Some(call),
             _ => None,
@@ -228,35 +260,37 @@ impl Assembler {
             // Some servers repeat id and name with every piece.
             (delta.id, delta.name) = (None, None);
             call.arguments.push_str(&delta.arguments);
-            return Ok(());
+            return Ok(!delta.arguments.is_empty());
         }
-        let Some(name) = delta.name.clone().filter(|it| !it.is_empty()) else {
+        let Some(name) = delta.name.as_mut().filter(|it| !it.is_empty()) else {
             return Err(malformed("a tool call began without a name"));
         };
-        let given_id = delta.id.take().unwrap_or_default();
-        let id = self.free_id(given_id.clone());
-        delta.id = Some(id.clone());
-        let arguments = delta.arguments.clone();
-        let call = CallBlock { index: delta.index, given_id, id, name, arguments };
+        let name = taken(name, is_heard);
+        let (id, given_id) = self.identify(delta.id.take().unwrap_or_default());
+        delta.id = is_heard.then(|| id.clone());
+        let arguments = taken(&mut delta.arguments, is_heard);
+        let call = CallBlock { index: delta.index, id, given_id, name, arguments };
         self.blocks.push(Block::Call(call));
-        Ok(())
+        Ok(true)
     }
 
-    fn free_id(&self, wanted: String) -> String {
+    /// The id of a call that was given the id `given`, and that one if it can't have it.
+    fn identify(&self, given: String) -> (String, Option<String>) {
         let is_free = |id: &str| !self.calls().any(|call| call.id == id);
-        if !wanted.is_empty() && is_free(&wanted) {
-            return wanted;
+        if !given.is_empty() && is_free(&given) {
+            return (given, None);
         }
-        let stem = match (wanted.is_empty(), self.id_prefix.is_empty()) {
-            (false, _) => wanted,
-            (true, true) => "call".to_owned(),
-            (true, false) => self.id_prefix.clone(),
+        let stem = match (given.as_str(), self.id_prefix.as_str()) {
+            ("", "") => "call",
+            ("", prefix) => prefix,
+            (given, _) => given,
         };
         let taken = self.calls().count();
-        (taken + 1..=2 * taken + 1)
+        let id = (taken + 1..=2 * taken + 1)
             .map(|number| format!("{stem}_{number}"))
             .find(|id| is_free(id))
-            .unwrap_or(stem)
+            .unwrap_or_else(|| stem.to_owned());
+        (id, Some(given))
     }
 
     fn calls(&self) -> impl Iterator<Item = &CallBlock> {
@@ -285,12 +319,12 @@ impl CallBlock {
         let is_named = delta.name.as_deref().is_some_and(|it| !it.is_empty());
         let id = delta.id.as_deref().unwrap_or_default();
         // Others send a fresh id with every piece, but the name with the first alone.
-        is_named && !id.is_empty() && id != self.given_id
+        is_named && !id.is_empty() && id != self.given_id.as_ref().unwrap_or(&self.id)
     }
 
     /// Whether the provider had given it an id, and has to be sent another.
     fn is_renamed(&self) -> bool {
-        !self.given_id.is_empty() && self.given_id != self.id
+        self.given_id.as_ref().is_some_and(|it| !it.is_empty())
     }
 
     fn into_call(self, finish_reason: &FinishReason) -> ToolCall {
@@ -304,6 +338,11 @@ impl CallBlock {
         };
         ToolCall { id: self.id, name: self.name, arguments }
     }
+}
+
+/// What is taken of a text: a copy, if somebody is yet to hear it.
+fn taken(text: &mut String, is_heard: bool) -> String {
+    if is_heard { text.clone() } else { std::mem::take(text) }
 }
 
 fn broken_off() -> LlmError {

@@ -206,7 +206,7 @@ impl AgentTool {
         }
         let messages = (self.ask)(arguments)?;
         let name = self.definition.name();
-        let run_id = format!("{}/{name}", context.idempotency_key);
+        let run_id = format!("{}/{name}", context.idempotency_key());
         let above = context.above::<Above>();
         // A second agent of the same call is nobody's to resume, and none goes on with what another began.
         let is_kept = above.as_ref().is_some_and(|it| {

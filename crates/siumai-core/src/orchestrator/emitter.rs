@@ -95,6 +95,8 @@ impl<T> Emitter<T> {
         let parked = {
             let mut queue = self.lock();
             queue.has_parked = false;
+            // Whoever polls it has given way since.
+            queue.turns = Turns::default();
             std::mem::take(&mut queue.parked)
         };
         parked.into_iter().for_each(Waker::wake);

@@ -133,10 +133,20 @@ impl Question<'_> {
         let request = request.with_deadline(self.watch.deadline(limit));
         let mut events = self.watch.over(limit, self.model.stream(request)).await??;
         while let Some(event) = self.watch.over(limit, events.next()).await? {
-            if let Some(delta) = reply.push(event?)? {
-                inference.heard();
-                if let Some(listener) = &self.listener {
-                    listener.tell(delta).await;
+            match &self.listener {
+                Some(listener) if listener.hears() => {
+                    if let Some(delta) = reply.push(event?)? {
+                        inference.heard();
+                        listener.tell(delta).await;
+                    }
+                }
+                listener => {
+                    if reply.push_unheard(event?)? {
+                        inference.heard();
+                        if let Some(listener) = listener {
+                            listener.events.take_turn().await;
+                        }
+                    }
                 }
             }
             // Begins when the reader has come back: its slowness is not the model's silence.
@@ -147,6 +157,11 @@ impl Question<'_> {
 }
 
 impl<'a> Listener<'a> {
+    /// Whether anybody hears of the pieces.
+    fn hears(&self) -> bool {
+        self.events.is_heard() || self.options.on_chunk.is_some()
+    }
+
     pub(super) fn tell(&self, delta: Delta) -> impl Future<Output = ()> + use<'a> {
         if let Some(text) = &delta.content {
             self.observers.tell("on_chunk", self.options.on_chunk.as_deref(), |it| it(text));

@@ -33,7 +33,7 @@ use self::summing::Summed;
 /// All state of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Run {
-    id: String,
+    id: Arc<str>,
     system: Arc<Vec<ChatMessage>>,
     messages: Arc<Vec<ChatMessage>>,
     warnings: Vec<Warning>,
@@ -114,7 +114,7 @@ impl Run {
         let (system, messages) = split_system(messages);
         let (messages, warnings) = history::mend(messages);
         Self {
-            id,
+            id: id.into(),
             system: Arc::new(system),
             messages: Arc::new(messages),
             warnings,

@@ -1,10 +1,14 @@
 //! What a tool may know of the call that it executes.
-use std::{any::Any, fmt, sync::Arc};
+use std::{
+    any::Any,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use serde_json::Value;
 
 use super::UserContext;
-use crate::{CancellationToken, journal::tool_effect, types::ChatMessage};
+use crate::{CancellationToken, journal::{call_key, tool_effect}, types::ChatMessage};
 
 /// What a tool may know of the call it executes.
 ///
@@ -21,12 +25,11 @@ pub struct ToolContext {
     pub call_id: String,
     /// The number of the step, from 0.
     pub step_number: usize,
-    /// What tells this call from every other of all runs, and stays the same when the run is
-    /// resumed: pass it on to what must not do the same thing twice.
-    pub idempotency_key: String,
     /// Cancelled when the run is, or when nobody waits for the call any more. A tool's future is
     /// dropped then; this is for work that it left to somebody else, such as a thread.
     pub cancellation: CancellationToken,
+    run_id: Option<Arc<str>>,
+    idempotency_key: OnceLock<String>,
     messages: Arc<Vec<ChatMessage>>,
     user: UserContext,
     progress: Option<Progress>,
@@ -49,28 +52,43 @@ impl fmt::Debug for Progress {
 impl ToolContext {
     /// The context of a call.
     pub fn new(call_id: impl Into<String>, step_number: usize) -> Self {
-        let call_id = call_id.into();
-        let key = tool_effect(step_number, &call_id, 1);
-        Self::keyed(call_id, step_number, key, CancellationToken::new())
+        Self::of_run(None, call_id.into(), step_number, CancellationToken::new())
     }
 
-    /// The context of a call of a run, with the key that tells it from all others.
-    pub(crate) fn keyed(
+    /// The context of a call of the run `run_id`.
+    pub(crate) fn of_run(
+        run_id: Option<Arc<str>>,
         call_id: String,
         step_number: usize,
-        idempotency_key: String,
         cancellation: CancellationToken,
     ) -> Self {
         Self {
             call_id,
             step_number,
-            idempotency_key,
             cancellation,
+            run_id,
+            idempotency_key: OnceLock::new(),
             messages: Arc::default(),
             user: UserContext::default(),
             progress: None,
             above: None,
         }
+    }
+
+    /// What tells this call from every other of all runs, and stays the same when the run is
+    /// resumed: pass it on to what must not do the same thing twice.
+    ///
+    /// ```
+    /// use siumai_core::tool::ToolContext;
+    ///
+    /// let context = ToolContext::new("call_1", 0).with_idempotency_key("transfer-7");
+    /// assert_eq!(context.idempotency_key(), "transfer-7");
+    /// ```
+    pub fn idempotency_key(&self) -> &str {
+        self.idempotency_key.get_or_init(|| match &self.run_id {
+            Some(run_id) => call_key(run_id, self.step_number, &self.call_id),
+            None => tool_effect(self.step_number, &self.call_id, 1),
+        })
     }
 
     /// The run's history up to the reply that made the call, without the leading system messages.
@@ -222,7 +240,7 @@ impl ToolContext {
     /// Gives the call another key.
     #[must_use]
     pub fn with_idempotency_key(mut self, key: impl Into<String>) -> Self {
-        self.idempotency_key = key.into();
+        self.idempotency_key = OnceLock::from(key.into());
         self
     }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 mod fits;
 mod plain;
 
-use self::{fits::fits, plain::is_plain};
+use self::{fits::Fits, plain::is_plain};
 use super::nulls::without_nulls;
 use crate::{LlmError, types::Tool};
 
@@ -111,6 +111,7 @@ impl Toolbox {
 /// What checks values by a schema.
 pub(crate) struct Validator {
     schema: Value,
+    fits: Fits,
     compiled: OnceLock<Result<Compiled, String>>,
 }
 
@@ -140,12 +141,12 @@ impl Validator {
         } else {
             OnceLock::from(Ok(compile(location, schema)?))
         };
-        Ok(Self { schema: schema.clone(), compiled })
+        Ok(Self { schema: schema.clone(), fits: Fits::new(schema), compiled })
     }
 
     /// Whether `value` fits; if not, where not.
     pub(crate) fn check(&self, value: &Value) -> Result<(), String> {
-        if fits(&self.schema, value) { Ok(()) } else { self.judge(value) }
+        if self.fits.takes(value) { Ok(()) } else { self.judge(value) }
     }
 
     fn judge(&self, value: &Value) -> Result<(), String> {

@@ -1,10 +1,10 @@
 //! A message of a conversation, immutable and shared.
 use std::{
-    fmt,
+    fmt, slice,
     sync::{Arc, OnceLock},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Media, Source, ToolCall, ToolResult};
 
@@ -27,12 +27,47 @@ pub struct ChatMessage(Arc<Body>);
 #[derive(Serialize, Deserialize)]
 struct Body {
     role: Role,
-    content: Vec<ContentPart>,
+    content: Parts,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     origin: Option<Origin>,
     /// The text of several parts, joined when somebody asks for it.
     #[serde(skip)]
     joined: OnceLock<String>,
+}
+
+/// The parts of a message: mostly one, which then needs no list.
+#[derive(Clone, Deserialize)]
+#[serde(from = "Vec<ContentPart>")]
+enum Parts {
+    One(ContentPart),
+    List(Vec<ContentPart>),
+}
+
+impl Parts {
+    fn as_slice(&self) -> &[ContentPart] {
+        match self {
+            Self::One(part) => slice::from_ref(part),
+            Self::List(parts) => parts,
+        }
+    }
+}
+
+impl From<Vec<ContentPart>> for Parts {
+    fn from(mut parts: Vec<ContentPart>) -> Self {
+        match (parts.pop(), parts.is_empty()) {
+            (Some(part), true) => Self::One(part),
+            (last, _) => {
+                parts.extend(last);
+                Self::List(parts)
+            }
+        }
+    }
+}
+
+impl Serialize for Parts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_slice().serialize(serializer)
+    }
 }
 
 /// A model's message in the words of the wire it came over.
@@ -191,7 +226,15 @@ impl ChatMessage {
     /// assert_eq!(message.content().len(), 3);
     /// ```
     pub fn new(role: Role, content: Vec<ContentPart>) -> Self {
+        Self::of(role, content.into())
+    }
+
+    fn of(role: Role, content: Parts) -> Self {
         Self(Arc::new(Body { role, content, origin: None, joined: OnceLock::new() }))
+    }
+
+    fn of_one(role: Role, part: ContentPart) -> Self {
+        Self::of(role, Parts::One(part))
     }
 
     /// The same message with what it was on its wire.
@@ -220,22 +263,22 @@ impl ChatMessage {
 
     /// What holds for the whole conversation.
     pub fn system(text: impl Into<String>) -> Self {
-        Self::new(Role::System, vec![ContentPart::text(text)])
+        Self::of_one(Role::System, ContentPart::text(text))
     }
 
     /// What the person says.
     pub fn user(text: impl Into<String>) -> Self {
-        Self::new(Role::User, vec![ContentPart::text(text)])
+        Self::of_one(Role::User, ContentPart::text(text))
     }
 
     /// What the model said.
     pub fn assistant(text: impl Into<String>) -> Self {
-        Self::new(Role::Assistant, vec![ContentPart::text(text)])
+        Self::of_one(Role::Assistant, ContentPart::text(text))
     }
 
     /// What came of a tool call.
     pub fn tool(result: impl Into<Arc<ToolResult>>) -> Self {
-        Self::new(Role::Tool, vec![ContentPart::ToolResult(result.into())])
+        Self::of_one(Role::Tool, ContentPart::ToolResult(result.into()))
     }
 
     pub(crate) fn whole_origin(&self) -> Option<&Origin> {
@@ -249,7 +292,7 @@ impl ChatMessage {
 
     /// The parts, in order.
     pub fn content(&self) -> &[ContentPart] {
-        &self.0.content
+        self.0.content.as_slice()
     }
 
     /// All text of the message, without reasoning and refusals; `None` if it has none.
@@ -324,7 +367,7 @@ impl fmt::Debug for ChatMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChatMessage")
             .field("role", &self.0.role)
-            .field("content", &self.0.content)
+            .field("content", &self.content())
             .finish()
     }
 }

@@ -41,16 +41,19 @@ impl ChatRequest {
 
     /// A request that shares what somebody else holds.
     pub fn shared(system: Arc<Vec<ChatMessage>>, messages: Arc<Vec<ChatMessage>>) -> Self {
-        Self {
-            system,
-            messages,
-            tools: Arc::default(),
-            tool_choice: None,
-            settings: Arc::default(),
-            whole: false,
-            deadline: None,
-            memo: Memo::default(),
-        }
+        let (settings, memo) = (Arc::default(), Memo::default());
+        Self::of_run(system, messages, settings, memo)
+    }
+
+    /// The same, of a run that asks more than once.
+    pub(crate) fn of_run(
+        system: Arc<Vec<ChatMessage>>,
+        messages: Arc<Vec<ChatMessage>>,
+        settings: Arc<Settings>,
+        memo: Memo,
+    ) -> Self {
+        let (tools, tool_choice, deadline) = (Arc::default(), None, None);
+        Self { system, messages, tools, tool_choice, settings, whole: false, deadline, memo }
     }
 
     /// Offers tools to the model.

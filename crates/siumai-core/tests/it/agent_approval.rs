@@ -25,7 +25,7 @@ fn purse(notes: &Notes) -> ToolSet {
     let (paid, seen) = (notes.clone(), notes.clone());
     ToolSet::new()
         .tool(paying_tool(), move |arguments, context: ToolContext| {
-            paid.add(format!("{} pays {}", context.idempotency_key, arguments["n"]));
+            paid.add(format!("{} pays {}", context.idempotency_key(), arguments["n"]));
             async { Ok(json!("paid")) }
         })
         .function("look", "Looks", move |(): ()| {

@@ -48,7 +48,7 @@ impl World {
             let done = Arc::clone(&done);
             async move {
                 tokio::task::yield_now().await;
-                *done.lock().unwrap().entry(context.idempotency_key).or_default() += 1;
+                *done.lock().unwrap().entry(context.idempotency_key().to_owned()).or_default() += 1;
                 Ok(json!("done"))
             }
         })

@@ -68,7 +68,7 @@ impl ToolResolver for Logging {
         arguments: Value,
         context: &ToolContext,
     ) -> Result<Value, LlmError> {
-        let key = context.idempotency_key.clone();
+        let key = context.idempotency_key().to_owned();
         self.0.lock().unwrap().entry(key.clone()).or_default().0 += 1;
         tokio::task::yield_now().await;
         self.0.lock().unwrap().entry(key).or_default().1 += 1;

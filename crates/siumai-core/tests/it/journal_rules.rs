@@ -280,7 +280,7 @@ impl ToolResolver for Keyed {
         arguments: Value,
         context: &ToolContext,
     ) -> Result<Value, LlmError> {
-        self.0.add(format!("{} as {}", context.call_id, context.idempotency_key));
+        self.0.add(format!("{} as {}", context.call_id, context.idempotency_key()));
         self.call_tool(name, arguments).await
     }
 }

@@ -1,5 +1,5 @@
 //! Writes a request as Chat Completions wants it.
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json, value::RawValue};
@@ -29,7 +29,7 @@ use crate::{
 /// If there is nothing to answer, or a message can't be told in this format.
 pub(super) fn question(
     model: &str,
-    wire: &str,
+    wire: &Arc<str>,
     dialect: Dialect,
     request: &ChatRequest,
 ) -> Result<Question, LlmError> {
@@ -37,7 +37,7 @@ pub(super) fn question(
     if system.is_empty() && request.messages().is_empty() {
         return Err(LlmError::invalid_input("the request has no messages; add one to answer"));
     }
-    let manner = Manner { wire: wire.to_owned(), dialect };
+    let manner = Manner { wire: Arc::clone(wire), dialect };
     let mut transcript: Transcript<Messages> = Transcript::of(request, &manner)?;
     let system_messages = transcript.system(system, || {
         system.iter().flat_map(|it| manner.wire_messages(it)).collect::<Vec<_>>()
@@ -118,7 +118,7 @@ fn lost_schema(settings: &Settings, dialect: Dialect) -> Option<Warning> {
 #[derive(Clone, Debug, PartialEq)]
 struct Manner {
     /// What the origins of its messages are called.
-    wire: String,
+    wire: Arc<str>,
     dialect: Dialect,
 }
 

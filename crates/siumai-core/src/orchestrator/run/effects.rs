@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     CancellationToken,
-    journal::{Effect, Work, call_key, model_effect, tool_effect},
+    journal::{Effect, Work, model_effect, tool_effect},
     tool::{ToolContext, Toolbox},
     types::{ChatRequest, Tool, ToolResult, ToolStatus},
 };
@@ -24,7 +24,7 @@ impl Run {
 
     pub(in super::super) fn model_effect(&self, request: ChatRequest) -> Effect {
         let work = Work::CallModel { request, call_id_prefix: self.call_id_prefix() };
-        Effect { run_id: self.id.clone(), name: self.model_effect_name(), work }
+        Effect { run_id: self.id.to_string(), name: self.model_effect_name(), work }
     }
 
     /// The name of the execution of a call of this step: of the one under way, or of the next.
@@ -51,7 +51,7 @@ impl Run {
             suspended,
             decisions,
         };
-        Effect { run_id: self.id.clone(), name, work }
+        Effect { run_id: self.id.to_string(), name, work }
     }
 
     /// What the tool of a call of this step is given: of the history, all but the leading system
@@ -62,10 +62,10 @@ impl Run {
         cancellation: Option<&CancellationToken>,
     ) -> ToolContext {
         let step_number = self.steps.len();
-        let key = call_key(&self.id, step_number, call_id);
         let token =
             cancellation.map_or_else(CancellationToken::new, CancellationToken::child_token);
-        ToolContext::keyed(call_id.to_owned(), step_number, key, token)
+        let run_id = Some(Arc::clone(&self.id));
+        ToolContext::of_run(run_id, call_id.to_owned(), step_number, token)
             .with_messages(Arc::clone(&self.messages))
     }
 

@@ -60,10 +60,9 @@ impl Run {
         let tools = rules.tools.active(plan.active_tools.as_deref());
         // Without tools there is nothing to choose, and providers refuse a choice.
         let choice = plan.tool_choice.clone().filter(|_| !tools.is_empty());
-        ChatRequest::shared(Arc::clone(system), messages)
+        let settings = Arc::clone(rules.settings);
+        ChatRequest::of_run(Arc::clone(system), messages, settings, self.memo.clone())
             .with_tools(tools)
             .with_tool_choice(choice)
-            .with_settings(Arc::clone(rules.settings))
-            .with_memo(self.memo.clone())
     }
 }

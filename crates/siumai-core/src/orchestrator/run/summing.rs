@@ -44,7 +44,7 @@ impl Run {
 
     pub(in crate::orchestrator) fn summary_effect(&self, request: ChatRequest) -> Effect {
         let name = self.summary_effect_name();
-        Effect { run_id: self.id.clone(), name, work: Work::Summarise { request } }
+        Effect { run_id: self.id.to_string(), name, work: Work::Summarise { request } }
     }
 
     /// The name of the summary under way, or of the next of this step.

@@ -16,7 +16,7 @@ fn written(request: &ChatRequest) -> Value {
 
 /// The body, and what it is warned of.
 fn written_for(dialect: Dialect, request: &ChatRequest) -> (Value, Vec<String>) {
-    let question = question("gpt-test", WIRE, dialect, request).unwrap();
+    let question = question("gpt-test", &WIRE.into(), dialect, request).unwrap();
     let warnings = question.warnings.iter().map(ToString::to_string);
     (serde_json::from_slice(&question.body.to_bytes()).unwrap(), warnings.collect())
 }
@@ -193,7 +193,7 @@ fn what_the_format_has_no_place_for_is_warned_of() {
         ChatMessage::new(Role::User, vec![ContentPart::text("Compare"), file]),
         ChatMessage::new(Role::Assistant, vec![image()]),
     ]);
-    let question = question("gpt-test", WIRE, Dialect::PLAIN, &request).unwrap();
+    let question = question("gpt-test", &WIRE.into(), Dialect::PLAIN, &request).unwrap();
     let body: Value = serde_json::from_slice(&question.body.to_bytes()).unwrap();
     let said = body["messages"].as_array().unwrap().iter().map(|it| &it["content"]);
     assert_eq!(said.collect::<Vec<_>>(), ["Look", "Compare", ""]);
@@ -252,7 +252,7 @@ fn settings_are_told_in_the_words_of_the_wire() {
     assert_eq!(told["response_format"], json!({ "type": "json_object" }));
 
     let request = request.with_settings(settings);
-    let body = question("gpt-test", WIRE, Dialect::OPENAI, &request).unwrap().body.to_bytes();
+    let body = question("gpt-test", &WIRE.into(), Dialect::OPENAI, &request).unwrap().body.to_bytes();
     let told: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(told["max_completion_tokens"], 100);
     assert_eq!(told.get("max_tokens"), None);
@@ -273,7 +273,7 @@ fn the_next_step_begins_with_the_bytes_of_the_one_before() {
         let choice = if step % 2 == 0 { ToolChoice::Required } else { ToolChoice::Auto };
         let request =
             ChatRequest::new(history.clone()).with_tools(tools.clone()).with_tool_choice(choice);
-        let next = question("gpt-test", WIRE, Dialect::PLAIN, &request).unwrap().body.to_bytes();
+        let next = question("gpt-test", &WIRE.into(), Dialect::PLAIN, &request).unwrap().body.to_bytes();
         let text = String::from_utf8(before.to_vec()).unwrap();
         let messages = text.split(r#"],"tools""#).next().unwrap();
         assert!(next.starts_with(messages.as_bytes()), "step {step}");
@@ -287,7 +287,7 @@ fn the_next_step_begins_with_the_bytes_of_the_one_before() {
 fn what_cannot_be_told_is_an_error_that_says_so() {
     let refused = |messages| {
         let request = ChatRequest::new(messages);
-        question("gpt-test", WIRE, Dialect::PLAIN, &request).err().unwrap().to_string()
+        question("gpt-test", &WIRE.into(), Dialect::PLAIN, &request).err().unwrap().to_string()
     };
     assert_eq!(refused(vec![]), "the request has no messages; add one to answer");
     assert_eq!(

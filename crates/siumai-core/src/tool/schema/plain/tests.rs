@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{
-    super::{TRUSTED, Validator, compile, fits},
+    super::{TRUSTED, Validator, compile, fits::Fits},
     *,
 };
 
@@ -12,7 +12,8 @@ const ELSEWHERE: &str = "tool:///look";
 /// What boon says of `value`, by a schema that stands at `place`.
 fn verdict(place: &str, schema: &Value, value: &Value) -> Result<(), String> {
     let compiled = compile(place, schema).expect("what is plain is a schema");
-    let validator = Validator { schema: json!(true), compiled: Ok(compiled).into() };
+    let (schema, fits) = (json!(true), Fits::new(&json!(false)));
+    let validator = Validator { schema, fits, compiled: Ok(compiled).into() };
     validator.judge(value).map_err(|told| told.replace(place, ""))
 }
 
@@ -119,7 +120,7 @@ proptest! {
         values in prop::collection::vec(a_value(), 8),
     ) {
         prop_assume!(compile(ELSEWHERE, &schema).is_ok());
-        for value in values.iter().filter(|it| fits(&schema, it)) {
+        for value in values.iter().filter(|it| Fits::new(&schema).takes(it)) {
             prop_assert_eq!(verdict(ELSEWHERE, &schema, value), Ok(()), "{} by {}", value, schema);
         }
     }
@@ -249,7 +250,7 @@ fn the_arguments_of_common_calls_certainly_fit() {
     });
     let whole = json!({ "path": "a", "limit": 9, "unit": "celsius", "tree": [[], [[]]] });
     for fitting in [whole, json!({ "path": "a", "limit": null, "tree": null })] {
-        assert!(fits(&schema, &fitting), "{fitting}");
+        assert!(Fits::new(&schema).takes(&fitting), "{fitting}");
     }
     let odd = [
         json!({}),
@@ -262,7 +263,7 @@ fn the_arguments_of_common_calls_certainly_fit() {
         json!({ "path": "a", "more": 1 }),
     ];
     for misfit in odd {
-        assert!(!fits(&schema, &misfit), "{misfit}");
+        assert!(!Fits::new(&schema).takes(&misfit), "{misfit}");
         assert!(verdict(ELSEWHERE, &schema, &misfit).is_err(), "{misfit}");
     }
 }
@@ -272,5 +273,5 @@ fn the_arguments_of_common_calls_certainly_fit() {
 fn a_schema_that_is_twice_itself_is_given_up_before_long() {
     let itself = json!({ "$ref": "#/$defs/Itself" });
     let schema = json!({ "anyOf": [itself], "$defs": { "Itself": { "anyOf": [itself, itself] } } });
-    assert!(!fits(&schema, &json!(1)));
+    assert!(!Fits::new(&schema).takes(&json!(1)));
 }
