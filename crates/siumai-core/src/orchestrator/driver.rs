@@ -189,16 +189,17 @@ impl Driver<'_> {
     }
 
     async fn tell(&self, events: Vec<StreamEvent>) {
-        if events.is_empty() && !self.events.is_heard() {
-            self.events.take_turn().await;
+        if events.is_empty() && self.events.is_heard() {
+            return;
         }
         for event in events {
             if let StreamEvent::StepFinish { step } = &event {
                 let observer = self.options.on_step_finish.as_deref();
                 self.observers.tell("on_step_finish", observer, |it| it(step));
             }
-            self.events.emit(event).await;
+            self.events.push(event);
         }
+        self.events.give_way().await;
     }
 
     async fn record_end(&self, ended_with: &Result<StoppedBy, Broken>) -> Result<(), LlmError> {
@@ -281,7 +282,8 @@ impl Driver<'_> {
     pub(super) async fn tell_whole(&self, run: &Run, response: &ChatResponse) {
         let listener = self.listener(run);
         for delta in deltas(&response.message) {
-            listener.tell(delta).await;
+            listener.tell(delta);
+            self.events.give_way().await;
         }
     }
 

@@ -1,9 +1,9 @@
 //! Lets a plain `async fn` feed a `Stream`, without a task, a channel or a macro.
 //!
-//! The driver and its reader share one queue. [`Emitter::emit`] parks the
+//! The driver and its reader share one queue. [`Emitter::give_way`] parks the
 //! driver until it is polled again, and a reader polls it only when the queue
-//! is empty: so a run never gets ahead of whoever reads it. Where nobody reads,
-//! nothing is kept, and the driver gives way now and then.
+//! is empty: so a run gets no further ahead of whoever reads it than it wants.
+//! Where nobody reads, nothing is kept, and the driver gives way now and then.
 use std::{
     collections::VecDeque,
     future::poll_fn,
@@ -25,7 +25,7 @@ struct Queue<T> {
     items: VecDeque<T>,
     /// Until the driver gives way though nobody reads.
     turns: Turns,
-    /// Whether anything waits in `emit` for the driver to be polled again.
+    /// Whether anything has given way and waits for the driver to be polled again.
     has_parked: bool,
     /// What the driver is polled with: whoever polls it next needs no waking by it.
     driver: Waker,
@@ -51,11 +51,22 @@ impl<T> Emitter<T> {
         self.is_heard
     }
 
-    /// Puts `item` into the queue; what comes back gives way once, so that a reader can take it.
-    pub(super) fn emit(&self, item: T) -> impl Future<Output = ()> + use<'_, T> {
+    /// Puts `item` into the queue, if somebody reads it.
+    pub(super) fn push(&self, item: T) {
         if self.is_heard {
             self.lock().items.push_back(item);
         }
+    }
+
+    /// Puts `item` into the queue and gives way.
+    pub(super) fn emit(&self, item: T) -> impl Future<Output = ()> + use<'_, T> {
+        self.push(item);
+        self.give_way()
+    }
+
+    /// Gives way once, so that a reader can take what is in the queue; where nobody reads, if it is
+    /// time to.
+    pub(super) fn give_way(&self) -> impl Future<Output = ()> + use<'_, T> {
         let mut is_parked = false;
         poll_fn(move |cx| {
             let mut queue = self.lock();
@@ -75,11 +86,6 @@ impl<T> Emitter<T> {
         })
     }
 
-    /// Gives way if it is time to, for something that nobody is told of.
-    pub(super) async fn take_turn(&self) {
-        poll_fn(|cx| self.lock().turns.take(cx)).await;
-    }
-
     /// Takes the oldest item.
     pub(super) fn take(&self) -> Option<T> {
         self.lock().items.pop_front()
@@ -90,7 +96,7 @@ impl<T> Emitter<T> {
         self.lock().items.is_empty()
     }
 
-    /// Wakes whatever is parked in [`emit`](Self::emit): the driver is about to be polled.
+    /// Wakes whatever has [given way](Self::give_way): the driver is about to be polled.
     pub(super) fn release(&self) {
         let parked = {
             let mut queue = self.lock();
@@ -102,7 +108,7 @@ impl<T> Emitter<T> {
         parked.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether something is parked in [`emit`](Self::emit).
+    /// Whether something has [given way](Self::give_way).
     pub(super) fn has_parked(&self) -> bool {
         self.lock().has_parked
     }

@@ -1,5 +1,5 @@
 //! Effects being performed, whether by the loop or wherever else a journal sends them.
-use std::sync::Arc;
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use futures_util::StreamExt;
 use tracing::Instrument;
@@ -11,12 +11,13 @@ use super::{
     emitter::Emitter,
     execute::{CallLimits, execute},
     open_step::ReadyCall,
+    turns::AT_ONCE,
     watch::Watch,
 };
 use crate::{
     LlmError,
     journal::{Effect, ModelFailure, Outcome, Work},
-    model::{Assembler, Delta, LanguageModel},
+    model::{Assembler, Delta, LanguageModel, ModelEvent},
     telemetry::{Conversation, Inference, Telemetry, ToolTelemetry},
     tool::{ToolContext, ToolResolver},
     types::ChatRequest,
@@ -132,40 +133,65 @@ impl Question<'_> {
         let mut limit = self.watch.first_event();
         let request = request.with_deadline(self.watch.deadline(limit));
         let mut events = self.watch.over(limit, self.model.stream(request)).await??;
-        while let Some(event) = self.watch.over(limit, events.next()).await? {
-            match &self.listener {
-                Some(listener) if listener.hears() => {
-                    if let Some(delta) = reply.push(event?)? {
+        let mut unread = 0;
+        loop {
+            let next = poll_fn(|cx| match events.poll_next_unpin(cx) {
+                // Whoever reads is not left waiting for more.
+                Poll::Pending if unread == 0 => Poll::Pending,
+                polled => Poll::Ready(polled),
+            });
+            let is_behind = match self.watch.over(limit, next).await? {
+                Poll::Ready(None) => return reply.check_finished(),
+                Poll::Ready(Some(event)) => {
+                    if self.take_in(event?, reply)? {
                         inference.heard();
-                        listener.tell(delta).await;
+                        unread += 1;
                     }
+                    unread >= self.most_unread()
                 }
-                listener => {
-                    if reply.push_unheard(event?)? {
-                        inference.heard();
-                        if let Some(listener) = listener {
-                            listener.events.take_turn().await;
-                        }
-                    }
+                Poll::Pending => true,
+            };
+            if is_behind {
+                if let Some(listener) = &self.listener {
+                    listener.events.give_way().await;
                 }
+                unread = 0;
             }
             // Begins when the reader has come back: its slowness is not the model's silence.
             limit = self.watch.next_event();
         }
-        reply.check_finished()
+    }
+
+    /// Takes in an event, and tells of it; whether it brought something.
+    fn take_in(&self, event: ModelEvent, reply: &mut Assembler) -> Result<bool, LlmError> {
+        match self.listener.as_ref().filter(|it| it.hears()) {
+            Some(listener) => {
+                let delta = reply.push(event)?;
+                Ok(delta.map(|delta| listener.tell(delta)).is_some())
+            }
+            None => reply.push_unheard(event),
+        }
+    }
+
+    /// How many pieces the reader may be behind.
+    fn most_unread(&self) -> u32 {
+        match &self.listener {
+            Some(listener) if listener.events.is_heard() => AT_ONCE,
+            _ => 1,
+        }
     }
 }
 
-impl<'a> Listener<'a> {
+impl Listener<'_> {
     /// Whether anybody hears of the pieces.
     fn hears(&self) -> bool {
         self.events.is_heard() || self.options.on_chunk.is_some()
     }
 
-    pub(super) fn tell(&self, delta: Delta) -> impl Future<Output = ()> + use<'a> {
+    pub(super) fn tell(&self, delta: Delta) {
         if let Some(text) = &delta.content {
             self.observers.tell("on_chunk", self.options.on_chunk.as_deref(), |it| it(text));
         }
-        self.events.emit(StreamEvent::Delta { step_number: self.step_number, delta })
+        self.events.push(StreamEvent::Delta { step_number: self.step_number, delta });
     }
 }

@@ -294,7 +294,7 @@ impl Future for Steps {
             Err(failed) => Err(failed.clone()),
         };
         self.0.waiters.register(Waiter::Steps, cx.waker());
-        let mut turns = Turns::default();
+        let mut turns = Turns::of_several();
         loop {
             ready!(turns.take(cx));
             if let Some(ended) = self.0.outcome.read(steps) {
