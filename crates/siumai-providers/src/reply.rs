@@ -54,6 +54,10 @@ pub(crate) trait ReplyReader: Send + Unpin {
 /// What has been read and not yet been taken.
 pub(crate) type Events = VecDeque<ModelEvent>;
 
+/// As many events are read in one go, if they have arrived: the code of one thing at a time fits
+/// into a processor's cache.
+const AT_ONCE: usize = 8;
+
 /// How far a reader has come.
 pub(crate) enum Progress {
     /// The reply goes on.
@@ -172,16 +176,24 @@ impl<'a, R: ReplyReader> ReplyStream<'a, R> {
 
     /// Reads on until there is something to hand out, or nothing more to read.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.events.is_empty() && matches!(self.state, State::Reading) {
+        while self.events.len() < AT_ONCE && matches!(self.state, State::Reading) {
             match self.read_buffered() {
                 Ok(Buffered::Event(progress)) => self.go_on(progress),
-                Ok(Buffered::Nothing) => match ready!(self.body.poll_piece(cx)) {
-                    Some(Ok(piece)) => self.take(piece),
-                    Some(Err(error)) => self.state = State::Failed(self.call.lost(error)),
-                    None => match self.read_unended() {
+                Ok(Buffered::Nothing) if !self.events.is_empty() => break,
+                Ok(Buffered::Nothing) => match self.body.poll_piece(cx) {
+                    Poll::Ready(Some(Ok(piece))) => self.take(piece),
+                    Poll::Ready(Some(Err(error))) => {
+                        self.state = State::Failed(self.call.lost(error));
+                    }
+                    Poll::Ready(None) => match self.read_unended() {
                         Ok(progress) => self.go_on(progress),
                         Err(fault) => self.fail(fault),
                     },
+                    Poll::Pending => {
+                        // Of many that wait at once, none keeps what only a busy one needs.
+                        self.events.shrink_to_fit();
+                        return Poll::Pending;
+                    }
                 },
                 Err(fault) => self.fail(fault),
             }

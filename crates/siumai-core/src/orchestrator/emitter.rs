@@ -91,6 +91,11 @@ impl<T> Emitter<T> {
         self.lock().items.pop_front()
     }
 
+    /// Keeps no more room than is needed: there may be long to wait, and many who do.
+    pub(super) fn make_small(&self) {
+        self.lock().items.shrink_to(1);
+    }
+
     /// Whether all that was put in is taken: whoever reads has come after.
     pub(super) fn is_empty(&self) -> bool {
         self.lock().items.is_empty()

@@ -271,6 +271,7 @@ impl Stream for RunStream<'_> {
             return Poll::Ready(Some(Ok(event)));
         }
         let Some(last) = last else {
+            self.shared.events.make_small();
             self.turns = Turns::default();
             return Poll::Pending;
         };
