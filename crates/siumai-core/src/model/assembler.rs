@@ -280,17 +280,22 @@ impl Assembler {
         if !given.is_empty() && is_free(&given) {
             return (given, None);
         }
-        let stem = match (given.as_str(), self.id_prefix.as_str()) {
+        (self.other_id(&given), Some(given))
+    }
+
+    #[cold]
+    fn other_id(&self, given: &str) -> String {
+        let is_free = |id: &str| !self.calls().any(|call| call.id == id);
+        let stem = match (given, self.id_prefix.as_str()) {
             ("", "") => "call",
             ("", prefix) => prefix,
             (given, _) => given,
         };
         let taken = self.calls().count();
-        let id = (taken + 1..=2 * taken + 1)
+        (taken + 1..=2 * taken + 1)
             .map(|number| format!("{stem}_{number}"))
             .find(|id| is_free(id))
-            .unwrap_or_else(|| stem.to_owned());
-        (id, Some(given))
+            .unwrap_or_else(|| stem.to_owned())
     }
 
     fn calls(&self) -> impl Iterator<Item = &CallBlock> {
@@ -345,10 +350,12 @@ fn taken(text: &mut String, is_heard: bool) -> String {
     if is_heard { text.clone() } else { std::mem::take(text) }
 }
 
+#[cold]
 fn broken_off() -> LlmError {
     LlmError::new(ErrorKind::IncompleteReply, "the reply broke off before its end; ask again")
 }
 
+#[cold]
 fn malformed(message: &str) -> LlmError {
     LlmError::new(ErrorKind::MalformedReply, message)
 }

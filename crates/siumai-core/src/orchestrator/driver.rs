@@ -122,14 +122,14 @@ impl Driver<'_> {
             match run.next_action(&self.rules)? {
                 Action::Recover(effects) => {
                     for effect in &effects {
-                        self.recover(run, effect).await?;
+                        Box::pin(self.recover(run, effect)).await?;
                     }
                 }
                 Action::StartStep(plan) => {
                     self.watch.start_step().await?;
                     self.record(run, [Entry::StepStarted(plan)]).await?;
                 }
-                Action::Summarise(request) => self.summarise(run, request).await?,
+                Action::Summarise(request) => Box::pin(self.summarise(run, request)).await?,
                 Action::CallModel(request) => self.call_model(run, request).await?,
                 Action::Decide(calls) => self.decide(run, calls).await?,
                 Action::ExecuteTools(batch) => self.execute_tools(run, batch).await?,
@@ -151,21 +151,22 @@ impl Driver<'_> {
         entries: impl IntoIterator<Item = Entry>,
     ) -> impl Future<Output = Result<(), LlmError>> {
         // What waits is small without the entries.
-        let taken = self.take_in(run, entries);
-        async move {
-            let Taken { records, events } = taken?;
-            if let (Some(journal), false) = (&self.journal, records.is_empty()) {
-                Box::pin(self.watch.over(None, journal.append(&records))).await??;
-            }
-            self.tell(events).await;
-            Ok(())
+        self.write_and_tell(self.take_in(run, &mut entries.into_iter()))
+    }
+
+    async fn write_and_tell(&self, taken: Result<Taken, LlmError>) -> Result<(), LlmError> {
+        let Taken { records, events } = taken?;
+        if let (Some(journal), false) = (&self.journal, records.is_empty()) {
+            Box::pin(self.watch.over(None, journal.append(&records))).await??;
         }
+        self.tell(events).await;
+        Ok(())
     }
 
     fn take_in(
         &self,
         run: &mut Run,
-        entries: impl IntoIterator<Item = Entry>,
+        entries: &mut dyn Iterator<Item = Entry>,
     ) -> Result<Taken, LlmError> {
         let mut taken = Taken::default();
         let is_heard = self.events.is_heard();

@@ -271,6 +271,7 @@ impl fmt::Display for Named<'_> {
     }
 }
 
+#[cold]
 fn say_request(span: &Span, request: &ChatRequest) {
     if !request.system().is_empty() {
         span.record(names::SYSTEM_INSTRUCTIONS, content::instructions(request.system()));
@@ -281,6 +282,7 @@ fn say_request(span: &Span, request: &ChatRequest) {
     }
 }
 
+#[cold]
 fn replied(span: &Span, response: &ChatResponse, content: bool) {
     span.record(names::RESPONSE_ID, response.id.as_deref());
     span.record(names::RESPONSE_MODEL, response.model.as_deref());
@@ -292,12 +294,14 @@ fn replied(span: &Span, response: &ChatResponse, content: bool) {
     }
 }
 
+#[cold]
 fn failed(span: &Span, kind: ErrorKind) {
     span.record("otel.status_code", "ERROR");
     span.record(names::ERROR, error_type(kind));
 }
 
 /// What failed, and in which words, unless they are a tool's and nobody asked for those.
+#[cold]
 fn describe(span: &Span, error: &LlmError, content: bool) {
     failed(span, error.kind());
     if content || !matches!(error.kind(), ErrorKind::Tool | ErrorKind::FatalTool) {

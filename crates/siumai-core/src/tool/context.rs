@@ -30,7 +30,7 @@ pub struct ToolContext {
     pub cancellation: CancellationToken,
     run_id: Option<Arc<str>>,
     idempotency_key: OnceLock<String>,
-    messages: Arc<Vec<ChatMessage>>,
+    messages: Option<Arc<Vec<ChatMessage>>>,
     user: UserContext,
     progress: Option<Progress>,
     above: Option<Above>,
@@ -52,12 +52,11 @@ impl fmt::Debug for Progress {
 impl ToolContext {
     /// The context of a call.
     pub fn new(call_id: impl Into<String>, step_number: usize) -> Self {
-        Self::of_run(None, call_id.into(), step_number, CancellationToken::new())
+        Self::with_token(call_id.into(), step_number, CancellationToken::new())
     }
 
-    /// The context of a call of the run `run_id`.
-    pub(crate) fn of_run(
-        run_id: Option<Arc<str>>,
+    /// The context of a call that is cancelled by `cancellation`.
+    pub(crate) fn with_token(
         call_id: String,
         step_number: usize,
         cancellation: CancellationToken,
@@ -66,9 +65,9 @@ impl ToolContext {
             call_id,
             step_number,
             cancellation,
-            run_id,
+            run_id: None,
             idempotency_key: OnceLock::new(),
-            messages: Arc::default(),
+            messages: None,
             user: UserContext::default(),
             progress: None,
             above: None,
@@ -103,7 +102,7 @@ impl ToolContext {
     /// assert_eq!(context.messages()[0].text(), Some("Pay 7"));
     /// ```
     pub fn messages(&self) -> &[ChatMessage] {
-        &self.messages
+        self.messages.as_deref().map_or(&[], Vec::as_slice)
     }
 
     /// What the run's user gave it for its tools, by its type: see [`UserContext`].
@@ -226,7 +225,7 @@ impl ToolContext {
     /// Gives the call a history to look at.
     #[must_use]
     pub fn with_messages(mut self, messages: impl Into<Arc<Vec<ChatMessage>>>) -> Self {
-        self.messages = messages.into();
+        self.messages = Some(messages.into());
         self
     }
 
@@ -234,6 +233,12 @@ impl ToolContext {
     #[must_use]
     pub fn with_user(mut self, user: UserContext) -> Self {
         self.user = user;
+        self
+    }
+
+    /// Gives the call a key by the run that it is of.
+    pub(crate) fn of_run(mut self, run_id: &Arc<str>) -> Self {
+        self.run_id = Some(Arc::clone(run_id));
         self
     }
 

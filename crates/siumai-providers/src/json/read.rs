@@ -139,6 +139,7 @@ impl<'a> Json<'a> {
         }
     }
 
+    #[inline(never)]
     fn escaped_text(&mut self) -> Option<String> {
         if self.peek()? != b'"' {
             return None;
@@ -153,11 +154,14 @@ impl<'a> Json<'a> {
             }
             end = next(end + 2)?;
         }
+        if bytes.get(end) != Some(&b'"') {
+            return None;
+        }
         let mut text = String::with_capacity(end - start);
-        let mut rest = self.text.get(start..end)?;
-        while let Some((plain, escaped)) = rest.split_once('\\') {
-            text.push_str(plain);
-            text.push(match escaped.as_bytes().first()? {
+        let (mut from, mut to) = (start, next(start)?);
+        while to < end {
+            text.push_str(self.text.get(from..to)?);
+            text.push(match bytes.get(to + 1)? {
                 b'"' => '"',
                 b'\\' => '\\',
                 b'/' => '/',
@@ -168,12 +172,10 @@ impl<'a> Json<'a> {
                 b'f' => '\x0c',
                 _ => return None,
             });
-            rest = escaped.get(1..)?;
+            from = to + 2;
+            to = next(from)?;
         }
-        text.push_str(rest);
-        if bytes.get(end) != Some(&b'"') {
-            return None;
-        }
+        text.push_str(self.text.get(from..end)?);
         self.at = end + 1;
         Some(text)
     }
@@ -226,6 +228,7 @@ impl<'a> Json<'a> {
         }
     }
 
+    #[cold]
     fn by_serde<T: Deserialize<'a>>(&mut self) -> serde_json::Result<T> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let mut values = serde_json::Deserializer::from_str(rest).into_iter();
@@ -280,6 +283,7 @@ impl<'a> Json<'a> {
         if next > b' ' { Some(next) } else { self.peek_behind_space() }
     }
 
+    #[cold]
     fn peek_behind_space(&mut self) -> Option<u8> {
         let is_space = |it: &u8| matches!(it, b' ' | b'\n' | b'\r' | b'\t');
         let rest = self.text.as_bytes().get(self.at..)?;

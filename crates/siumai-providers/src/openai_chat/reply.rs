@@ -205,7 +205,9 @@ impl Reader {
             _ => {}
         }
         self.push_text(said.refusal.as_str(), Delta::refusal, events);
-        self.show(said, events);
+        if said.annotations.is_some() || said.images.is_some() || said.audio.is_some() {
+            self.show(said, events);
+        }
         let calls = match said.function_call.take() {
             // Some servers tell the same call both ways.
             Some(function) if said.tool_calls.is_empty() && !self.calls.have_ids() => {
@@ -219,6 +221,7 @@ impl Reader {
         }
     }
 
+    #[cold]
     fn show(&mut self, said: &Said<'_>, events: &mut Events) {
         if let Some(annotations) = said.annotations {
             self.beside.get_or_insert_default().cite(annotations);
@@ -235,6 +238,7 @@ impl Reader {
     }
 
     /// Keeps blocks of thinking; their text is told if it is nowhere else.
+    #[cold]
     fn detail(&mut self, details: &RawValue, is_told: bool, form: Form, events: &mut Events) {
         let details: Vec<&RawValue> = serde_json::from_str(details.get()).unwrap_or_default();
         for raw in details {
@@ -250,6 +254,7 @@ impl Reader {
         }
     }
 
+    #[cold]
     fn say_parts(&mut self, parts: &[&RawValue], form: Form, events: &mut Events) {
         for raw in parts {
             let part: SpokenPart<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
@@ -334,6 +339,7 @@ impl Default for Start {
 }
 
 /// Something without choices and usage: an error without its usual frame, or nothing we know.
+#[cold]
 fn skip(data: &[u8]) -> Result<(), Fault> {
     let read = serde_json::from_slice(data);
     let value: Value = read.map_err(|error| Fault::malformed(&error, data))?;
@@ -359,6 +365,7 @@ fn check(error: Option<&Value>) -> Result<(), Fault> {
     }
 }
 
+#[cold]
 fn reported(error: &Value) -> Fault {
     Fault::Reported(error::read(error).unwrap_or_default())
 }

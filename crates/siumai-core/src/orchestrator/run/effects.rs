@@ -61,11 +61,10 @@ impl Run {
         call_id: &str,
         cancellation: Option<&CancellationToken>,
     ) -> ToolContext {
-        let step_number = self.steps.len();
         let token =
             cancellation.map_or_else(CancellationToken::new, CancellationToken::child_token);
-        let run_id = Some(Arc::clone(&self.id));
-        ToolContext::of_run(run_id, call_id.to_owned(), step_number, token)
+        ToolContext::with_token(call_id.to_owned(), self.steps.len(), token)
+            .of_run(&self.id)
             .with_messages(Arc::clone(&self.messages))
     }
 
