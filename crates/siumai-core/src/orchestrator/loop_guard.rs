@@ -200,8 +200,9 @@ fn same_call(a: &ToolCall, b: &ToolCall) -> bool {
 /// Whether the values are equal, whatever the order of their fields. It is mostly the same.
 fn same_value(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Object(a), Value::Object(b)) if a.len() == b.len() && a.keys().eq(b.keys()) => {
-            a.values().zip(b.values()).all(|(a, b)| same_value(a, b))
+        (Value::Object(a), Value::Object(b)) if a.len() == b.len() => {
+            let differ = a.iter().zip(b).find(|(a, b)| a.0 != b.0 || !same_value(a.1, b.1));
+            differ.is_none_or(|(one, other)| one.0 != other.0 && a == b)
         }
         _ => a == b,
     }

@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_core::future::BoxFuture;
 use serde_json::Value;
 
 use super::ToolContext;
@@ -56,15 +57,22 @@ pub trait ToolResolver: Send + Sync {
     /// # Errors
     ///
     /// As [`call_tool`](Self::call_tool).
-    async fn call_tool_with(
-        &self,
-        name: &str,
+    // Not `async`, or each call would be a future in a future.
+    fn call_tool_with<'r, 'n, 'c, 'f>(
+        &'r self,
+        name: &'n str,
         arguments: Value,
-        context: &ToolContext,
-    ) -> Result<Value, LlmError> {
+        context: &'c ToolContext,
+    ) -> BoxFuture<'f, Result<Value, LlmError>>
+    where
+        'r: 'f,
+        'n: 'f,
+        'c: 'f,
+        Self: 'f,
+    {
         // The tool has not asked for it.
         let _: &ToolContext = context;
-        self.call_tool(name, arguments).await
+        self.call_tool(name, arguments)
     }
 
     /// Whether it executes the tool `name`. A call of one that it does not is left to the
