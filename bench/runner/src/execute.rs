@@ -8,9 +8,12 @@ use std::{
 };
 
 use harness::{Error, Proof, Report};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::{
+    process::Pid,
+    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
+};
 
-use crate::plan::{Cell, ClientSpec};
+use crate::plan::{Cell, ClientSpec, Kind};
 
 /// A run that never ends is one whose client caps its concurrency, or has lost its way.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,15 +32,17 @@ pub struct Bench {
     programs: PathBuf,
     server: Child,
     address: String,
+    /// A processor beside the one that all share, if there is one.
+    other: Option<CpuSet>,
     /// Gates are numbered.
     gates: u64,
 }
 
 impl Bench {
-    /// Starts the server. It and all clients share one processor: whoever waits gives it to the
+    /// Starts the server. It and most clients share one processor: whoever waits gives it to the
     /// other, and no wake-up has to cross from one to another, which costs what it likes.
     pub fn start(root: &Path) -> Result<Self, Error> {
-        stay_on_one_processor()?;
+        let other = stay_on_one_processor()?;
         let programs = root.join("target/release");
         let mut server = Command::new(programs.join("server"))
             .stdin(Stdio::piped())
@@ -46,7 +51,7 @@ impl Bench {
         let said = server.stdout.take().ok_or("the server has no output")?;
         let mut address = String::new();
         BufReader::new(said).read_line(&mut address)?;
-        Ok(Self { programs, server, address: address.trim().to_owned(), gates: 0 })
+        Ok(Self { programs, server, address: address.trim().to_owned(), other, gates: 0 })
     }
 
     /// Measures a client once.
@@ -60,6 +65,10 @@ impl Bench {
         let mut command = Command::new(self.programs.join(client.package));
         command.arg(serde_json::to_string(&job)?).args(client.argument);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        if cell.kind == Kind::Apart {
+            let other = self.other.as_ref().ok_or("there is no second processor")?;
+            sched_setaffinity(Pid::from_raw(child.id().try_into()?), other)?;
+        }
         let said = read_to_end(child)?;
         let report: Report = serde_json::from_str(&said)?;
         let proof = Proof::of(&job);
@@ -104,10 +113,14 @@ fn read_to_end(mut child: Child) -> Result<String, Error> {
     }
 }
 
-fn stay_on_one_processor() -> Result<(), Error> {
+/// Leaves all processors but the last that may be used; the one before that is returned.
+fn stay_on_one_processor() -> Result<Option<CpuSet>, Error> {
     let allowed = sched_getaffinity(None)?;
-    let last = (0..CpuSet::MAX_CPU).rev().find(|&it| allowed.is_set(it));
-    let mut only = CpuSet::new();
-    only.set(last.ok_or("no processor may be used")?);
-    Ok(sched_setaffinity(None, &only)?)
+    let mut processors = (0..CpuSet::MAX_CPU).rev().filter(|&it| allowed.is_set(it)).map(|it| {
+        let mut only = CpuSet::new();
+        only.set(it);
+        only
+    });
+    sched_setaffinity(None, &processors.next().ok_or("no processor may be used")?)?;
+    Ok(processors.next())
 }

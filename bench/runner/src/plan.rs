@@ -56,6 +56,8 @@ pub struct Cell {
 pub enum Kind {
     /// Processor time a model call.
     Loop,
+    /// The same, where the server has a processor of its own.
+    Apart,
     /// Processor time a piece of text.
     Text,
     /// Processor time and memory a run.
@@ -85,7 +87,7 @@ impl Cell {
     pub fn units(&self) -> usize {
         let runs = self.repeat * self.at_once;
         match self.kind {
-            Kind::Loop => runs * (self.script.steps + 1),
+            Kind::Loop | Kind::Apart => runs * (self.script.steps + 1),
             Kind::Text => runs * self.script.deltas,
             Kind::Many => runs,
         }
@@ -126,6 +128,17 @@ const fn tools(
     Cell { repeat, rounds, peer_rounds, ..cell(name, title, Kind::Loop, script) }
 }
 
+/// A tool loop whose client goes to sleep while the server works, and is woken when it answers.
+const fn apart(
+    name: &'static str,
+    title: &'static str,
+    (calls, result): (usize, usize),
+    is_streamed: bool,
+) -> Cell {
+    let cell = tools(name, title, (100, calls, result), is_streamed);
+    Cell { kind: Kind::Apart, rounds: 9, peer_rounds: 0, ..cell }
+}
+
 const fn text(name: &'static str, title: &'static str, deltas: usize, repeat: usize) -> Cell {
     let script = Script { steps: 0, calls: 1, result: 0, deltas, is_streamed: true };
     Cell { repeat, peer_rounds: 3, ..cell(name, title, Kind::Text, script) }
@@ -141,7 +154,7 @@ const fn quick(cell: Cell) -> Cell {
     Cell { is_quick: true, ..cell }
 }
 
-pub const CELLS: [Cell; 29] = [
+pub const CELLS: [Cell; 37] = [
     tools("loop-20-200", "20 steps, 200 B", (20, 1, 200), false),
     quick(tools("loop-20-4k", "20 steps, 4 KB", (20, 1, 4096), false)),
     quick(tools("loop-100-200", "100 steps, 200 B", (100, 1, 200), false)),
@@ -166,6 +179,14 @@ pub const CELLS: [Cell; 29] = [
     tools("stream-100-4k-x4", "100 steps, 4 calls, 4 KB, streamed", (100, 4, 4096), true),
     tools("stream-400-200-x4", "400 steps, 4 calls, 200 B, streamed", (400, 4, 200), true),
     tools("stream-400-4k-x4", "400 steps, 4 calls, 4 KB, streamed", (400, 4, 4096), true),
+    apart("apart-200", "100 steps, 200 B", (1, 200), false),
+    apart("apart-4k", "100 steps, 4 KB", (1, 4096), false),
+    apart("apart-200-x4", "100 steps, 4 calls, 200 B", (4, 200), false),
+    apart("apart-4k-x4", "100 steps, 4 calls, 4 KB", (4, 4096), false),
+    apart("apart-stream-200", "100 steps, 200 B, streamed", (1, 200), true),
+    apart("apart-stream-4k", "100 steps, 4 KB, streamed", (1, 4096), true),
+    apart("apart-stream-200-x4", "100 steps, 4 calls, 200 B, streamed", (4, 200), true),
+    apart("apart-stream-4k-x4", "100 steps, 4 calls, 4 KB, streamed", (4, 4096), true),
     text("text-10k", "10,000 deltas", 10_000, 10),
     quick(text("text-100k", "100,000 deltas", 100_000, 2)),
     many("many-100", "100 streamed runs at once", 100, 5),

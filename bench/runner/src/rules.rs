@@ -23,6 +23,14 @@ pub fn text(results: &Results) -> String {
             ratios(results, Kind::Loop, "floor-reqwest", 1.5),
         ),
         (
+            "with the server on a processor of its own, at most 1.25 × the hand-written one",
+            ratios(results, Kind::Apart, "handwritten", 1.25),
+        ),
+        (
+            "with the server on a processor of its own, at most 1.5 × the reqwest floor",
+            ratios(results, Kind::Apart, "floor-reqwest", 1.5),
+        ),
+        (
             "from 100 steps on, a tool loop costs at most a fifth of the best other library",
             peers(results),
         ),

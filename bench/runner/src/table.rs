@@ -22,8 +22,13 @@ pub fn line(cell: &Cell, measured: &Measured) -> String {
 
 pub fn tables(results: &Results) -> String {
     let mut text = String::new();
-    let groups: [(&str, &str, Kind); 3] = [
+    let groups: [(&str, &str, Kind); 4] = [
         ("Tool loops", "Processor time a model call, in µs.", Kind::Loop),
+        (
+            "Tool loops, with the server on a processor of its own",
+            "Processor time a model call, in µs: whoever waits goes to sleep and is woken.",
+            Kind::Apart,
+        ),
         ("Text", "Processor time a delta, in µs.", Kind::Text),
         (
             "Many at once",

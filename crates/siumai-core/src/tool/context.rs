@@ -8,7 +8,11 @@ use std::{
 use serde_json::Value;
 
 use super::UserContext;
-use crate::{CancellationToken, journal::{call_key, tool_effect}, types::ChatMessage};
+use crate::{
+    CancellationToken,
+    journal::{call_key, tool_effect},
+    types::ChatMessage,
+};
 
 /// What a tool may know of the call it executes.
 ///

@@ -49,7 +49,8 @@ async fn an_agent_begins_with_its_task_alone_and_answers_with_its_last_text() {
     let played = play(|notes| {
         let notes = notes.clone();
         let look = ToolSet::new().function_with("look", "Looks", move |(): (), context| {
-            let (key, messages) = (context.idempotency_key().to_owned(), context.messages().to_vec());
+            let (key, messages) =
+                (context.idempotency_key().to_owned(), context.messages().to_vec());
             notes.add(format!("{key} after {:?}", messages[0].text()));
             async { "seen" }
         });

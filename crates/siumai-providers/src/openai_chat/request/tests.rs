@@ -252,7 +252,8 @@ fn settings_are_told_in_the_words_of_the_wire() {
     assert_eq!(told["response_format"], json!({ "type": "json_object" }));
 
     let request = request.with_settings(settings);
-    let body = question("gpt-test", &WIRE.into(), Dialect::OPENAI, &request).unwrap().body.to_bytes();
+    let body =
+        question("gpt-test", &WIRE.into(), Dialect::OPENAI, &request).unwrap().body.to_bytes();
     let told: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(told["max_completion_tokens"], 100);
     assert_eq!(told.get("max_tokens"), None);
@@ -273,7 +274,8 @@ fn the_next_step_begins_with_the_bytes_of_the_one_before() {
         let choice = if step % 2 == 0 { ToolChoice::Required } else { ToolChoice::Auto };
         let request =
             ChatRequest::new(history.clone()).with_tools(tools.clone()).with_tool_choice(choice);
-        let next = question("gpt-test", &WIRE.into(), Dialect::PLAIN, &request).unwrap().body.to_bytes();
+        let next =
+            question("gpt-test", &WIRE.into(), Dialect::PLAIN, &request).unwrap().body.to_bytes();
         let text = String::from_utf8(before.to_vec()).unwrap();
         let messages = text.split(r#"],"tools""#).next().unwrap();
         assert!(next.starts_with(messages.as_bytes()), "step {step}");
