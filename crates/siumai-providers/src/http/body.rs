@@ -15,6 +15,10 @@ use tokio::time::Sleep;
 /// How much is read after the end of a reply, so that its connection can serve again.
 const DRAINED_BYTES: usize = 64 * 1024;
 
+/// How often the end of a reply is looked for before there is a timer. Of the first turn, whoever is
+/// behind with reading makes use, and the connection of the second.
+const DRAIN_TURNS: u8 = 2;
+
 /// The body of an answer: pieces of bytes, cut anywhere.
 ///
 /// ```
@@ -34,8 +38,8 @@ pub struct Body {
 #[derive(Default)]
 struct Drain {
     bytes: usize,
-    /// Whether the connection has had a turn to read what has arrived.
-    has_waited: bool,
+    /// How often the connection was given a turn to read what has arrived.
+    turns: u8,
     until: Option<Pin<Box<Sleep>>>,
 }
 
@@ -77,8 +81,9 @@ impl Body {
             }
         }
         let Some(patience) = self.patience else { return Poll::Ready(()) };
-        if !std::mem::replace(&mut self.drain.has_waited, true) {
+        if self.drain.turns < DRAIN_TURNS {
             // The end has mostly arrived, and a timer would wake the runtime for nothing.
+            self.drain.turns += 1;
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
