@@ -85,10 +85,10 @@ async fn check_steps(wire: Wire) {
     let long = cost_of_steps(wire, 2 * MORE).await;
     let longest = cost_of_steps(wire, 3 * MORE).await;
     let (early, late) = (long.beyond(short), longest.beyond(long));
-    assert!(late.times <= 125 * MORE, "{wire:?}: {late:?} for {MORE} steps");
+    assert!(late.times <= 110 * MORE, "{wire:?}: {late:?} for {MORE} steps");
     assert!(late.times <= early.times + MORE, "{wire:?}: {early:?}, later {late:?}");
     // What is sent again is hardly copied, whichever step it is of.
-    assert!(late.bytes <= 28 * 1024 * MORE, "{wire:?}: {late:?} for {MORE} steps");
+    assert!(late.bytes <= 24 * 1024 * MORE, "{wire:?}: {late:?} for {MORE} steps");
 }
 
 async fn cost_of_steps(wire: Wire, steps: usize) -> Cost {
