@@ -86,13 +86,7 @@ impl Assembler {
     ///
     /// If the event can't come here: anything after the end, or a call that begins without a name.
     pub fn push(&mut self, event: ModelEvent) -> Result<Option<Delta>, LlmError> {
-        match event {
-            ModelEvent::Delta(mut delta) => {
-                let brings = self.push_delta(&mut delta, true)?;
-                Ok(brings.then_some(delta))
-            }
-            event => self.push_frame(event).map(|()| None),
-        }
+        self.take_in(event, true)
     }
 
     /// Takes in an event that nobody else hears of; whether it brought something.
@@ -101,15 +95,15 @@ impl Assembler {
     ///
     /// As [`push`](Self::push).
     pub(crate) fn push_unheard(&mut self, event: ModelEvent) -> Result<bool, LlmError> {
-        match event {
-            ModelEvent::Delta(mut delta) => self.push_delta(&mut delta, false),
-            event => self.push_frame(event).map(|()| false),
-        }
+        Ok(self.take_in(event, false)?.is_some())
     }
 
-    /// Takes in what comes around the deltas.
-    fn push_frame(&mut self, event: ModelEvent) -> Result<(), LlmError> {
-        self.go_on()?;
+    /// Takes in an event. A delta that brought something comes back, whole if it `is_heard`.
+    fn take_in(&mut self, event: ModelEvent, is_heard: bool) -> Result<Option<Delta>, LlmError> {
+        self.has_begun = true;
+        if self.finish.is_some() {
+            return Err(malformed("the reply went on after its end"));
+        }
         match event {
             ModelEvent::Start { id, model, provider, request_id } => {
                 self.id = id.or(self.id.take());
@@ -122,9 +116,12 @@ impl Assembler {
             ModelEvent::Finish { finish_reason, usage } => {
                 self.finish = Some((finish_reason, usage));
             }
-            ModelEvent::Delta(_) => {}
+            ModelEvent::Delta(mut delta) => {
+                let brings = self.push_delta(&mut delta, is_heard)?;
+                return Ok(brings.then_some(delta));
+            }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// What has come so far, without calls, which may not be whole.
@@ -201,17 +198,8 @@ impl Assembler {
         Ok(response)
     }
 
-    fn go_on(&mut self) -> Result<(), LlmError> {
-        self.has_begun = true;
-        match self.finish {
-            Some(_) => Err(malformed("the reply went on after its end")),
-            None => Ok(()),
-        }
-    }
-
     /// Takes in `delta`; whether that brought something. One that is heard is whole after it.
     fn push_delta(&mut self, delta: &mut Delta, is_heard: bool) -> Result<bool, LlmError> {
-        self.go_on()?;
         delta.drop_blanks();
         let Delta { content, reasoning, refusal, tool_call, part } = delta;
         let mut brings = false;
