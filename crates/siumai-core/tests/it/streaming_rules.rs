@@ -1,12 +1,20 @@
 //! The events of a run: their order, what they carry, and their end.
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    cell::Cell,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture};
 use serde_json::{Value, json};
 use siumai_core::{
     ErrorKind, LlmError,
     model::{Delta, ToolCallDelta},
-    orchestrator::{OrchestratorOptions, StreamEvent, ToolLoopAgent, run, step_count_is},
+    orchestrator::{OnChunk, OrchestratorOptions, StreamEvent, ToolLoopAgent, run, step_count_is},
     testing::Reply,
     types::{ChatMessage, ContentPart, Role},
     user,
@@ -117,7 +125,7 @@ async fn s2_empty_deltas_are_dropped_and_white_space_is_kept() {
     let played = play(|notes| {
         let notes = notes.clone();
         let options = OrchestratorOptions {
-            on_chunk: Some(std::sync::Arc::new(move |text| notes.add(text))),
+            on_chunk: Some(Arc::new(move |text| notes.add(text))),
             ..Default::default()
         };
         let pieces = ["", "a", " ", "", "\n", "b"];
@@ -137,7 +145,7 @@ async fn s2_an_empty_text_beside_something_else_is_dropped_too() {
     let played = play(|notes| {
         let notes = notes.clone();
         let options = OrchestratorOptions {
-            on_chunk: Some(std::sync::Arc::new(move |text| notes.add(text))),
+            on_chunk: Some(Arc::new(move |text| notes.add(text))),
             ..Default::default()
         };
         let beside = |reasoning: &str| {
@@ -219,8 +227,8 @@ async fn s4_every_step_streams_and_not_only_the_first() {
 #[tokio::test(start_paused = true)]
 async fn s4_a_slow_reader_slows_the_run() {
     let model = script().calls("look", json!({})).reply("Done.");
-    let resolver = std::sync::Arc::new(echo(&["look"]));
-    let scene = Scene::new(model).tools([tool("look")]).resolver(std::sync::Arc::clone(&resolver));
+    let resolver = Arc::new(echo(&["look"]));
+    let scene = Scene::new(model).tools([tool("look")]).resolver(Arc::clone(&resolver));
     let mut stream = scene.stream().await.stream;
     loop {
         let event = stream.next().await.unwrap().unwrap();
@@ -232,6 +240,25 @@ async fn s4_a_slow_reader_slows_the_run() {
     assert!(resolver.calls().is_empty(), "a run moves only while it is polled");
     stream.next().await.unwrap().unwrap();
     assert_eq!(resolver.calls(), [("look".to_owned(), Value::Object(serde_json::Map::new()))]);
+}
+
+#[tokio::test]
+async fn s4_of_a_reply_that_is_all_there_no_more_than_eight_pieces_wait_for_a_slow_reader() {
+    let chunks = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&chunks);
+    let on_chunk: OnChunk = Arc::new(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
+    let options = OrchestratorOptions { on_chunk: Some(on_chunk), ..Default::default() };
+    let reply = script().then(Reply::text("on ".repeat(20)));
+    let mut stream = Scene::new(reply).options(options).stream().await.stream;
+    let mut seen = Vec::new();
+    while let Some(event) = stream.next().await {
+        if matches!(event.unwrap(), StreamEvent::Delta { .. }) {
+            seen.push(chunks.load(Ordering::Relaxed));
+        }
+    }
+    assert_eq!(seen, [[8; 8].as_slice(), &[16; 8], &[20; 4]].concat());
 }
 
 /// How often another task got its turn while a run went on that never waits.

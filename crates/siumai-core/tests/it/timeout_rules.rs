@@ -204,7 +204,8 @@ async fn e3_a_run_out_of_time_interrupts_its_tools_and_keeps_what_is_finished() 
 async fn e3_the_slowness_of_a_reader_is_not_the_models_silence() {
     let timeouts =
         Timeouts { first_event: Some(secs(5)), idle: Some(secs(5)), ..Default::default() };
-    let scene = Scene::new(script().reply("One two three.")).options(within(timeouts));
+    let reply = Reply::text("One two ").wait(secs(4)).delta(Delta::content("three."));
+    let scene = Scene::new(script().then(reply)).options(within(timeouts));
     let mut stream = scene.stream().await.stream;
     let mut count = 0;
     while let Some(event) = stream.next().await {
