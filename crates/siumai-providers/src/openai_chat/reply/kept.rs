@@ -169,10 +169,6 @@ impl Kept {
         let is_text = |part: &Part| matches!(part, Part::Text(_));
         let has_parts = !self.content.iter().all(is_text);
         let content = if has_parts { self.content } else { Vec::new() };
-        let has_more = self.reasoning.is_some() || self.audio.is_some() || !self.calls.is_empty();
-        if !has_more && [content.len(), self.details.len(), self.annotations.len()] == [0; 3] {
-            return None;
-        }
         let of = |name| self.reasoning.as_ref().filter(|(field, _)| *field == name);
         let fields = Fields {
             reasoning: of("reasoning").map(|(_, text)| text.as_str()),
