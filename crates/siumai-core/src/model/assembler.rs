@@ -224,9 +224,9 @@ impl Assembler {
                 _ => self.blocks.push(Block::Refusal(taken(text, is_heard))),
             }
         }
-        if let Some(part) = part {
+        if let Some(part) = if is_heard { part.clone() } else { part.take() } {
             brings = true;
-            self.blocks.push(Block::Whole((**part).clone()));
+            self.blocks.push(Block::Whole(*part));
         }
         if let Some(call) = tool_call {
             if self.push_call(call, is_heard)? {

@@ -17,15 +17,23 @@ fn more(index: usize, arguments: &str) -> Delta {
     Delta::tool_call(ToolCallDelta::arguments(index, arguments))
 }
 
-/// The reply that `deltas` make up, and the deltas as they came back.
+/// The reply that `deltas` make up, whether somebody hears of them or not, and the deltas as they
+/// came back.
 fn assembled(deltas: Vec<Delta>, reason: FinishReason) -> (ChatResponse, Vec<Delta>) {
-    let mut assembler = Assembler::new("call_3");
+    let (mut assembler, mut unheard) = (Assembler::new("call_3"), Assembler::new("call_3"));
     let mut passed = Vec::new();
     for delta in deltas {
-        passed.extend(assembler.push(ModelEvent::Delta(delta)).unwrap());
+        let brought = unheard.push_unheard(ModelEvent::Delta(delta.clone())).unwrap();
+        let heard = assembler.push(ModelEvent::Delta(delta)).unwrap();
+        assert_eq!(heard.is_some(), brought, "{heard:?}");
+        passed.extend(heard);
     }
-    assembler.push(ModelEvent::finish(reason, None)).unwrap();
-    (assembler.finish().unwrap(), passed)
+    let finish = ModelEvent::finish(reason, None);
+    unheard.push_unheard(finish.clone()).unwrap();
+    assembler.push(finish).unwrap();
+    let response = assembler.finish().unwrap();
+    assert_eq!(unheard.finish().unwrap(), response);
+    (response, passed)
 }
 
 fn ids_and_arguments(response: &ChatResponse) -> Vec<(&str, &Value)> {
