@@ -85,25 +85,38 @@ impl Assembler {
     /// # Errors
     ///
     /// If the event can't come here: anything after the end, or a call that begins without a name.
-    pub fn push(&mut self, event: ModelEvent) -> Result<Option<Delta>, LlmError> {
-        self.take_in(event, true)
+    pub fn push(&mut self, mut event: ModelEvent) -> Result<Option<Delta>, LlmError> {
+        let brings = self.take_in(&mut event, true)?;
+        Ok(match event {
+            ModelEvent::Delta(delta) if brings => Some(delta),
+            _ => None,
+        })
     }
 
-    /// Takes in an event that nobody else hears of; whether it brought something.
+    /// Takes in an event, without moving the many that are deltas; whether it is one that brought
+    /// something. It is whole after that, with ids as they now are, if it `is_heard`.
     ///
     /// # Errors
     ///
     /// As [`push`](Self::push).
-    pub(crate) fn push_unheard(&mut self, event: ModelEvent) -> Result<bool, LlmError> {
-        Ok(self.take_in(event, false)?.is_some())
-    }
-
-    /// Takes in an event. A delta that brought something comes back, whole if it `is_heard`.
-    fn take_in(&mut self, event: ModelEvent, is_heard: bool) -> Result<Option<Delta>, LlmError> {
+    pub(crate) fn take_in(
+        &mut self,
+        event: &mut ModelEvent,
+        is_heard: bool,
+    ) -> Result<bool, LlmError> {
         self.has_begun = true;
         if self.finish.is_some() {
             return Err(malformed("the reply went on after its end"));
         }
+        if let ModelEvent::Delta(delta) = event {
+            return self.push_delta(delta, is_heard);
+        }
+        self.take(std::mem::replace(event, ModelEvent::Delta(Delta::default())));
+        Ok(false)
+    }
+
+    /// Takes in an event that is no delta.
+    fn take(&mut self, event: ModelEvent) {
         match event {
             ModelEvent::Start { id, model, provider, request_id } => {
                 self.id = id.or(self.id.take());
@@ -116,12 +129,8 @@ impl Assembler {
             ModelEvent::Finish { finish_reason, usage } => {
                 self.finish = Some((finish_reason, usage));
             }
-            ModelEvent::Delta(mut delta) => {
-                let brings = self.push_delta(&mut delta, is_heard)?;
-                return Ok(brings.then_some(delta));
-            }
+            ModelEvent::Delta(_) => {}
         }
-        Ok(None)
     }
 
     /// What has come so far, without calls, which may not be whole.

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     LlmError,
     journal::{Effect, ModelFailure, Outcome, Work},
-    model::{Assembler, Delta, LanguageModel, ModelEvent},
+    model::{Assembler, Delta, LanguageModel, ModelEvent, ModelStream},
     telemetry::{Conversation, Inference, Telemetry, ToolTelemetry},
     tool::{ToolContext, ToolResolver},
     types::ChatRequest,
@@ -81,6 +81,14 @@ async fn ask(
     question.ask(request.clone(), &mut Assembler::new(call_id_prefix)).await
 }
 
+/// What has arrived together.
+struct Heard {
+    /// Whether it brought something.
+    brings: bool,
+    /// Whether nothing more comes.
+    is_all: bool,
+}
+
 /// A model to be asked, and whoever hears the reply as it comes.
 pub(super) struct Question<'a> {
     pub(super) model: &'a dyn LanguageModel,
@@ -133,48 +141,60 @@ impl Question<'_> {
         let mut limit = self.watch.first_event();
         let request = request.with_deadline(self.watch.deadline(limit));
         let mut events = self.watch.over(limit, self.model.stream(request)).await??;
-        let mut unread = 0;
         loop {
-            let next = poll_fn(|cx| match events.poll_next_unpin(cx) {
-                // Whoever reads is not left waiting for more.
-                Poll::Pending if unread == 0 => Poll::Pending,
-                polled => Poll::Ready(polled),
-            });
-            let is_behind = match self.watch.over(limit, next).await? {
-                Poll::Ready(None) => return reply.check_finished(),
-                Poll::Ready(Some(event)) => {
-                    if self.take_in(event?, reply)? {
-                        inference.heard();
-                        unread += 1;
-                    }
-                    unread >= self.most_unread()
-                }
-                Poll::Pending => true,
-            };
-            if is_behind {
-                if let Some(listener) = &self.listener {
-                    listener.events.give_way().await;
-                }
-                unread = 0;
+            let heard = self.hear(&mut events, reply);
+            let Heard { brings, is_all } = self.watch.over(limit, heard).await??;
+            if brings {
+                inference.heard();
+            }
+            if is_all {
+                return reply.check_finished();
+            }
+            if let (true, Some(listener)) = (brings, &self.listener) {
+                listener.events.give_way().await;
             }
             // Begins when the reader has come back: its slowness is not the model's silence.
             limit = self.watch.next_event();
         }
     }
 
-    /// Takes in an event, and tells of it; whether it brought something.
-    fn take_in(&self, event: ModelEvent, reply: &mut Assembler) -> Result<bool, LlmError> {
-        match self.listener.as_ref().filter(|it| it.hears()) {
-            Some(listener) => {
-                let delta = reply.push(event)?;
-                Ok(delta.map(|delta| listener.tell(delta)).is_some())
+    /// Takes in what has arrived together, where it was read: moving it about would cost more.
+    fn hear(
+        &self,
+        events: &mut ModelStream<'_>,
+        reply: &mut Assembler,
+    ) -> impl Future<Output = Result<Heard, LlmError>> {
+        poll_fn(move |cx| {
+            let mut brings = false;
+            for nth in 0..self.most_at_once() {
+                // Whoever heard of the last piece may have wanted no more.
+                if nth > 0 && self.watch.is_cancelled() {
+                    break;
+                }
+                match events.poll_next_unpin(cx) {
+                    Poll::Ready(Some(event)) => brings |= self.take_in(event?, reply)?,
+                    Poll::Ready(None) => return Poll::Ready(Ok(Heard { brings, is_all: true })),
+                    Poll::Pending if nth == 0 => return Poll::Pending,
+                    // Whoever reads is not left waiting for more.
+                    Poll::Pending => break,
+                }
             }
-            None => reply.push_unheard(event),
-        }
+            Poll::Ready(Ok(Heard { brings, is_all: false }))
+        })
     }
 
-    /// How many pieces the reader may be behind.
-    fn most_unread(&self) -> u32 {
+    /// Takes in an event, and tells of it; whether it brought something.
+    fn take_in(&self, mut event: ModelEvent, reply: &mut Assembler) -> Result<bool, LlmError> {
+        let listener = self.listener.as_ref().filter(|it| it.hears());
+        let brings = reply.take_in(&mut event, listener.is_some())?;
+        if let (true, Some(listener), ModelEvent::Delta(delta)) = (brings, listener, event) {
+            listener.tell(delta);
+        }
+        Ok(brings)
+    }
+
+    /// How many events are taken in together.
+    fn most_at_once(&self) -> u32 {
         match &self.listener {
             Some(listener) if listener.events.is_heard() => AT_ONCE,
             _ => 1,

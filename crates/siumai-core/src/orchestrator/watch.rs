@@ -91,6 +91,11 @@ impl<'a> Watch<'a> {
         self.soonest(limit).map(|it| it.at.into_std())
     }
 
+    /// Whether the run is to end.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancellation.is_some_and(CancellationToken::is_cancelled)
+    }
+
     /// What comes of `work`, unless the run is cut short before.
     pub(super) async fn over<T>(
         &self,

@@ -23,13 +23,13 @@ fn assembled(deltas: Vec<Delta>, reason: FinishReason) -> (ChatResponse, Vec<Del
     let (mut assembler, mut unheard) = (Assembler::new("call_3"), Assembler::new("call_3"));
     let mut passed = Vec::new();
     for delta in deltas {
-        let brought = unheard.push_unheard(ModelEvent::Delta(delta.clone())).unwrap();
+        let brought = unheard.take_in(&mut ModelEvent::Delta(delta.clone()), false).unwrap();
         let heard = assembler.push(ModelEvent::Delta(delta)).unwrap();
         assert_eq!(heard.is_some(), brought, "{heard:?}");
         passed.extend(heard);
     }
     let finish = ModelEvent::finish(reason, None);
-    unheard.push_unheard(finish.clone()).unwrap();
+    unheard.take_in(&mut finish.clone(), false).unwrap();
     assembler.push(finish).unwrap();
     let response = assembler.finish().unwrap();
     assert_eq!(unheard.finish().unwrap(), response);
