@@ -14,7 +14,7 @@ use serde::{
 use serde_json::{Number, Value};
 
 pub(crate) use self::read::{
-    Fields, Json, Passed, Read, field_name, fields, object, objects, read_into,
+    Fields, Json, Passed, Read, field_name, fields, object, objects, read_into, read_on,
 };
 
 /// Text, borrowed where it has no escapes; a number is the text it is written as.

@@ -74,7 +74,7 @@ pub(crate) fn object<'a, T: Fields<'a>>(text: &'a str) -> serde_json::Result<T> 
 /// As [`read_into`].
 pub(crate) fn objects<'a, T: Fields<'a>>(text: &'a str) -> serde_json::Result<Few<T>> {
     let mut list = Few::default();
-    read_all(text, |json| list.read(json)).map(|()| list)
+    read_from(text, 0, |json| list.read(json)).map(|()| list)
 }
 
 /// Reads the object that `text` is into `object`.
@@ -83,14 +83,29 @@ pub(crate) fn objects<'a, T: Fields<'a>>(text: &'a str) -> serde_json::Result<Fe
 ///
 /// If it is none, or a field has another sort of value than it may.
 pub(crate) fn read_into<'a>(object: &mut impl Fields<'a>, text: &'a str) -> serde_json::Result<()> {
-    read_all(text, |json| json.fields(object))
+    read_from(text, 0, |json| json.fields(object))
 }
 
-fn read_all<'a>(
+/// Reads on in the object that `text` is, from the value of its field `name`, which begins at `at`.
+///
+/// # Errors
+///
+/// As [`read_into`].
+pub(crate) fn read_on<'a>(
+    object: &mut impl Fields<'a>,
     text: &'a str,
+    name: &str,
+    at: usize,
+) -> serde_json::Result<()> {
+    read_from(text, at, |json| object.read(name, json).and_then(|()| json.more_fields(object)))
+}
+
+fn read_from<'a>(
+    text: &'a str,
+    at: usize,
     read: impl FnOnce(&mut Json<'a>) -> serde_json::Result<()>,
 ) -> serde_json::Result<()> {
-    let mut json = Json { text, at: 0 };
+    let mut json = Json { text, at };
     read(&mut json).and_then(|()| json.end()).map_err(|error| {
         // Where it is no JSON is told best by who reads nothing else.
         serde_json::from_str::<IgnoredAny>(text).err().unwrap_or(error)
@@ -109,6 +124,11 @@ pub(crate) struct Json<'a> {
 }
 
 impl<'a> Json<'a> {
+    /// How much of the text has been read, in bytes.
+    pub(crate) fn place(&self) -> usize {
+        self.at
+    }
+
     /// Passes over the next value.
     pub(crate) fn skip(&mut self) -> serde_json::Result<()> {
         if self.plain_text().is_some() || self.whole_number().is_some() || self.is_null() {
@@ -211,21 +231,30 @@ impl<'a> Json<'a> {
         if self.ends(b'}') {
             return Ok(());
         }
-        loop {
-            let unescaped;
-            let name = if let Some(name) = self.plain_text() {
-                name
-            } else {
-                unescaped = self.by_serde::<String>()?;
-                &unescaped
-            };
-            self.take(b':', "`:`")?;
-            object.read(name, self)?;
-            if self.ends(b'}') {
-                return Ok(());
-            }
+        self.field(object)?;
+        self.more_fields(object)
+    }
+
+    /// Reads the fields behind one.
+    fn more_fields(&mut self, object: &mut impl Fields<'a>) -> serde_json::Result<()> {
+        while !self.ends(b'}') {
             self.take(b',', "`,` or `}`")?;
+            self.field(object)?;
         }
+        Ok(())
+    }
+
+    #[inline]
+    fn field(&mut self, object: &mut impl Fields<'a>) -> serde_json::Result<()> {
+        let unescaped;
+        let name = if let Some(name) = self.plain_text() {
+            name
+        } else {
+            unescaped = self.by_serde::<String>()?;
+            &unescaped
+        };
+        self.take(b':', "`:`")?;
+        object.read(name, self)
     }
 
     #[cold]

@@ -1,6 +1,7 @@
 //! Reads the replies of Chat Completions, whole or in pieces, by one path.
 mod beside;
 mod calls;
+mod head;
 mod kept;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use siumai_core::{
 use self::{
     beside::{Beside, pictures},
     calls::{Calls, Piece},
+    head::Head,
     kept::Kept,
 };
 use super::{
@@ -23,7 +25,7 @@ use super::{
 };
 use crate::{
     http::{Fault, Reported},
-    json::{Count, Few, Fields, MaybeText, Text, read_into},
+    json::{Count, Few, MaybeText, Text, read_into},
     reply::{Events, Progress, ReplyReader},
     sse,
 };
@@ -34,6 +36,7 @@ pub(crate) struct Reader {
     /// What the origin of the message is called.
     wire: Arc<str>,
     end: End,
+    head: Head,
     start: Start,
     kept: Kept,
     /// Most replies have nothing of it, and no room for it.
@@ -72,7 +75,11 @@ impl ReplyReader for Reader {
             return Err(Fault::Reported(said.unwrap_or_default()));
         }
         let mut reply = wire::Reply::default();
-        parse_into(&mut reply, event.data)?;
+        // One check of all bytes is cheaper than one of each string.
+        let piece = std::str::from_utf8(event.data);
+        let piece = piece.map_err(|error| Fault::malformed(&error, event.data))?;
+        let read = self.head.read(piece, &mut reply);
+        read.map_err(|error| Fault::malformed(&error, event.data))?;
         if !self.read(&mut reply, Form::Piece, events)? {
             skip(event.data)?;
         }
@@ -348,12 +355,6 @@ fn skip(data: &[u8]) -> Result<(), Fault> {
     }
     tracing::trace!(bytes = data.len(), "an event of a kind that is not known was skipped");
     Ok(())
-}
-
-fn parse_into<'a, T: Fields<'a>>(place: &mut T, data: &'a [u8]) -> Result<(), Fault> {
-    // One check of all bytes is cheaper than one of each string.
-    let text = std::str::from_utf8(data).map_err(|error| Fault::malformed(&error, data))?;
-    read_into(place, text).map_err(|error| Fault::malformed(&error, data))
 }
 
 /// Fails if `error`, the value of such a field, is one.

@@ -41,6 +41,8 @@ pub(in crate::openai_chat) struct Choices<'a> {
     pub(in crate::openai_chat) first: Option<Choice<'a>>,
     /// Whether there was a list at all.
     pub(in crate::openai_chat) is_present: bool,
+    /// Where in the text the list begins, in bytes.
+    pub(in crate::openai_chat) place: usize,
 }
 
 #[derive(Debug, Default)]
@@ -254,8 +256,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Spoken<'a> {
 
 impl<'a> Read<'a> for Choices<'a> {
     fn read(&mut self, json: &mut Json<'a>) -> serde_json::Result<()> {
-        let Self { first, is_present } = self;
-        *first = None;
+        let Self { first, is_present, place } = self;
+        (*first, *place) = (None, json.place());
         *is_present = json.items(|json| {
             if first.is_some() {
                 return json.skip();
