@@ -187,7 +187,10 @@ impl Question<'_> {
     fn take_in(&self, mut event: ModelEvent, reply: &mut Assembler) -> Result<bool, LlmError> {
         let listener = self.listener.as_ref().filter(|it| it.hears());
         let brings = reply.take_in(&mut event, listener.is_some())?;
-        if let (true, Some(listener), ModelEvent::Delta(delta)) = (brings, listener, event) {
+        if let Some(listener) = listener
+            && let ModelEvent::Delta(delta) = event
+            && brings
+        {
             listener.tell(delta);
         }
         Ok(brings)
