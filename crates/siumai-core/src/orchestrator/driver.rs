@@ -295,18 +295,29 @@ impl Driver<'_> {
 
     /// Decides on the whole batch before any of it executes.
     async fn decide(&self, run: &mut Run, calls: Vec<Arc<ToolCall>>) -> Result<(), LlmError> {
-        for call in self.screen(run, calls).await? {
-            let verdict = self.watch.over(None, self.judge(run).decide(&call)).await?;
-            let entry = match verdict {
+        let calls = self.screen(run, calls).await?;
+        let mut decided = Vec::with_capacity(calls.len());
+        for call in calls {
+            let judge = self.judge(run);
+            let verdict = judge.decide(&call);
+            let verdict = if self.options.has_approver() {
+                self.watch.over(None, verdict).await?
+            } else {
+                verdict.await
+            };
+            decided.push(match verdict {
                 Ok(decision) => {
                     let decision = run.guarded(&self.rules, &call.id, decision);
                     Entry::CallDecided { call_id: call.id.clone(), decision }
                 }
                 Err(refusal) => Entry::CallFinished(refusal),
-            };
-            self.record(run, [entry]).await?;
+            });
+            // The answer to the next may take days.
+            if self.options.has_approver() {
+                self.record(run, decided.drain(..)).await?;
+            }
         }
-        Ok(())
+        self.record(run, decided).await
     }
 
     /// Executes the batch concurrently, in call order as far as places are free.

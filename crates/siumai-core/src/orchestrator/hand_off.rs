@@ -178,7 +178,7 @@ impl Member {
         }
         let options = self.agent.options();
         let lost = [
-            ("an approver", options.approver.is_some() || options.on_tool_approval.is_some()),
+            ("an approver", options.has_approver()),
             ("limits", options.limits != UsageLimits::default()),
             ("stop conditions", self.agent.stop_conditions().next().is_some()),
         ];

@@ -384,6 +384,11 @@ impl OrchestratorOptions {
         self.context = self.context.with(value);
         self
     }
+
+    /// Whether somebody is asked before a call is executed.
+    pub(super) fn has_approver(&self) -> bool {
+        self.on_tool_approval.is_some() || self.approver.is_some()
+    }
 }
 
 impl fmt::Debug for OrchestratorOptions {

@@ -180,6 +180,46 @@ async fn j1_a_record_is_written_before_observers_hear_of_it_and_before_the_run_m
 }
 
 #[tokio::test(start_paused = true)]
+async fn j1_what_was_said_of_a_call_is_recorded_before_somebody_is_asked_about_the_next() {
+    let played = play(|notes| {
+        let asked = notes.clone();
+        let options = OrchestratorOptions {
+            on_tool_approval: Some(Arc::new(move |_, _| {
+                asked.add("asked");
+                ToolApproval::Pause
+            })),
+            ..kept_in(Noting::new(notes, usize::MAX))
+        };
+        let model = script().then(calls(&["look", "look"]));
+        Scene::new(model).tools([tool("look")]).resolver(echo(&["look"])).options(options)
+    })
+    .await;
+    let expected = [
+        "Begun -",
+        "Decision -",
+        "Intent step-0/model",
+        "Outcome step-0/model",
+        "asked",
+        "Decision step-0/tool/call_1",
+        "asked",
+        "Decision step-0/tool/call_2",
+        "Ended -",
+    ];
+    assert_eq!(played.notes, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn j1_decisions_that_nobody_is_asked_for_are_written_together() {
+    let (journal, resolver) = (Noting::new(&Notes::default(), usize::MAX), echo(&["look"]));
+    let model = script().then(calls(&["look", "look", "look"])).reply("Done.");
+    let tools = Some(vec![tool("look")]);
+    let options = kept_in(journal.clone());
+    run(&model, vec![user!("go")], tools, Some(&resolver), &[], options).await.unwrap();
+    // Begun, two steps, two requests and replies, the decisions, all starts, three results, ended.
+    assert_eq!(journal.writings.load(Ordering::SeqCst), 13);
+}
+
+#[tokio::test(start_paused = true)]
 async fn j1_if_a_record_cannot_be_written_the_run_ends_with_that_error_and_nothing_happens_after() {
     let mut all: Vec<String> = Vec::new();
     for fails_from in (0..=11).rev() {
