@@ -142,11 +142,8 @@ impl Question<'_> {
         let request = request.with_deadline(self.watch.deadline(limit));
         let mut events = self.watch.over(limit, self.model.stream(request)).await??;
         loop {
-            let heard = self.hear(&mut events, reply);
+            let heard = self.hear(&mut events, reply, inference);
             let Heard { brings, is_all } = self.watch.over(limit, heard).await??;
-            if brings {
-                inference.heard();
-            }
             if is_all {
                 return reply.check_finished();
             }
@@ -163,6 +160,7 @@ impl Question<'_> {
         &self,
         events: &mut ModelStream<'_>,
         reply: &mut Assembler,
+        inference: &mut Inference,
     ) -> impl Future<Output = Result<Heard, LlmError>> {
         poll_fn(move |cx| {
             let mut brings = false;
@@ -172,7 +170,12 @@ impl Question<'_> {
                     break;
                 }
                 match events.poll_next_unpin(cx) {
-                    Poll::Ready(Some(event)) => brings |= self.take_in(event?, reply)?,
+                    Poll::Ready(Some(event)) => {
+                        if self.take_in(event?, reply)? {
+                            inference.heard();
+                            brings = true;
+                        }
+                    }
                     Poll::Ready(None) => return Poll::Ready(Ok(Heard { brings, is_all: true })),
                     Poll::Pending if nth == 0 => return Poll::Pending,
                     // Whoever reads is not left waiting for more.
