@@ -194,14 +194,15 @@ fn same_calls(a: &[Arc<ToolCall>], b: &[Arc<ToolCall>]) -> bool {
 }
 
 fn same_call(a: &ToolCall, b: &ToolCall) -> bool {
-    a.name == b.name && same_value(&as_object(&a.arguments), &as_object(&b.arguments))
+    // Asked of each call about several others, nearly always in vain: what differs comes first.
+    same_value(&as_object(&a.arguments), &as_object(&b.arguments)) && a.name == b.name
 }
 
 /// Whether the values are equal, whatever the order of their fields. It is mostly the same.
 fn same_value(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) if a.len() == b.len() => {
-            let differ = a.iter().zip(b).find(|(a, b)| a.0 != b.0 || !same_value(a.1, b.1));
+            let differ = a.iter().zip(b).find(|(a, b)| !same_value(a.1, b.1) || a.0 != b.0);
             differ.is_none_or(|(one, other)| one.0 != other.0 && a == b)
         }
         _ => a == b,
