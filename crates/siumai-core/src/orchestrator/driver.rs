@@ -330,13 +330,13 @@ impl Driver<'_> {
         let above = self.above(run, &batch);
         let mut waiting = VecDeque::from(batch);
         loop {
-            let starting = self.next_to_start(&mut waiting, run.running());
-            if !starting.is_empty() {
-                let started =
-                    starting.iter().map(|it| Entry::CallStarted { call_id: it.call.id.clone() });
-                self.record(run, started).await?;
+            let starting = self.how_many_start(&waiting, run.running());
+            if starting > 0 {
+                let id = |it: &ReadyCall| it.call.id.clone();
+                let started = waiting.iter().take(starting).map(id);
+                self.record(run, started.map(|call_id| Entry::CallStarted { call_id })).await?;
             }
-            for ready in starting {
+            for ready in waiting.drain(..starting) {
                 let effect = self
                     .journal
                     .is_some()
@@ -379,29 +379,28 @@ impl Driver<'_> {
         }
     }
 
-    /// Takes the calls that may start beside those that `run` already.
-    fn next_to_start<'r>(
+    /// How many of the calls that wait may start beside those that `run` already.
+    fn how_many_start<'r>(
         &self,
-        waiting: &mut VecDeque<ReadyCall>,
+        waiting: &VecDeque<ReadyCall>,
         running: impl Iterator<Item = &'r Arc<ToolCall>>,
-    ) -> Vec<ReadyCall> {
+    ) -> usize {
         let (mut is_alone, mut is_first) = (false, true);
         let mut places = self.options.max_parallel_tools;
         for call in running {
             (is_alone, is_first) = (is_alone || self.is_exclusive(call), false);
             places = places.saturating_sub(1);
         }
-        let mut starting = Vec::new();
-        while let Some(next) = waiting.front() {
+        let may_start = |next: &&ReadyCall| {
             let is_exclusive = self.is_exclusive(&next.call);
             if places == 0 || is_alone || (is_exclusive && !is_first) {
-                break;
+                return false;
             }
             (is_alone, is_first) = (is_exclusive, false);
             places -= 1;
-            starting.extend(waiting.pop_front());
-        }
-        starting
+            true
+        };
+        waiting.iter().take_while(may_start).count()
     }
 
     /// Executes a call that has been let through, here or wherever the journal has it done.

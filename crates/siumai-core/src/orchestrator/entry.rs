@@ -13,7 +13,7 @@ use crate::{
     types::{ChatMessage, ChatResponse, ModelUsage, ToolCall, ToolResult, Usage},
 };
 
-/// Something that happened to a run.
+/// Something that happened to a run. It goes from hand to hand: what is large and seldom is boxed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Entry {
@@ -26,7 +26,7 @@ pub(super) enum Entry {
     ReplyBrokeOff {
         attempt: usize,
         error: String,
-        usage: Option<Usage>,
+        usage: Option<Box<Usage>>,
     },
     /// Something happened to a summary of the old part of the history.
     Summary(SummaryEntry),
@@ -76,14 +76,14 @@ pub(super) enum SummaryEntry {
         messages: Vec<ChatMessage>,
         /// How many tokens those have.
         size: u64,
-        usage: ModelUsage,
+        usage: Box<ModelUsage>,
     },
     /// None came, and all of the history is sent.
     Failed {
         error: String,
         /// How many tokens it has.
         size: u64,
-        usage: Option<ModelUsage>,
+        usage: Option<Box<ModelUsage>>,
     },
     /// Nobody heard it: the process died.
     Lost,

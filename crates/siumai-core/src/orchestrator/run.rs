@@ -220,8 +220,8 @@ impl Run {
                 Ok(None)
             }
             (Entry::ReplyBrokeOff { attempt, error, usage }, State::Asking(asking)) => {
-                asking.break_off(attempt, usage.clone())?;
-                self.spent.pay(usage.as_ref());
+                asking.break_off(attempt, usage.as_deref().cloned())?;
+                self.spent.pay(usage.as_deref());
                 self.warnings.push(Warning::Retried { attempt, error });
                 Ok(None)
             }
@@ -295,7 +295,11 @@ impl Run {
         }
         if asking.begins_again(error, *has_begun, rules.step_retries) {
             let (attempt, error) = (asking.attempt(), error.to_string());
-            return Some(Entry::ReplyBrokeOff { attempt, error, usage: usage.clone() });
+            return Some(Entry::ReplyBrokeOff {
+                attempt,
+                error,
+                usage: usage.clone().map(Box::new),
+            });
         }
         let hook = rules.on_context_too_long.filter(|_| asking.may_shorten(error))?;
         let sent = asking.plan.messages.clone().unwrap_or_else(|| self.sent());

@@ -69,13 +69,13 @@ impl Run {
         let error = match (summary, parted) {
             (Ok(summary), Some(parted)) => {
                 let messages = parted.with(&summary);
-                let (size, usage) = (size(&messages), usage.unwrap_or_default());
+                let (size, usage) = (size(&messages), Box::new(usage.unwrap_or_default()));
                 return SummaryEntry::Written { messages, size, usage };
             }
             (Ok(_), None) => "the history has no part that a summary could replace".to_owned(),
             (Err(error), _) => error.to_string(),
         };
-        SummaryEntry::Failed { error, size: size(&sent), usage }
+        SummaryEntry::Failed { error, size: size(&sent), usage: usage.map(Box::new) }
     }
 
     /// What is sent of the history, but for the leading system messages.
@@ -99,13 +99,13 @@ impl Run {
             }
             SummaryEntry::Written { messages, size, usage } => {
                 self.spent.pay(Some(&usage.usage));
-                asking.end_summary(Some(usage))?;
+                asking.end_summary(Some(*usage))?;
                 let replaced = self.messages.len();
                 self.summed = Summed { messages: Some(messages), replaced, settled: size.max(1) };
             }
             SummaryEntry::Failed { error, size, usage } => {
                 self.spent.pay(usage.as_ref().map(|it| &it.usage));
-                asking.end_summary(usage)?;
+                asking.end_summary(usage.map(|it| *it))?;
                 self.warnings.push(Warning::NotSummarised { error });
                 self.summed.settled = size.max(1);
             }

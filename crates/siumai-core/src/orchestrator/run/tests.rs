@@ -227,7 +227,7 @@ fn perform(
 fn answered(response: ChatResponse) -> Vec<Entry> {
     let before = match response.content_text().map_or(0, str::len) % 3 {
         1 => {
-            let (error, usage) = ("cut".to_owned(), Some(Usage::new(3, 1)));
+            let (error, usage) = ("cut".to_owned(), Some(Box::new(Usage::new(3, 1))));
             vec![Entry::ReplyBrokeOff { attempt: 1, error, usage }]
         }
         2 => vec![Entry::HistoryShortened(vec![ChatMessage::user("in short")])],
