@@ -32,7 +32,7 @@ impl<'a> Call<'a> {
         model: &'a str,
         response: &HttpResponse,
     ) -> Self {
-        let id = REQUEST_IDS.iter().find_map(|name| response.header(name));
+        let id = REQUEST_IDS.iter().find_map(|name| response.header(*name));
         let request_id = id.map(|id| endpoint.quote(id));
         tracing::debug!(
             provider = endpoint.provider(),

@@ -22,6 +22,7 @@ mod silence;
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
+use http::header::{AsHeaderName, CONTENT_TYPE};
 use siumai_core::LlmError;
 
 pub use http::{HeaderMap, HeaderName, HeaderValue};
@@ -145,12 +146,12 @@ impl HttpResponse {
         self.media_type().eq_ignore_ascii_case("text/html")
     }
 
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     fn media_type(&self) -> &str {
-        let content_type = self.header("content-type").unwrap_or_default();
+        let content_type = self.header(CONTENT_TYPE).unwrap_or_default();
         content_type.split(';').next().unwrap_or_default().trim()
     }
 }
