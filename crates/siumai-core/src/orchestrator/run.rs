@@ -23,8 +23,8 @@ use crate::{
     journal::{Effect, ModelFailure},
     tool::Toolbox,
     types::{
-        ChatMessage, ChatRequest, ChatResponse, Memo, Settings, ToolCall, ToolChoice, ToolStatus,
-        Warning, split_system,
+        ChatMessage, ChatRequest, ChatResponse, Memo, Settings, ToolCall, ToolChoice, Warning,
+        split_system,
     },
 };
 
@@ -307,16 +307,6 @@ impl Run {
         Some(Entry::HistoryShortened(shorter))
     }
 
-    /// Ends what is under way: every call that is not finished gets a result that says `status`.
-    pub(super) fn break_off(&mut self, status: ToolStatus) {
-        self.reopen();
-        if let State::Answering(step) = &mut self.state {
-            step.break_off(status, &self.notes);
-            self.finish_step();
-        }
-        self.state = State::Between;
-    }
-
     /// The tools that may execute in the step under way; `None` means all.
     pub(super) fn active_tools(&self) -> Option<&[String]> {
         match &self.state {
@@ -438,61 +428,12 @@ impl Run {
         self.ending = None;
         self.state = State::Between;
     }
-
-    /// Moves the open step to the finished ones if nothing in it is left to do here.
-    fn finish_step(&mut self) -> Option<&StepResult> {
-        let open = match std::mem::replace(&mut self.state, State::Between) {
-            State::Answering(step) if step.is_finished() => step,
-            other => {
-                self.state = other;
-                return None;
-            }
-        };
-        let step = if open.left().next().is_some() {
-            let step = (*open).clone();
-            self.state = State::Left(open);
-            step
-        } else {
-            *open
-        };
-        let tool_results: Vec<_> = step.results().cloned().collect();
-        let OpenStep { response, usage, summaries, .. } = step;
-        let mut messages = Vec::with_capacity(1 + tool_results.len());
-        messages.push(response.message.clone());
-        messages.extend(tool_results.iter().cloned().map(ChatMessage::tool));
-        // Results came in finish order; the history wants call order.
-        Arc::make_mut(&mut self.messages).extend_from_slice(&messages[1..]);
-        self.steps.push(StepResult {
-            step_number: self.steps.len(),
-            messages,
-            finish_reason: response.finish_reason.clone(),
-            provider: response.provider.clone(),
-            model: response.model.clone(),
-            usage,
-            summaries,
-            tool_calls: response.tool_calls.clone(),
-            tool_results,
-            duration: self.clock.step(),
-        });
-        self.response = Some(response);
-        self.steps.last()
-    }
-
-    /// Takes the last step back from the finished ones if it left calls to the caller,
-    /// who does not hear of them when the run breaks off.
-    fn reopen(&mut self) {
-        let State::Left(step) = &self.state else { return };
-        let step = step.clone();
-        self.steps.pop();
-        let kept = self.messages.len() - step.results().count();
-        Arc::make_mut(&mut self.messages).truncate(kept);
-        self.state = State::Answering(step);
-    }
 }
 
 mod answer;
 mod below;
 mod effects;
+mod finishing;
 mod guarded;
 mod plan;
 mod stopping;

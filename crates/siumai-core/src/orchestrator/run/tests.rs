@@ -14,7 +14,7 @@ use crate::{
     orchestrator::{
         AtLimit, LoopGuard, SuspendedRun, UsageLimits, limits, open_step::Decision, step_count_is,
     },
-    types::{ContentPart, FinishReason, Role, Tool, ToolResult, Usage},
+    types::{ContentPart, FinishReason, Role, Tool, ToolResult, ToolStatus, Usage},
 };
 
 fn toolbox() -> Toolbox {
