@@ -15,10 +15,6 @@ use tokio::time::Sleep;
 /// How much is read after the end of a reply, so that its connection can serve again.
 const DRAINED_BYTES: usize = 64 * 1024;
 
-/// How often the end of a reply is looked for before there is a timer. Of the first turn, whoever is
-/// behind with reading makes use, and the connection of the second.
-const DRAIN_TURNS: u8 = 2;
-
 /// The body of an answer: pieces of bytes, cut anywhere.
 ///
 /// ```
@@ -38,8 +34,6 @@ pub struct Body {
 #[derive(Default)]
 struct Drain {
     bytes: usize,
-    /// How often the connection was given a turn to read what has arrived.
-    turns: u8,
     until: Option<Pin<Box<Sleep>>>,
 }
 
@@ -81,12 +75,6 @@ impl Body {
             }
         }
         let Some(patience) = self.patience else { return Poll::Ready(()) };
-        if self.drain.turns < DRAIN_TURNS {
-            // The end has mostly arrived, and a timer would wake the runtime for nothing.
-            self.drain.turns += 1;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
         let until = self.drain.until.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         ready!(until.as_mut().poll(cx));
         Poll::Ready(())

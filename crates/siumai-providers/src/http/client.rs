@@ -160,7 +160,8 @@ impl Stream for Pieces {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         loop {
-            let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) else {
+            let frame = this.lease.poll_for(cx, |cx| Pin::new(&mut this.body).poll_frame(cx));
+            let Poll::Ready(frame) = frame else {
                 ready!(this.silence.poll_too_long(cx));
                 return Poll::Ready(Some(Err(silent(&this.destination))));
             };

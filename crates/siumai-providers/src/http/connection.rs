@@ -1,26 +1,157 @@
-//! One connection, whatever it is made of.
-use hyper::rt::{Read, Write};
+//! One connection, worked by whoever waits for what comes over it.
+//!
+//! It has no task of its own. Such a task would have to be woken for each request, and to wake its
+//! reader for each piece of the answer, and between the two a runtime asks the system whether
+//! something else has happened.
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
 
-/// A connection to a host, or to a proxy that passes requests on.
+use futures_util::task::AtomicWaker;
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    client::conn::{
+        TrySendError,
+        http1::{self, SendRequest, handshake},
+    },
+};
+
+use super::{
+    Payload,
+    socket::{Socket, Stream},
+};
+
+/// How often it works in a row before others have their turn.
+const TURNS: usize = 8;
+
+/// A connection to a host, or to a proxy. Dropped, it is closed.
 pub(super) struct Connection {
-    pub(super) stream: Box<dyn Stream>,
-    /// Whether a proxy reads what is written here, and has to be told where it goes.
+    sender: SendRequest<Payload>,
+    work: Work,
     pub(super) is_to_proxy: bool,
 }
 
-/// Plain, with TLS, or with TLS in what may be TLS itself.
-pub(super) trait Stream: Read + Write + Send + Unpin + 'static {}
-
-impl<S: Read + Write + Send + Unpin + 'static> Stream for S {}
-
 impl Connection {
-    /// What is written here the host reads, though it may pass through a tunnel.
-    pub(super) fn to_host(stream: impl Stream) -> Self {
-        Self { stream: Box::new(stream), is_to_proxy: false }
+    pub(super) async fn over(socket: Socket) -> hyper::Result<Self> {
+        let Socket { stream, is_to_proxy } = socket;
+        let (sender, work) = handshake(stream).await?;
+        Ok(Self { sender, work: Work::new(work), is_to_proxy })
     }
 
-    /// What is written here a proxy reads.
-    pub(super) fn to_proxy(stream: impl Stream) -> Self {
-        Self { stream: Box::new(stream), is_to_proxy: true }
+    /// Sends `request` and waits for the head of the answer.
+    ///
+    /// # Errors
+    ///
+    /// If the connection is lost; with the request, if nothing of it was sent.
+    pub(super) fn send(
+        &mut self,
+        request: Request<Payload>,
+    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<Payload>>>> {
+        let Self { sender, work, .. } = self;
+        let answer = sender.try_send_request(request);
+        async move {
+            let mut answer = pin!(answer);
+            poll_fn(|cx| work.poll_for(cx, |cx| answer.as_mut().poll(cx))).await
+        }
+    }
+
+    /// Polls `what`, which waits for what comes over the connection.
+    pub(super) fn poll_for<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        what: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.work.poll_for(cx, what)
+    }
+
+    /// Whether it can be asked the next thing; pending as long as the server has not read all
+    /// of the last request, or its answer has not come to the end.
+    ///
+    /// # Errors
+    ///
+    /// If it is closed.
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        let Self { sender, work, .. } = self;
+        work.poll_for(cx, |cx| sender.poll_ready(cx))
+    }
+}
+
+/// What a connection has to do, and who waits for it.
+struct Work {
+    /// Nothing once it is closed.
+    connection: Option<Box<http1::Connection<Box<dyn Stream>, Payload>>>,
+    bell: Arc<Bell>,
+    /// Rings the bell.
+    waker: Waker,
+}
+
+/// Rings when there is something to do. What rings it while the connection works, mostly the
+/// connection itself, is seen to there and wakes nobody.
+#[derive(Default)]
+struct Bell {
+    has_rung: AtomicBool,
+    /// Who waits, but not while the connection works.
+    waiting: AtomicWaker,
+}
+
+impl Work {
+    fn new(connection: http1::Connection<Box<dyn Stream>, Payload>) -> Self {
+        let bell = Arc::<Bell>::default();
+        let waker = Arc::clone(&bell).into();
+        Self { connection: Some(Box::new(connection)), bell, waker }
+    }
+
+    fn poll_for<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut what: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let Self { connection, bell, waker } = self;
+        let mut inner = Context::from_waker(waker);
+        bell.waiting.take();
+        for _ in 0..TURNS {
+            bell.has_rung();
+            if let Poll::Ready(it) = what(&mut inner) {
+                return Poll::Ready(it);
+            }
+            let polled = connection.as_mut().map(|it| Pin::new(it).poll(&mut inner));
+            if matches!(polled, Some(Poll::Ready(_))) {
+                // Its errors have reached whoever waits for an answer.
+                *connection = None;
+                continue;
+            }
+            bell.waiting.register(cx.waker());
+            if !bell.has_rung() {
+                return Poll::Pending;
+            }
+            bell.waiting.take();
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Bell {
+    /// Whether it has rung since it was asked last.
+    fn has_rung(&self) -> bool {
+        self.has_rung.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.has_rung.store(true, Ordering::Release);
+        self.waiting.wake();
     }
 }

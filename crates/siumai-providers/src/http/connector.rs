@@ -20,8 +20,8 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use tower_service::Service;
 
 use super::{
-    connection::Connection,
     destination::{Destination, is_loopback},
+    socket::Socket,
 };
 
 /// How long a connection may take to be made, TLS and all.
@@ -87,29 +87,29 @@ impl Connector {
     /// # Errors
     ///
     /// Of whatever failed, also if it took too long.
-    pub(super) async fn connect(&self, uri: &Uri) -> Result<Connection, Failure> {
+    pub(super) async fn connect(&self, uri: &Uri) -> Result<Socket, Failure> {
         tokio::time::timeout(CONNECT_TIMEOUT, self.try_connect(uri.clone())).await?
     }
 
-    async fn try_connect(&self, uri: Uri) -> Result<Connection, Failure> {
+    async fn try_connect(&self, uri: Uri) -> Result<Socket, Failure> {
         let is_https = uri.scheme() == Some(&Scheme::HTTPS);
         let proxy = self.proxy(&uri);
         if proxy.is_none() && !is_https {
-            return Ok(Connection::to_host(self.0.tcp.clone().call(uri).await?));
+            return Ok(Socket::to_host(self.0.tcp.clone().call(uri).await?));
         }
         let tls = self.tls()?;
         let mut first = HttpsConnector::from((self.0.tcp.clone(), Arc::clone(&tls)));
         let Some(proxy) = proxy else {
-            return Ok(Connection::to_host(first.call(uri).await?));
+            return Ok(Socket::to_host(first.call(uri).await?));
         };
         if !is_https {
-            return Ok(Connection::to_proxy(first.call(proxy.uri().clone()).await?));
+            return Ok(Socket::to_proxy(first.call(proxy.uri().clone()).await?));
         }
         let mut tunnel = Tunnel::new(proxy.uri().clone(), first);
         if let Some(authorization) = proxy.basic_auth() {
             tunnel = tunnel.with_auth(authorization.clone());
         }
-        Ok(Connection::to_host(HttpsConnector::from((tunnel, tls)).call(uri).await?))
+        Ok(Socket::to_host(HttpsConnector::from((tunnel, tls)).call(uri).await?))
     }
 }
 

@@ -18,6 +18,7 @@ mod payload;
 mod pool;
 mod secrets;
 mod silence;
+mod socket;
 
 use std::{fmt, sync::Arc};
 

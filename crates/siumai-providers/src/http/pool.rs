@@ -7,20 +7,18 @@ use std::{
     collections::{HashMap, VecDeque},
     error::Error,
     future::poll_fn,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use futures_util::FutureExt;
 use http::{Request, Response};
-use hyper::{
-    body::Incoming,
-    client::conn::http1::{SendRequest, handshake},
-    rt::Executor,
+use hyper::body::Incoming;
+use tokio::{
+    runtime::Handle,
+    task::JoinHandle,
+    time::{Instant, sleep_until},
 };
-use hyper_util::rt::TokioExecutor;
-use tokio::time::Instant;
 
 use super::{Payload, connection::Connection, connector::Connector, destination::Destination};
 
@@ -31,24 +29,21 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 #[derive(Clone)]
 pub(super) struct Pool {
     connector: Connector,
-    /// By origin, the one that was used last at the end.
-    idle: Arc<Mutex<HashMap<Arc<str>, VecDeque<Idle>>>>,
+    idle: Arc<Mutex<Idle>>,
 }
 
-/// A connection to one origin, straight or through a proxy.
-struct Open {
-    sender: SendRequest<Payload>,
-    is_to_proxy: bool,
-}
-
+/// Connections that nobody uses.
+#[derive(Default)]
 struct Idle {
-    open: Open,
-    since: Instant,
+    /// By origin, the one that was used last at the end.
+    by_origin: HashMap<Arc<str>, VecDeque<(Connection, Instant)>>,
+    /// Leaves those that are kept for too long, as long as there are any.
+    keeper: Option<JoinHandle<()>>,
 }
 
 /// A connection whose answer is being read. Dropped before the end of that, it is closed.
 pub(super) struct Lease {
-    open: Option<Open>,
+    connection: Option<Connection>,
     origin: Arc<str>,
     pool: Pool,
 }
@@ -85,17 +80,19 @@ impl Pool {
             loop {
                 let idle = self.take(&destination.origin);
                 let is_used = idle.is_some();
-                let mut open = match idle {
-                    Some(open) => open,
+                let mut connection = match idle {
+                    Some(connection) => connection,
                     // Boxed, or every request has room for what only the first one does.
                     None => Box::pin(self.open(destination)).await?,
                 };
-                let uri = if open.is_to_proxy { &destination.uri } else { &destination.path };
+                let is_to_proxy = connection.is_to_proxy;
+                let uri = if is_to_proxy { &destination.uri } else { &destination.path };
                 request.uri_mut().clone_from(uri);
-                match open.sender.try_send_request(request).await {
+                match connection.send(request).await {
                     Ok(response) => {
                         let (origin, pool) = (Arc::clone(&destination.origin), self.clone());
-                        return Ok((response, Lease { open: Some(open), origin, pool }));
+                        let connection = Some(connection);
+                        return Ok((response, Lease { connection, origin, pool }));
                     }
                     Err(mut error) => match error.take_message() {
                         // Closed by the server just now: nothing of it was sent.
@@ -107,55 +104,90 @@ impl Pool {
         }
     }
 
-    async fn open(&self, destination: &Destination) -> Result<Open, Failure> {
-        let Connection { stream, is_to_proxy } =
-            self.connector.connect(&destination.uri).await.map_err(Failure::Connect)?;
-        let (mut sender, work) = handshake(stream).await.map_err(Failure::Lost)?;
-        // Its errors reach whoever waits for an answer.
-        TokioExecutor::new().execute(work.map(drop));
-        sender.ready().await.map_err(Failure::Lost)?;
-        Ok(Open { sender, is_to_proxy })
+    async fn open(&self, destination: &Destination) -> Result<Connection, Failure> {
+        let socket = self.connector.connect(&destination.uri).await.map_err(Failure::Connect)?;
+        Connection::over(socket).await.map_err(Failure::Lost)
     }
 
-    fn take(&self, origin: &str) -> Option<Open> {
-        let mut idle = self.idle();
-        let idle = idle.get_mut(origin)?;
-        while let Some(Idle { open, since }) = idle.pop_back() {
-            if open.sender.is_ready() && since.elapsed() < IDLE_TIMEOUT {
-                return Some(open);
-            }
+    /// The one that was used last. Whether the server has closed it shows when it is asked.
+    fn take(&self, origin: &str) -> Option<Connection> {
+        let (connection, since) = lock(&self.idle).by_origin.get_mut(origin)?.pop_back()?;
+        (since.elapsed() < IDLE_TIMEOUT).then_some(connection)
+    }
+
+    fn put(&self, origin: Arc<str>, connection: Connection) {
+        let mut idle = lock(&self.idle);
+        idle.by_origin.entry(origin).or_default().push_back((connection, Instant::now()));
+        if idle.keeper.as_ref().is_none_or(JoinHandle::is_finished) {
+            idle.keeper = aside(keep(Arc::downgrade(&self.idle)));
         }
-        None
-    }
-
-    fn put(&self, origin: Arc<str>, open: Open) {
-        let mut idle = self.idle();
-        let idle = idle.entry(origin).or_default();
-        while idle.front().is_some_and(|it| it.since.elapsed() >= IDLE_TIMEOUT) {
-            idle.pop_front();
-        }
-        idle.push_back(Idle { open, since: Instant::now() });
-    }
-
-    fn idle(&self) -> MutexGuard<'_, HashMap<Arc<str>, VecDeque<Idle>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Lease {
-    /// Gives the connection back: its answer has been read to the end.
-    pub(super) fn give_back(&mut self) {
-        let Some(mut open) = self.open.take() else { return };
-        let (pool, origin) = (self.pool.clone(), Arc::clone(&self.origin));
-        match open.sender.poll_ready(&mut Context::from_waker(std::task::Waker::noop())) {
-            Poll::Ready(Ok(())) => pool.put(origin, open),
-            Poll::Ready(Err(_)) => {}
-            // The end has been read on another thread, or the server has not read all of the request.
-            Poll::Pending => TokioExecutor::new().execute(async move {
-                if poll_fn(|cx| open.sender.poll_ready(cx)).await.is_ok() {
-                    pool.put(origin, open);
-                }
-            }),
+/// Leaves what nobody uses for too long, until there is nothing left.
+async fn keep(idle: Weak<Mutex<Idle>>) {
+    let mut oldest = Instant::now();
+    loop {
+        sleep_until(oldest + IDLE_TIMEOUT).await;
+        let Some(idle) = idle.upgrade() else { return };
+        match lock(&idle).leave_old() {
+            Some(since) => oldest = since,
+            None => return,
         }
     }
+}
+
+impl Idle {
+    /// Since when the oldest is here of those that stay.
+    fn leave_old(&mut self) -> Option<Instant> {
+        for connections in self.by_origin.values_mut() {
+            connections.retain(|(_, since)| since.elapsed() < IDLE_TIMEOUT);
+        }
+        self.by_origin.retain(|_, connections| !connections.is_empty());
+        let oldest = self.by_origin.values().filter_map(|it| Some(it.front()?.1)).min();
+        if oldest.is_none() {
+            self.keeper = None;
+        }
+        oldest
+    }
+}
+
+fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Lease {
+    /// Polls `what`, which is part of the answer.
+    pub(super) fn poll_for<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut what: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        match &mut self.connection {
+            Some(connection) => connection.poll_for(cx, what),
+            None => what(cx),
+        }
+    }
+
+    /// Gives the connection back: its answer has been read to the end.
+    pub(super) fn give_back(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        let (pool, origin) = (self.pool.clone(), Arc::clone(&self.origin));
+        match connection.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => pool.put(origin, connection),
+            Poll::Ready(Err(_)) => {}
+            // The server has not read all of the request.
+            Poll::Pending => drop(aside(async move {
+                if poll_fn(|cx| connection.poll_ready(cx)).await.is_ok() {
+                    pool.put(origin, connection);
+                }
+            })),
+        }
+    }
+}
+
+/// Does `work` beside everything else, in the program's runtime.
+#[expect(clippy::disallowed_methods, reason = "it is about connections that no run uses")]
+fn aside(work: impl Future<Output = ()> + Send + 'static) -> Option<JoinHandle<()>> {
+    Some(Handle::try_current().ok()?.spawn(work))
 }

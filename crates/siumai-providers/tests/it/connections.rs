@@ -1,5 +1,5 @@
 //! How many connections there are, and which of them are used again.
-use std::{cell::Cell, pin::pin, time::Duration};
+use std::{cell::Cell, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{
     StreamExt,
@@ -14,7 +14,9 @@ use siumai_core::{
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream},
+    runtime::Handle,
     sync::Barrier,
+    time::timeout,
 };
 
 use crate::loopback::{answer, hear, listen, say};
@@ -108,6 +110,66 @@ async fn a_connection_that_nobody_used_for_90_seconds_is_left() {
     wait(90).await;
     let second = async { serve(&mut listener.accept().await.unwrap().0, 1).await };
     tokio::join!(second, ask(&model));
+}
+
+#[tokio::test]
+async fn a_connection_is_left_after_90_seconds_though_nobody_asks_again() {
+    let (listener, model) = listen().await;
+    let first = async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        serve(&mut socket, 2).await;
+        socket
+    };
+    let twice = async {
+        ask(&model).await;
+        ask(&model).await;
+    };
+    let (mut first, ()) = tokio::join!(first, twice);
+    let asked = tokio::time::Instant::now();
+    tokio::time::pause();
+    let end = timeout(Duration::from_secs(600), first.read(&mut [0; 1])).await.expect("it is left");
+    assert_eq!(end.unwrap(), 0);
+    let kept = asked.elapsed();
+    assert!((Duration::from_secs(90)..Duration::from_secs(91)).contains(&kept), "{kept:?}");
+}
+
+#[tokio::test]
+async fn a_connection_has_no_task_of_its_own() {
+    let (listener, model) = listen().await;
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let server = async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        hear(&mut socket).await;
+        let tasks = tasks();
+        say(&mut socket, &answer("200 OK", "content-type: application/json", HELLO)).await;
+        tasks
+    };
+    let (tasks, ()) = tokio::join!(server, ask(&model));
+    assert_eq!(tasks, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[expect(clippy::disallowed_methods, reason = "what is on one thread is of one task")]
+async fn nothing_that_arrives_is_missed_on_many_threads() {
+    const RUNS: usize = 16;
+    let (listener, model) = listen().await;
+    let model = Arc::new(model);
+    let server = tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move { serve(&mut socket, usize::MAX).await });
+        }
+    });
+    let run = |model: Arc<_>| async move {
+        for _ in 0..50 {
+            ask(&*model).await;
+        }
+    };
+    let runs = (0..RUNS).map(|_| tokio::spawn(run(Arc::clone(&model))));
+    for run in timeout(Duration::from_secs(60), join_all(runs)).await.expect("all are answered") {
+        run.unwrap();
+    }
+    server.abort();
 }
 
 #[tokio::test]
