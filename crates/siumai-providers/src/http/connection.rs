@@ -23,13 +23,16 @@ use hyper::{
     },
 };
 
+use tokio::task::unconstrained;
+
 use super::{
     Payload,
     socket::{Socket, Stream},
 };
 
-/// How often it works in a row before others have their turn.
+/// How often it works in a row before others have their turn, without an outcome and with one.
 const TURNS: usize = 8;
+const OUTCOMES: usize = 32;
 
 /// A connection to a host, or to a proxy. Dropped, it is closed.
 pub(super) struct Connection {
@@ -79,17 +82,22 @@ impl Connection {
     /// If it is closed.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
         let Self { sender, work, .. } = self;
+        work.outcomes = 0;
         work.poll_for(cx, |cx| sender.poll_ready(cx))
     }
 }
 
+type Worked = http1::Connection<Box<dyn Stream>, Payload>;
+
 /// What a connection has to do, and who waits for it.
 struct Work {
     /// Nothing once it is closed.
-    connection: Option<Box<http1::Connection<Box<dyn Stream>, Payload>>>,
+    connection: Option<Box<Worked>>,
     bell: Arc<Bell>,
     /// Rings the bell.
     waker: Waker,
+    /// How many outcomes there were in a row.
+    outcomes: usize,
 }
 
 /// Rings when there is something to do. What rings it while the connection works, mostly the
@@ -102,10 +110,10 @@ struct Bell {
 }
 
 impl Work {
-    fn new(connection: http1::Connection<Box<dyn Stream>, Payload>) -> Self {
+    fn new(connection: Worked) -> Self {
         let bell = Arc::<Bell>::default();
         let waker = Arc::clone(&bell).into();
-        Self { connection: Some(Box::new(connection)), bell, waker }
+        Self { connection: Some(Box::new(connection)), bell, waker, outcomes: 0 }
     }
 
     fn poll_for<T>(
@@ -113,22 +121,37 @@ impl Work {
         cx: &mut Context<'_>,
         mut what: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let Self { connection, bell, waker } = self;
+        let Self { connection, bell, waker, outcomes } = self;
+        if *outcomes == OUTCOMES {
+            *outcomes = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        // A task that waits for thousands of connections may work each of them: what tokio lets it
+        // do in a row is for a hundred, and it would poll all the others in vain.
+        let mut worked = pin!(unconstrained(poll_fn(|cx| {
+            let polled = what(cx);
+            if polled.is_pending()
+                && connection.as_mut().is_some_and(|it| Pin::new(it).poll(cx).is_ready())
+            {
+                // Its errors have reached whoever waits for an answer.
+                *connection = None;
+                cx.waker().wake_by_ref();
+            }
+            polled
+        })));
         let mut inner = Context::from_waker(waker);
         bell.waiting.take();
         for _ in 0..TURNS {
             bell.has_rung();
-            if let Poll::Ready(it) = what(&mut inner) {
+            if let Poll::Ready(it) = worked.as_mut().poll(&mut inner) {
+                *outcomes += 1;
                 return Poll::Ready(it);
             }
-            let polled = connection.as_mut().map(|it| Pin::new(it).poll(&mut inner));
-            if matches!(polled, Some(Poll::Ready(_))) {
-                // Its errors have reached whoever waits for an answer.
-                *connection = None;
-                continue;
-            }
             bell.waiting.register(cx.waker());
+            // Whatever rings from here on is heard.
             if !bell.has_rung() {
+                *outcomes = 0;
                 return Poll::Pending;
             }
             bell.waiting.take();
@@ -155,3 +178,6 @@ impl Wake for Bell {
         self.waiting.wake();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,14 @@
 //! How long a server may say nothing.
 use std::{
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    task::unconstrained,
+    time::{Instant, Sleep, sleep_until},
+};
 
 /// How long a server may say nothing, before its answer or in the midst of it. A model that
 /// thinks before it says anything is silent for minutes; a run has timeouts of its own.
@@ -30,7 +33,8 @@ impl Silence {
         let until = *self.since.get_or_insert_with(Instant::now) + IDLE_TIMEOUT;
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(until)));
         loop {
-            ready!(alarm.as_mut().poll(cx));
+            // It takes nothing of what tokio lets a task do in a row: thousands may wait in one task.
+            ready!(pin!(unconstrained(alarm.as_mut())).poll(cx));
             if alarm.deadline() >= until {
                 return Poll::Ready(());
             }
