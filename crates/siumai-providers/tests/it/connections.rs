@@ -140,12 +140,17 @@ async fn a_connection_has_no_task_of_its_own() {
     let server = async {
         let (mut socket, _) = listener.accept().await.unwrap();
         hear(&mut socket).await;
-        let tasks = tasks();
+        let asked = tasks();
         say(&mut socket, &answer("200 OK", "content-type: application/json", HELLO)).await;
-        tasks
+        (asked, socket)
     };
-    let (tasks, ()) = tokio::join!(server, ask(&model));
-    assert_eq!(tasks, 0);
+    let ((asked, _socket), ()) = tokio::join!(server, ask(&model));
+    assert_eq!(asked, 0);
+    // What leaves an idle connection ends with the client.
+    assert_eq!(tasks(), 1);
+    drop(model);
+    tokio::task::yield_now().await;
+    assert_eq!(tasks(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
