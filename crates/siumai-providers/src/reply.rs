@@ -18,7 +18,7 @@ use siumai_core::{
 };
 
 use crate::{
-    http::{Body, Call, Endpoint, Fault, Reported, Whole, looks_like_html},
+    http::{Body, Call, Content, Endpoint, Fault, Reported, Whole, looks_like_html},
     question::Question,
     sse::{self, Framer, TooLarge},
 };
@@ -77,11 +77,12 @@ pub(crate) fn ask<'a, R: ReplyReader + 'a>(
     // A block holds each of these once, where an `async fn` would hold them twice.
     async move {
         let (call, response) = endpoint.post(model, body, R::read_error).await?;
-        if response.is_html() {
-            return Err(call.web_page(response.status));
-        }
-        if response.is_event_stream() {
-            return Ok(ReplyStream::new(call, response.body, reader, warnings).boxed());
+        match response.content() {
+            Content::Events => {
+                return Ok(ReplyStream::new(call, response.body, reader, warnings).boxed());
+            }
+            Content::WebPage => return Err(call.web_page(response.status)),
+            Content::Other => {}
         }
         let read = response.body.read_whole(WHOLE_LIMIT).await;
         match read.map_err(|error| call.lost(error))? {

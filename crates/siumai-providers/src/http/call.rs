@@ -3,8 +3,8 @@ use bytes::Bytes;
 use siumai_core::{ErrorKind, LlmError};
 
 use super::{
-    Endpoint, Fault, HttpResponse, Reported, advice::Advice, body::Whole, failure::kind_of_status,
-    shown,
+    Content, Endpoint, Fault, HttpResponse, Reported, advice::Advice, body::Whole,
+    failure::kind_of_status, shown,
 };
 
 /// How much of an error's body is read, in bytes.
@@ -107,11 +107,11 @@ impl<'a> Call<'a> {
         if (300..400).contains(&status) {
             return self.redirected(&response);
         }
-        let is_html = response.is_html();
+        let is_web_page = response.content() == Content::WebPage;
         // A refusal whose body can't be read is a refusal all the same.
         let body = response.body.read_whole(ERROR_BODY).await;
         let body = body.map_or_else(|_| Bytes::new(), Whole::into_bytes);
-        if is_html || looks_like_html(&body) {
+        if is_web_page || looks_like_html(&body) {
             return advice.on(self.web_page(status));
         }
         let plain = || Reported {

@@ -122,6 +122,17 @@ pub struct HttpResponse {
     pub body: Body,
 }
 
+/// What a body says that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// A stream of events.
+    Events,
+    /// A page for people.
+    WebPage,
+    /// JSON, or whatever else.
+    Other,
+}
+
 impl HttpResponse {
     /// An answer without headers.
     pub fn new(status: u16, body: Body) -> Self {
@@ -139,21 +150,21 @@ impl HttpResponse {
         (200..300).contains(&self.status)
     }
 
-    pub(crate) fn is_event_stream(&self) -> bool {
-        self.media_type().eq_ignore_ascii_case("text/event-stream")
-    }
-
-    pub(crate) fn is_html(&self) -> bool {
-        self.media_type().eq_ignore_ascii_case("text/html")
+    /// What the body is, as its headers say.
+    pub(crate) fn content(&self) -> Content {
+        let content_type = self.header(CONTENT_TYPE).unwrap_or_default();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim_ascii();
+        if media_type.eq_ignore_ascii_case("text/event-stream") {
+            Content::Events
+        } else if media_type.eq_ignore_ascii_case("text/html") {
+            Content::WebPage
+        } else {
+            Content::Other
+        }
     }
 
     pub(crate) fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
-    }
-
-    fn media_type(&self) -> &str {
-        let content_type = self.header(CONTENT_TYPE).unwrap_or_default();
-        content_type.split(';').next().unwrap_or_default().trim()
     }
 }
 
