@@ -22,7 +22,6 @@ use hyper::{
         http1::{self, SendRequest, handshake},
     },
 };
-
 use tokio::task::unconstrained;
 
 use super::{
