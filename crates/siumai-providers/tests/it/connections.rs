@@ -14,7 +14,7 @@ use siumai_core::{
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream},
-    runtime::Handle,
+    runtime::{self, Handle},
     sync::Barrier,
     time::timeout,
 };
@@ -175,6 +175,27 @@ async fn nothing_that_arrives_is_missed_on_many_threads() {
         run.unwrap();
     }
     server.abort();
+}
+
+#[test]
+fn a_client_outlives_the_runtime_it_was_used_in() {
+    let runtime = || runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let (listener, model) = first.block_on(listen());
+    let listener = listener.into_std().unwrap();
+    let mut open = Vec::new();
+    for runtime in [first, runtime()] {
+        runtime.block_on(async {
+            let listener = TcpListener::from_std(listener.try_clone().unwrap()).unwrap();
+            let server = async {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                serve(&mut socket, 1).await;
+                open.push(socket.into_std().unwrap());
+            };
+            tokio::join!(server, ask(&model));
+        });
+    }
+    assert_eq!(open.len(), 2, "each runtime has a connection of its own");
 }
 
 #[tokio::test]
