@@ -296,15 +296,13 @@ impl Driver<'_> {
     /// Decides on the whole batch before any of it executes.
     async fn decide(&self, run: &mut Run, calls: Vec<Arc<ToolCall>>) -> Result<(), LlmError> {
         let calls = self.screen(run, calls).await?;
+        let is_asked = self.options.has_approver();
         let mut decided = Vec::with_capacity(calls.len());
         for call in calls {
             let judge = self.judge(run);
             let verdict = judge.decide(&call);
-            let verdict = if self.options.has_approver() {
-                self.watch.over(None, verdict).await?
-            } else {
-                verdict.await
-            };
+            let verdict =
+                if is_asked { self.watch.over(None, verdict).await? } else { verdict.await };
             decided.push(match verdict {
                 Ok(decision) => {
                     let decision = run.guarded(&self.rules, &call.id, decision);
@@ -313,7 +311,7 @@ impl Driver<'_> {
                 Err(refusal) => Entry::CallFinished(refusal),
             });
             // The answer to the next may take days.
-            if self.options.has_approver() {
+            if is_asked {
                 self.record(run, decided.drain(..)).await?;
             }
         }

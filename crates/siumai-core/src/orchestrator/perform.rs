@@ -82,7 +82,7 @@ async fn ask(
 }
 
 /// What has arrived together.
-struct Heard {
+struct Arrived {
     /// Whether it brought something.
     brings: bool,
     /// Whether nothing more comes.
@@ -142,8 +142,8 @@ impl Question<'_> {
         let request = request.with_deadline(self.watch.deadline(limit));
         let mut events = self.watch.over(limit, self.model.stream(request)).await??;
         loop {
-            let heard = self.hear(&mut events, reply, inference);
-            let Heard { brings, is_all } = self.watch.over(limit, heard).await??;
+            let arriving = self.hear(&mut events, reply, inference);
+            let Arrived { brings, is_all } = self.watch.over(limit, arriving).await??;
             if is_all {
                 return reply.check_finished();
             }
@@ -161,7 +161,7 @@ impl Question<'_> {
         events: &mut ModelStream<'_>,
         reply: &mut Assembler,
         inference: &mut Inference,
-    ) -> impl Future<Output = Result<Heard, LlmError>> {
+    ) -> impl Future<Output = Result<Arrived, LlmError>> {
         poll_fn(move |cx| {
             let mut brings = false;
             for nth in 0..self.most_at_once() {
@@ -176,13 +176,13 @@ impl Question<'_> {
                             brings = true;
                         }
                     }
-                    Poll::Ready(None) => return Poll::Ready(Ok(Heard { brings, is_all: true })),
+                    Poll::Ready(None) => return Poll::Ready(Ok(Arrived { brings, is_all: true })),
                     Poll::Pending if nth == 0 => return Poll::Pending,
                     // Whoever reads is not left waiting for more.
                     Poll::Pending => break,
                 }
             }
-            Poll::Ready(Ok(Heard { brings, is_all: false }))
+            Poll::Ready(Ok(Arrived { brings, is_all: false }))
         })
     }
 
