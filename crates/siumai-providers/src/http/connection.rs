@@ -140,9 +140,8 @@ impl Work {
             polled
         })));
         let mut inner = Context::from_waker(waker);
-        bell.waiting.take();
         for _ in 0..TURNS {
-            bell.has_rung();
+            bell.hush();
             if let Poll::Ready(it) = worked.as_mut().poll(&mut inner) {
                 *outcomes += 1;
                 return Poll::Ready(it);
@@ -153,7 +152,6 @@ impl Work {
                 *outcomes = 0;
                 return Poll::Pending;
             }
-            bell.waiting.take();
         }
         cx.waker().wake_by_ref();
         Poll::Pending
@@ -161,9 +159,15 @@ impl Work {
 }
 
 impl Bell {
-    /// Whether it has rung since it was asked last.
+    /// Wakes nobody from here on, and forgets that it has rung.
+    fn hush(&self) {
+        self.waiting.take();
+        // Not a mere store: what is looked at next may not have been read before it.
+        self.has_rung.swap(false, Ordering::AcqRel);
+    }
+
     fn has_rung(&self) -> bool {
-        self.has_rung.swap(false, Ordering::AcqRel)
+        self.has_rung.load(Ordering::Acquire)
     }
 }
 
