@@ -8,6 +8,7 @@ use std::{
 use futures_util::FutureExt;
 use http_body::Body as _;
 use hyper::rt::{Read, ReadBufCursor, Write};
+use tokio::task::consume_budget;
 
 use super::*;
 
@@ -111,6 +112,15 @@ fn who_waits_is_woken_by_the_server_and_by_nothing_that_the_connection_does_itse
     assert_eq!((nothing, woken.times()), (Pending, 0));
     mouth.reader.wake();
     assert_eq!(woken.times(), 1);
+}
+
+#[tokio::test]
+async fn who_has_done_much_in_a_turn_hears_the_answer_in_it_all_the_same() {
+    while consume_budget().now_or_never().is_some() {}
+    let mouth = Arc::<Mouth>::default();
+    let mut connection = connection("HTTP/1.1 204 No Content\r\n\r\n", "", &mouth);
+    let body = asked(&mut connection, &mouth, &mut Context::from_waker(Waker::noop()));
+    assert!(body.is_end_stream());
 }
 
 #[test]
