@@ -40,6 +40,13 @@ async fn serve(socket: &mut TcpStream, times: usize) {
     }
 }
 
+/// Answers `times` requests on the next connection, which stays open.
+async fn served(listener: &TcpListener, times: usize) -> TcpStream {
+    let (mut socket, _) = listener.accept().await.unwrap();
+    serve(&mut socket, times).await;
+    socket
+}
+
 /// Lets the client's connections see what has happened to them.
 async fn settle(listener: &TcpListener) {
     let address = listener.local_addr().unwrap();
@@ -94,12 +101,7 @@ async fn a_connection_that_the_server_has_closed_is_replaced_by_another() {
 #[tokio::test]
 async fn a_connection_that_nobody_used_for_90_seconds_is_left() {
     let (listener, model) = listen().await;
-    let first = async {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        serve(&mut socket, 1).await;
-        socket
-    };
-    let (mut first, ()) = tokio::join!(first, ask(&model));
+    let (mut first, ()) = tokio::join!(served(&listener, 1), ask(&model));
     let wait = async |seconds| {
         tokio::time::pause();
         tokio::time::advance(Duration::from_secs(seconds)).await;
@@ -115,16 +117,11 @@ async fn a_connection_that_nobody_used_for_90_seconds_is_left() {
 #[tokio::test]
 async fn a_connection_is_left_after_90_seconds_though_nobody_asks_again() {
     let (listener, model) = listen().await;
-    let first = async {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        serve(&mut socket, 2).await;
-        socket
-    };
     let twice = async {
         ask(&model).await;
         ask(&model).await;
     };
-    let (mut first, ()) = tokio::join!(first, twice);
+    let (mut first, ()) = tokio::join!(served(&listener, 2), twice);
     let asked = tokio::time::Instant::now();
     tokio::time::pause();
     let end = timeout(Duration::from_secs(600), first.read(&mut [0; 1])).await.expect("it is left");
@@ -188,12 +185,8 @@ fn a_client_outlives_the_runtime_it_was_used_in() {
     for runtime in [first, runtime()] {
         runtime.block_on(async {
             let listener = TcpListener::from_std(listener.try_clone().unwrap()).unwrap();
-            let server = async {
-                let (mut socket, _) = listener.accept().await.unwrap();
-                serve(&mut socket, 1).await;
-                open.push(socket.into_std().unwrap());
-            };
-            tokio::join!(server, ask(&model));
+            let (socket, ()) = tokio::join!(served(&listener, 1), ask(&model));
+            open.push(socket.into_std().unwrap());
         });
     }
     assert_eq!(open.len(), 2, "each runtime has a connection of its own");
