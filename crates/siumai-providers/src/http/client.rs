@@ -39,8 +39,8 @@ const DRAIN_PATIENCE: Duration = Duration::from_millis(200);
 /// A pooled HTTP client: connections are used again, answers may be gzipped, a proxy is
 /// taken from the system's settings, but for a host on this machine. Cloning it shares the pool.
 ///
-/// A connection may take 10 seconds to be made, and a server may be silent for ten minutes. One
-/// that nobody uses is closed after 90 seconds.
+/// A connection may take 10 seconds to be made, and a server may be silent for ten minutes. A
+/// connection that nobody uses is closed after 90 seconds.
 ///
 /// It follows no redirect, since a POST may arrive at its end as a GET, and makes no
 /// second attempt.

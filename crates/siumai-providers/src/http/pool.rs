@@ -85,8 +85,7 @@ impl Pool {
                     // Boxed, or every request has room for what only the first one does.
                     None => Box::pin(self.open(destination)).await?,
                 };
-                let is_to_proxy = connection.is_to_proxy;
-                let uri = if is_to_proxy { &destination.uri } else { &destination.path };
+                let uri = if connection.is_to_proxy { &destination.uri } else { &destination.path };
                 request.uri_mut().clone_from(uri);
                 match connection.send(request).await {
                     Ok(response) => {
@@ -118,6 +117,7 @@ impl Pool {
     fn put(&self, origin: Arc<str>, connection: Connection) {
         let mut idle = lock(&self.idle);
         idle.by_origin.entry(origin).or_default().push_back((connection, Instant::now()));
+        // One whose runtime is no more has ended before its time.
         if idle.keeper.as_ref().is_none_or(JoinHandle::is_finished) {
             idle.keeper = aside(keep(Arc::downgrade(&self.idle)));
         }
